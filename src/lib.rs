@@ -1,1 +1,5 @@
-//! zknn
+//! zknn compiles neural networks to zero-knowledge circuits.
+
+pub mod circuit;
+pub mod gadget;
+pub mod plan;

@@ -1,0 +1,151 @@
+//! The hash functions of the proof: BLAKE3 by default, Poseidon where a proof is to be verified inside a circuit.
+
+use crate::gadget::field::{D, Ext, F};
+use plonky2::field::types::{Field, Field64, PrimeField64};
+use plonky2::hash::hash_types::BytesHash;
+use plonky2::hash::hashing::PlonkyPermutation;
+use plonky2::hash::poseidon::PoseidonHash;
+use plonky2::plonk::config::{GenericConfig, Hasher};
+
+pub use plonky2::plonk::config::PoseidonGoldilocksConfig as PoseidonConfig;
+
+/// BLAKE3 for the Merkle trees and the transcript; public inputs, which the circuit hashes too, stay with Poseidon.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Blake3Config;
+
+impl GenericConfig<D> for Blake3Config {
+    type F = F;
+    type FE = Ext;
+    type Hasher = Blake3;
+    type InnerHasher = PoseidonHash;
+}
+
+/// BLAKE3 over the canonical little-endian bytes of field elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Blake3;
+
+const DIGEST_BYTES: usize = 32;
+const ELEMENT_BYTES: usize = 8;
+
+impl Hasher<F> for Blake3 {
+    const HASH_SIZE: usize = DIGEST_BYTES;
+    type Hash = BytesHash<DIGEST_BYTES>;
+    type Permutation = Blake3Permutation;
+
+    fn hash_no_pad(input: &[F]) -> Self::Hash {
+        // Field elements go in through a buffer that fits the caches: BLAKE3 likes long updates.
+        const CHUNK: usize = 1024;
+        let mut hasher = blake3::Hasher::new();
+        let mut bytes = [0; CHUNK * ELEMENT_BYTES];
+        for elements in input.chunks(CHUNK) {
+            let bytes = &mut bytes[..elements.len() * ELEMENT_BYTES];
+            write_elements(elements, bytes);
+            hasher.update(bytes);
+        }
+        BytesHash(*hasher.finalize().as_bytes())
+    }
+
+    fn two_to_one(left: Self::Hash, right: Self::Hash) -> Self::Hash {
+        let mut bytes = [0; 2 * DIGEST_BYTES];
+        bytes[..DIGEST_BYTES].copy_from_slice(&left.0);
+        bytes[DIGEST_BYTES..].copy_from_slice(&right.0);
+        BytesHash(*blake3::hash(&bytes).as_bytes())
+    }
+}
+
+fn write_elements(elements: &[F], bytes: &mut [u8]) {
+    for (element, bytes) in elements.iter().zip(bytes.chunks_exact_mut(ELEMENT_BYTES)) {
+        bytes.copy_from_slice(&element.to_canonical_u64().to_le_bytes());
+    }
+}
+
+const STATE: usize = 12;
+const RATE: usize = 8;
+
+/// The transcript's "permutation": the state is hashed, and BLAKE3's extended output, read as field elements, is the
+/// next state. It is no permutation, but a random function serves a transcript as well.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Blake3Permutation {
+    state: [F; STATE],
+}
+
+impl AsRef<[F]> for Blake3Permutation {
+    fn as_ref(&self) -> &[F] {
+        &self.state
+    }
+}
+
+impl PlonkyPermutation<F> for Blake3Permutation {
+    const RATE: usize = RATE;
+    const WIDTH: usize = STATE;
+
+    fn new<I: IntoIterator<Item = F>>(elements: I) -> Self {
+        let mut permutation = Self::default();
+        permutation.set_from_iter(elements, 0);
+        permutation
+    }
+
+    fn set_elt(&mut self, element: F, index: usize) {
+        self.state[index] = element;
+    }
+
+    fn set_from_iter<I: IntoIterator<Item = F>>(&mut self, elements: I, start: usize) {
+        for (slot, element) in self.state[start..].iter_mut().zip(elements) {
+            *slot = element;
+        }
+    }
+
+    fn set_from_slice(&mut self, elements: &[F], start: usize) {
+        self.state[start..start + elements.len()].copy_from_slice(elements);
+    }
+
+    fn permute(&mut self) {
+        let mut bytes = [0; STATE * ELEMENT_BYTES];
+        write_elements(&self.state, &mut bytes);
+        let mut output = blake3::Hasher::new().update(&bytes).finalize_xof();
+        for slot in &mut self.state {
+            // Words that are no canonical element are skipped, which keeps the elements uniform.
+            *slot = loop {
+                let mut word = [0; ELEMENT_BYTES];
+                output.fill(&mut word);
+                let word = u64::from_le_bytes(word);
+                if word < F::ORDER {
+                    break F::from_canonical_u64(word);
+                }
+            };
+        }
+    }
+
+    fn squeeze(&self) -> &[F] {
+        &self.state[..RATE]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use plonky2::field::types::Sample;
+
+    #[test]
+    fn hashes_the_canonical_bytes() {
+        let elements = F::rand_vec(3000);
+        let bytes: Vec<u8> = elements.iter().flat_map(|e| e.to_canonical_u64().to_le_bytes()).collect();
+        assert_eq!(Blake3::hash_no_pad(&elements).0, *blake3::hash(&bytes).as_bytes());
+        // The same element in its other representation hashes alike.
+        let (zero, order) = (F::ZERO, F::from_noncanonical_u64(F::ORDER));
+        assert_eq!(Blake3::hash_no_pad(&[zero; 5]).0, Blake3::hash_no_pad(&[order; 5]).0);
+    }
+
+    #[test]
+    fn the_transcript_depends_on_all_of_the_state() {
+        let start = Blake3Permutation::new(F::rand_vec(STATE));
+        let mut plain = start;
+        plain.permute();
+        for index in 0..STATE {
+            let mut changed = start;
+            changed.set_elt(start.state[index] + F::ONE, index);
+            changed.permute();
+            assert!(changed.state.iter().zip(plain.state).all(|(&a, b)| a != b));
+        }
+    }
+}

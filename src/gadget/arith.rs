@@ -1,0 +1,82 @@
+//! The language that constraints are written in.
+//!
+//! A gadget states its constraints once, over an [`Arith`]. plonky2 wants every gate three times: over the
+//! extension field (the verifier), over batches of base field points (the prover's quotient) and as a circuit
+//! (recursion). Each is a back end here, so the three can't drift apart; plonky2's own gate tests compare them.
+
+mod batch;
+mod extension;
+mod recursive;
+
+pub use batch::{BATCH, Batch, Column};
+pub use extension::Extension;
+pub use recursive::Recursive;
+
+use super::field::F;
+use super::matrix::Matrix;
+use plonky2::field::types::Field;
+
+/// Where constraints are evaluated: a source of wires and constants, arithmetic, and a sink.
+pub trait Arith {
+    /// A value: the evaluation of some polynomial in the wires and constants of a row.
+    type V: Copy;
+
+    /// The wire in column `index` of the row.
+    fn wire(&mut self, index: usize) -> Self::V;
+    /// The `index`-th constant of the row, selectors not counted.
+    fn row_constant(&mut self, index: usize) -> Self::V;
+    /// A fixed field element.
+    fn fixed(&mut self, value: F) -> Self::V;
+    /// `a + b`.
+    fn add(&mut self, a: Self::V, b: Self::V) -> Self::V;
+    /// `a - b`.
+    fn sub(&mut self, a: Self::V, b: Self::V) -> Self::V;
+    /// `a · b`.
+    fn mul(&mut self, a: Self::V, b: Self::V) -> Self::V;
+    /// The product of `matrix` and the column vector `inputs`, whose length is the matrix's width.
+    fn apply(&mut self, matrix: &Matrix, inputs: &[Self::V]) -> Vec<Self::V>;
+    /// States the constraint `value = 0`.
+    fn assert_zero(&mut self, value: Self::V);
+
+    /// `a · c` for a fixed `c`.
+    fn scale(&mut self, a: Self::V, c: F) -> Self::V {
+        let c = self.fixed(c);
+        self.mul(a, c)
+    }
+
+    /// `a + c` for a fixed `c`.
+    fn offset(&mut self, a: Self::V, c: F) -> Self::V {
+        if c.is_zero() {
+            return a;
+        }
+        let c = self.fixed(c);
+        self.add(a, c)
+    }
+
+    /// States the constraint `a = b`.
+    fn assert_equal(&mut self, a: Self::V, b: Self::V) {
+        let difference = self.sub(a, b);
+        self.assert_zero(difference);
+    }
+
+    /// States that `value` is one of `0, 1, …, radix - 1`: a constraint of degree `radix` in `value`.
+    ///
+    /// The factors are paired as `v (radix-1-v)`, so that a radix of 8 costs four products: with
+    /// `u = v (7 - v)` it is `u (u - 6) (u - 10) (u - 12)`.
+    fn assert_digit(&mut self, value: Self::V, radix: u8) {
+        let top = u64::from(radix) - 1;
+        let minus_value = self.scale(value, -F::ONE);
+        let mirrored = self.offset(minus_value, F::from_canonical_u64(top));
+        let paired = self.mul(value, mirrored);
+        let mut product = if radix == 1 { value } else { paired };
+        for k in 1..u64::from(radix) / 2 {
+            let factor = self.offset(paired, -F::from_canonical_u64(k * (top - k)));
+            product = self.mul(product, factor);
+        }
+        if radix % 2 == 1 && radix > 1 {
+            let middle = self.offset(value, -F::from_canonical_u64(top / 2));
+            product = self.mul(product, middle);
+        }
+        self.assert_zero(product);
+    }
+}

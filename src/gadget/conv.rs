@@ -1,0 +1,128 @@
+//! Convolutions, weights inside the gate.
+
+use super::{Cells, Max, Shape, Statement};
+use crate::gadget::arith::Arith;
+use crate::gadget::field::{F, from_signed, to_signed};
+use crate::gadget::matrix::Matrix;
+use ndarray::{Array2, Array4};
+use serde::{Deserialize, Serialize};
+use std::sync::OnceLock;
+
+/// All channels of a valid convolution at one output position, or, with pooling, at a block of positions of which
+/// the maximum is taken.
+///
+/// Inputs: the patch that the block sees, row-major with channels last. Outputs: one a channel. With a `max` the
+/// convolution's own values are no wires: they are linear in the patch.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Conv {
+    kernel: Array4<i64>,
+    bias: Vec<i64>,
+    block: [usize; 2],
+    max: Option<Max>,
+    #[serde(skip)]
+    matrix: OnceLock<Matrix>,
+}
+
+impl Conv {
+    /// The convolution with `kernel` (channels out, height, width, channels in) and `bias`, at one position.
+    pub fn new(kernel: Array4<i64>, bias: Vec<i64>) -> Self {
+        Self { kernel, bias, block: [1, 1], max: None, matrix: OnceLock::new() }
+    }
+
+    /// The maximum of the convolution over a `block` of positions, and of zero with `relu`; `spread` is the
+    /// greatest difference between any two of these values.
+    pub fn with_max(self, block: [usize; 2], relu: bool, spread: u64) -> Self {
+        let max = Max::new(block[0] * block[1], relu, spread);
+        Self { block, max: Some(max), ..self }
+    }
+
+    /// Whether the parts fit together: what a deserialized gadget must satisfy before it is used.
+    pub fn is_consistent(&self) -> bool {
+        let outputs = self.kernel.shape()[0];
+        let positions = self.block[0].checked_mul(self.block[1]);
+        self.bias.len() == outputs
+            && !self.kernel.is_empty()
+            && positions.is_some_and(|p| (1..=1 << 10).contains(&p))
+            && self.max.as_ref().map_or(positions == Some(1), |max| Some(max.arity()) == positions)
+    }
+
+    /// Height, width and channels of the patch.
+    pub fn patch(&self) -> [usize; 3] {
+        let [_, kh, kw, c] = self.kernel_shape();
+        [kh + self.block[0] - 1, kw + self.block[1] - 1, c]
+    }
+
+    fn kernel_shape(&self) -> [usize; 4] {
+        let (outputs, height, width, inputs) = self.kernel.dim();
+        [outputs, height, width, inputs]
+    }
+
+    fn positions(&self) -> usize {
+        self.block[0] * self.block[1]
+    }
+
+    /// One row a channel and position, channel-major; one column an element of the patch.
+    fn matrix(&self) -> &Matrix {
+        self.matrix.get_or_init(|| {
+            let [_, width, channels] = self.patch();
+            let mut weights = Array2::zeros((self.bias.len() * self.positions(), self.patch().iter().product()));
+            for ((out, y, x, c), &weight) in self.kernel.indexed_iter() {
+                for position in 0..self.positions() {
+                    let (by, bx) = (position / self.block[1], position % self.block[1]);
+                    let column = ((y + by) * width + x + bx) * channels + c;
+                    weights[(out * self.positions() + position, column)] = weight;
+                }
+            }
+            Matrix::new(weights)
+        })
+    }
+}
+
+impl Statement for Conv {
+    fn shape(&self) -> Shape {
+        let outputs = self.bias.len();
+        let (advice, constraints, degree) =
+            self.max.as_ref().map_or((0, 1, 1), |max| (max.advice(), max.constraints(), 8));
+        Shape {
+            inputs: self.patch().iter().product(),
+            outputs,
+            advice: outputs * advice,
+            constants: 0,
+            constraints: outputs * constraints,
+            degree,
+        }
+    }
+
+    fn constrain<A: Arith>(&self, cells: &mut Cells<'_, A>) {
+        let matrix = self.matrix();
+        let patch: Vec<A::V> = (0..matrix.width()).map(|i| cells.input(i)).collect();
+        let sums = cells.arith.apply(matrix, &patch);
+        for (channel, sums) in sums.chunks(self.positions()).enumerate() {
+            let output = cells.output(channel);
+            let bias = from_signed(self.bias[channel]);
+            let values: Vec<A::V> = sums.iter().map(|&sum| cells.arith.offset(sum, bias)).collect();
+            match &self.max {
+                Some(max) => max.constrain_values(cells, &values, output, channel * max.advice()),
+                None => cells.arith.assert_equal(values[0], output),
+            }
+        }
+    }
+
+    fn assign(&self, _: &[F], inputs: &[F], outputs: &mut [F], advice: &mut [F]) {
+        let patch: Vec<i64> = inputs.iter().map(|&x| to_signed(x)).collect();
+        let weights = self.matrix().weights();
+        let sum = |row: usize| -> i64 {
+            let products = weights.row(row).into_iter().zip(&patch).map(|(&w, &x)| w.wrapping_mul(x));
+            products.fold(self.bias[row / self.positions()], i64::wrapping_add)
+        };
+        for (channel, output) in outputs.iter_mut().enumerate() {
+            let rows = channel * self.positions()..(channel + 1) * self.positions();
+            let values: Vec<i64> = rows.map(sum).collect();
+            let value = match &self.max {
+                Some(max) => max.assign_values(&values, &mut advice[channel * max.advice()..][..max.advice()]),
+                None => values[0],
+            };
+            *output = from_signed(value);
+        }
+    }
+}
