@@ -1,0 +1,210 @@
+//! Why an operation does not fit its operands.
+
+use thiserror::Error;
+
+use crate::{NodeId, infer};
+
+/// Why [`crate::infer()`] has no fact for an operation on given operands.
+///
+/// Messages speak of the operation and its operand, not of where they stand; [`InferError::At`] adds that
+/// where a whole graph is gone through.
+#[derive(Clone, Debug, PartialEq, Error)]
+pub enum InferError {
+    /// Too few or too many operands.
+    #[error("{op} takes {expected} operands, got {got}")]
+    OperandCount {
+        /// The operation's name.
+        op: &'static str,
+        /// How many it takes.
+        expected: usize,
+        /// How many there are.
+        got: usize,
+    },
+    /// A tensor with the wrong number of axes.
+    #[error("the {tensor} of {op} must have {expected} axes, it has {got}")]
+    Rank {
+        /// The operation's name.
+        op: &'static str,
+        /// Which tensor of it.
+        tensor: &'static str,
+        /// How many axes it must have.
+        expected: usize,
+        /// How many it has.
+        got: usize,
+    },
+    /// A tensor without axes, or with an axis of length zero.
+    #[error("the {tensor} of {op} needs axes of length 1 or more, its shape is {shape:?}")]
+    EmptyTensor {
+        /// The operation's name.
+        op: &'static str,
+        /// Which tensor of it.
+        tensor: &'static str,
+        /// The shape it has.
+        shape: Vec<usize>,
+    },
+    /// A result with more than [`crate::MAX_ELEMENTS`] numbers.
+    #[error(
+        "a tensor of shape {shape:?} has more than {} elements",
+        infer::MAX_ELEMENTS
+    )]
+    TooManyElements {
+        /// The shape it would have.
+        shape: Vec<usize>,
+    },
+    /// A convolution kernel made for another number of channels.
+    #[error("kernel has {kernel} input channels, its input has {input}")]
+    InputChannels {
+        /// Input channels of the kernel.
+        kernel: usize,
+        /// Channels of the operand.
+        input: usize,
+    },
+    /// A kernel that does not fit into its image.
+    #[error("kernel of {} by {} does not fit into an input of {} by {}", kernel[0], kernel[1], input[0], input[1])]
+    KernelTooLarge {
+        /// Height and width of the kernel.
+        kernel: [usize; 2],
+        /// Height and width of the operand.
+        input: [usize; 2],
+    },
+    /// A matrix made for a vector of another length.
+    #[error("weights take {weights} inputs, their input has {input}")]
+    InputLength {
+        /// Columns of the matrix.
+        weights: usize,
+        /// Length of the operand.
+        input: usize,
+    },
+    /// One bias per output channel is needed.
+    #[error("bias has {got} elements for {expected} output channels")]
+    BiasLength {
+        /// Output channels.
+        expected: usize,
+        /// Elements of the bias.
+        got: usize,
+    },
+    /// A pooling window without area.
+    #[error("window of {} by {} is empty", window[0], window[1])]
+    EmptyWindow {
+        /// Height and width of the window.
+        window: [usize; 2],
+    },
+    /// Pooling windows that do not tile their image.
+    #[error("windows of {} by {} do not tile an input of {} by {}", window[0], window[1], input[0], input[1])]
+    WindowDoesNotDivide {
+        /// Height and width of the window.
+        window: [usize; 2],
+        /// Height and width of the operand.
+        input: [usize; 2],
+    },
+    /// A vector too long to be normalized.
+    #[error(
+        "normalize takes at most {} elements, got {got}",
+        infer::MAX_NORMALIZE_LENGTH
+    )]
+    NormalizeLength {
+        /// Length of the operand.
+        got: usize,
+    },
+    /// A precision of normalize outside its range.
+    #[error(
+        "fraction_bits must lie in 1..={}, got {got}",
+        infer::MAX_FRACTION_BITS
+    )]
+    FractionBits {
+        /// The fraction bits asked for.
+        got: u32,
+    },
+    /// Real and fixed-point numbers in one operation.
+    #[error("{op} has a {expected} input and a {got} {tensor}")]
+    MixedNumbers {
+        /// The operation's name.
+        op: &'static str,
+        /// Which tensor differs from the operand.
+        tensor: &'static str,
+        /// The kind of the operand: `real` or `fixed-point`.
+        expected: &'static str,
+        /// The kind of the tensor.
+        got: &'static str,
+    },
+    /// A bias that counts in other units than the products it is added to.
+    #[error("bias has scale {got}, the products have scale {expected}")]
+    BiasScale {
+        /// Scale of the operand times scale of the weights.
+        expected: f64,
+        /// Scale of the bias.
+        got: f64,
+    },
+    /// A scale that is zero, negative, infinite or not a number.
+    #[error("the scale of the {tensor} of {op} must be positive and finite, it is {got}")]
+    BadScale {
+        /// The operation's name.
+        op: &'static str,
+        /// Which tensor of it.
+        tensor: &'static str,
+        /// The scale it has.
+        got: f64,
+    },
+    /// Real weights with an infinity or a NaN among them.
+    #[error("the {tensor} of {op} must be finite, element {index} is not")]
+    NotFinite {
+        /// The operation's name.
+        op: &'static str,
+        /// Which tensor of it.
+        tensor: &'static str,
+        /// Row-major position of the first such element.
+        index: usize,
+    },
+    /// An interval whose ends are the wrong way round.
+    #[error("interval {lo}..={hi} is empty")]
+    EmptyInterval {
+        /// The lower end.
+        lo: i64,
+        /// The upper end.
+        hi: i64,
+    },
+    /// Integers beyond ±2^62, be it in the result or in a partial sum on the way.
+    #[error(
+        "{op}{} spans {lo}..={hi} with partial sums up to {magnitude}, beyond ±2^62",
+        channel.map(|at| format!(" channel {at}")).unwrap_or_default()
+    )]
+    Overflow {
+        /// The operation's name.
+        op: &'static str,
+        /// The first output channel for which it happens; `None` for an input.
+        channel: Option<usize>,
+        /// The lower end of the result's interval; saturated at the ends of `i128`.
+        lo: i128,
+        /// The upper end of the result's interval; saturated likewise.
+        hi: i128,
+        /// The most that the absolute values of all summands can add up to; saturated likewise.
+        magnitude: i128,
+    },
+    /// A node that depends on its own result.
+    #[error("{node} depends on itself")]
+    Cycle {
+        /// One node of the cycle.
+        node: NodeId,
+    },
+    /// An error with the node it was met at.
+    #[error("{node}: {error}")]
+    At {
+        /// The node.
+        node: NodeId,
+        /// The model layer that the node came from.
+        layer: Option<usize>,
+        /// What is wrong there.
+        error: Box<InferError>,
+    },
+}
+
+impl InferError {
+    /// The error itself, without the place that [`InferError::At`] adds.
+    pub fn root(&self) -> &InferError {
+        let mut error = self;
+        while let InferError::At { error: inner, .. } = error {
+            error = inner;
+        }
+        error
+    }
+}

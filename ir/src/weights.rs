@@ -1,0 +1,133 @@
+//! The constant tensors of an operation.
+
+use std::borrow::Cow;
+
+use ndarray::{ArcArray, ArrayBase, Data, IxDyn};
+
+use crate::canonical::{self, Sink};
+
+/// A constant tensor: real numbers as a model file gives them, or integers that stand for `scale * integer`.
+///
+/// The elements are shared, so a clone costs nothing. Equality and digest go by the logical (row-major)
+/// order of the elements, whatever the layout in memory.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Weights {
+    /// Floating point numbers.
+    Real(ArcArray<f64, IxDyn>),
+    /// Integers with the real value of the integer one.
+    Fixed {
+        /// The integers.
+        data: ArcArray<i64, IxDyn>,
+        /// The real value of the integer one.
+        scale: f64,
+    },
+}
+
+impl Weights {
+    /// The length of each axis.
+    pub fn shape(&self) -> &[usize] {
+        match self {
+            Weights::Real(data) => data.shape(),
+            Weights::Fixed { data, .. } => data.shape(),
+        }
+    }
+
+    /// How many numbers there are.
+    pub fn len(&self) -> usize {
+        match self {
+            Weights::Real(data) => data.len(),
+            Weights::Fixed { data, .. } => data.len(),
+        }
+    }
+
+    /// Whether there are no numbers at all.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The real value of the integer one; `None` for real numbers.
+    pub fn scale(&self) -> Option<f64> {
+        match *self {
+            Weights::Real(_) => None,
+            Weights::Fixed { scale, .. } => Some(scale),
+        }
+    }
+
+    /// BLAKE3 over kind, shape, scale and elements, in the encoding of [`crate::Graph::canonical_bytes`].
+    pub fn digest(&self) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new();
+        hasher.put(b"zknn-ir weights 1\n");
+        canonical::weights(self, &mut hasher);
+        *hasher.finalize().as_bytes()
+    }
+
+    /// The first 16 hexadecimal digits of [`Weights::digest`]: what the text form shows of a big tensor.
+    ///
+    /// Enough to tell tensors apart by mistake, too short to bind them against an adversary.
+    pub fn short_digest(&self) -> String {
+        self.digest()[..8]
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
+    }
+
+    /// The same tensor with its elements laid out row by row.
+    pub(crate) fn into_standard_layout(self) -> Self {
+        match self {
+            Weights::Real(data) if !data.is_standard_layout() => {
+                Weights::Real(data.as_standard_layout().into_owned().into_shared())
+            }
+            Weights::Fixed { data, scale } if !data.is_standard_layout() => Weights::Fixed {
+                data: data.as_standard_layout().into_owned().into_shared(),
+                scale,
+            },
+            standard => standard,
+        }
+    }
+}
+
+/// The elements in row-major order, borrowed where they already lie so.
+pub(crate) fn contiguous<T: Copy, S: Data<Elem = T>>(tensor: &ArrayBase<S, IxDyn>) -> Cow<'_, [T]> {
+    match tensor.as_slice() {
+        Some(slice) => Cow::Borrowed(slice),
+        None => Cow::Owned(tensor.iter().copied().collect()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{ArcArray2, arr2};
+
+    use super::*;
+
+    fn fixed(data: ArcArray2<i64>, scale: f64) -> Weights {
+        Weights::Fixed {
+            data: data.into_dyn(),
+            scale,
+        }
+    }
+
+    #[test]
+    fn layout_changes_neither_digest_nor_equality() {
+        let plain = fixed(arr2(&[[1, 2], [3, 4]]).into_shared(), 1.0);
+        let turned = fixed(arr2(&[[1, 3], [2, 4]]).reversed_axes().into_shared(), 1.0);
+        assert_eq!(plain, turned);
+        assert_eq!(plain.digest(), turned.digest());
+        assert_eq!(plain, turned.into_standard_layout());
+    }
+
+    #[test]
+    fn the_digest_covers_kind_shape_scale_and_elements() {
+        let base = fixed(arr2(&[[0, 0], [0, 0]]).into_shared(), 1.0);
+        let others = [
+            fixed(arr2(&[[0, 0], [0, 1]]).into_shared(), 1.0),
+            fixed(arr2(&[[0, 0], [0, 0]]).into_shared(), 0.5),
+            fixed(arr2(&[[0, 0, 0, 0]]).into_shared(), 1.0),
+            Weights::Real(arr2(&[[0.0, 0.0], [0.0, 0.0]]).into_shared().into_dyn()),
+        ];
+        for other in others {
+            assert_ne!(base.digest(), other.digest(), "{other:?}");
+        }
+        assert_eq!(base.short_digest().len(), 16);
+    }
+}
