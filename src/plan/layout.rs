@@ -1,0 +1,285 @@
+//! Rows and columns: where every instance of every statement lies.
+//!
+//! Each convolution gets rows of its own, and so does a normalization, as their wires are many; what is small is
+//! spread evenly over all rows that remain, the common rows. Every row of either sort also holds one tile of the
+//! matrix-vector products: their weights are row constants, and the fewer constants a row, the smaller key, proof and
+//! memory.
+
+use super::PlanError;
+use super::cost::Cost;
+use super::program::{Kind, Program, Value};
+use super::security::{Blinding, challenges};
+use super::tiles::{TileShape, Tiles};
+use crate::gadget::{DenseTile, Gadget, Place, Shape};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Wires of plonky2's Poseidon gate: all of them, and those that are routed.
+pub const POSEIDON_WIRES: usize = 135;
+/// Routed wires of plonky2's Poseidon gate: inputs, outputs, swap.
+pub const POSEIDON_ROUTED: usize = 25;
+
+/// One gadget of a row, and where it lies.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Part {
+    /// What is stated.
+    pub gadget: Arc<Gadget>,
+    /// Where its wires and constants are.
+    pub place: Place,
+}
+
+/// Rows with the same parts: one gate.
+#[derive(Clone, Debug)]
+pub struct RowKind {
+    /// The gadgets side by side.
+    pub parts: Vec<Part>,
+    /// The rows.
+    pub rows: Range<usize>,
+}
+
+/// Where the instances of a block lie.
+#[derive(Clone, Debug)]
+pub struct Placement {
+    /// The block, as an index into the program's.
+    pub block: usize,
+    /// Parts of row kinds, in the order in which instances fill them: all rows of the first, then of the next.
+    pub slots: Vec<Slot>,
+}
+
+/// One part of a row kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slot {
+    /// Index of the row kind.
+    pub kind: usize,
+    /// Index of the part.
+    pub part: usize,
+}
+
+/// A circuit's rows and columns.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    /// There are `2^degree_bits` rows.
+    pub degree_bits: usize,
+    /// Columns of wires.
+    pub wires: usize,
+    /// Those of them that copy constraints reach.
+    pub routed: usize,
+    /// Row constants, selectors not counted.
+    pub constants: usize,
+    /// Challenge sets of the permutation argument.
+    pub challenges: usize,
+    /// Our own rows, from row 0 on.
+    pub kinds: Vec<RowKind>,
+    /// Where the blocks of gadgets lie.
+    pub placements: Vec<Placement>,
+    /// The tiles of matrix-vector products; instance `i` is in row `i`, for every row kind ends in a tile.
+    pub tiles: Tiles,
+    /// Rows of Poseidon permutations.
+    pub poseidon: Range<usize>,
+    /// The row of the public inputs' digest.
+    pub public_row: usize,
+    /// Rows of blinding, from this row on.
+    pub blinding_row: usize,
+    /// How many of them there are.
+    pub blinding: Blinding,
+}
+
+/// What fills the rows of one kind before anything has a place: blocks, and how many instances a row holds.
+#[derive(Clone, Default)]
+struct Draft {
+    slots: Vec<(usize, usize)>,
+    rows: usize,
+}
+
+impl Layout {
+    /// The best layout of `program` in `2^degree_bits` rows, or nothing if it does not fit them.
+    pub fn new(program: &Program, degree_bits: usize, zero_knowledge: bool) -> Option<Self> {
+        let blinding = if zero_knowledge { Blinding::for_degree(degree_bits) } else { Blinding::default() };
+        let poseidon = poseidon_rows(program);
+        let free = (1usize << degree_bits).checked_sub(blinding.rows() + poseidon + 1)?;
+        let drafts = drafts(program, free)?;
+        let tile = TileShape::choose(program, free)?;
+        let layout = Self::place(program, degree_bits, blinding, drafts, tile);
+        Some(layout)
+    }
+
+    /// The cheapest layout over all sizes.
+    ///
+    /// # Errors
+    /// The program fits no circuit of up to 2^`MAX_DEGREE_BITS` rows.
+    pub fn cheapest(program: &Program, zero_knowledge: bool) -> Result<Self, PlanError> {
+        (MIN_DEGREE_BITS..=MAX_DEGREE_BITS)
+            .filter_map(|bits| Self::new(program, bits, zero_knowledge))
+            .min_by(|a, b| Cost::of(a).seconds.total_cmp(&Cost::of(b).seconds))
+            .ok_or(PlanError::TooLarge { max_rows: 1 << MAX_DEGREE_BITS })
+    }
+
+    /// The number of rows.
+    pub fn rows(&self) -> usize {
+        1 << self.degree_bits
+    }
+
+    /// Row and place of the `i`-th instance of a placement.
+    pub fn locate(&self, placement: &Placement, i: usize) -> (usize, Place) {
+        let mut rest = i;
+        for slot in &placement.slots {
+            let kind = &self.kinds[slot.kind];
+            if rest < kind.rows.len() {
+                return (kind.rows.start + rest, kind.parts[slot.part].place);
+            }
+            rest -= kind.rows.len();
+        }
+        unreachable!("a placement has a slot for each instance")
+    }
+
+    fn place(program: &Program, degree_bits: usize, blinding: Blinding, drafts: Vec<Draft>, tile: Option<TileShape>) -> Self {
+        let mut kinds: Vec<RowKind> = Vec::new();
+        let mut placements: BTreeMap<usize, Vec<Slot>> = BTreeMap::new();
+        let mut row = 0;
+        for draft in drafts.into_iter().filter(|draft| draft.rows > 0) {
+            let mut gadgets: Vec<Arc<Gadget>> = Vec::new();
+            for &(block, count) in &draft.slots {
+                for _ in 0..count {
+                    let slot = Slot { kind: kinds.len(), part: gadgets.len() };
+                    placements.entry(block).or_default().push(slot);
+                    gadgets.push(gadget(program, block));
+                }
+            }
+            if let Some(tile) = tile {
+                gadgets.push(Arc::new(DenseTile { width: tile.width, height: tile.height }.into()));
+            }
+            kinds.push(RowKind { parts: side_by_side(gadgets), rows: row..row + draft.rows });
+            row += draft.rows;
+        }
+        let poseidon = row..row + poseidon_rows(program);
+        let (mut wires, mut routed) = (POSEIDON_WIRES, POSEIDON_ROUTED);
+        let mut constants = 0;
+        for shape in kinds.iter().map(|kind| total(&kind.parts)) {
+            wires = wires.max(shape.wires());
+            routed = routed.max(shape.routed());
+            constants = constants.max(shape.constants);
+        }
+        Self {
+            degree_bits,
+            wires,
+            routed,
+            constants,
+            challenges: challenges(degree_bits, routed),
+            kinds,
+            placements: placements.into_iter().map(|(block, slots)| Placement { block, slots }).collect(),
+            tiles: Tiles::cut(program, tile),
+            public_row: poseidon.end,
+            blinding_row: poseidon.end + 1,
+            poseidon,
+            blinding,
+        }
+    }
+}
+
+/// The sizes that are tried.
+const MIN_DEGREE_BITS: usize = 5;
+const MAX_DEGREE_BITS: usize = 20;
+
+fn poseidon_rows(program: &Program) -> usize {
+    let permutations = program.blocks.iter().filter(|block| matches!(block.kind, Kind::Poseidon));
+    permutations.map(|block| block.wiring.len() / POSEIDON_ROUTED).sum()
+}
+
+fn gadget(program: &Program, block: usize) -> Arc<Gadget> {
+    match &program.blocks[block].kind {
+        Kind::Gadget(gadget) => gadget.clone(),
+        Kind::Poseidon | Kind::MatVec(_) => unreachable!("only gadgets are drafted"),
+    }
+}
+
+/// Instances of the block, if it is one of gadgets.
+fn instances(program: &Program, block: usize) -> Option<(usize, Shape)> {
+    let block = &program.blocks[block];
+    match &block.kind {
+        Kind::Gadget(gadget) => Some((block.wiring.len() / gadget.shape().routed(), gadget.shape())),
+        Kind::Poseidon | Kind::MatVec(_) => None,
+    }
+}
+
+/// Distributes the blocks over row kinds that take up all `free` rows, or nothing if they don't suffice.
+///
+/// The common rows come last. As long as they are wider than the widest of the others, their widest blocks move
+/// partly to where there is room.
+fn drafts(program: &Program, free: usize) -> Option<Vec<Draft>> {
+    let mut own: BTreeMap<usize, Draft> = BTreeMap::new();
+    let mut common_blocks = Vec::new();
+    for (index, block) in program.blocks.iter().enumerate() {
+        let Some((count, _)) = instances(program, index) else { continue };
+        match block.own_rows {
+            Some(key) => {
+                let draft = own.entry(key).or_default();
+                draft.slots.push((index, 1));
+                draft.rows = draft.rows.max(count);
+            }
+            None => common_blocks.push((index, count)),
+        }
+    }
+    let mut drafts: Vec<Draft> = own.into_values().collect();
+    let common_rows = free.checked_sub(drafts.iter().map(|draft| draft.rows).sum()).filter(|&rows| rows > 0)?;
+
+    let width = |block: usize| instances(program, block).map_or(0, |(_, shape)| shape.wires());
+    let draft_width = |draft: &Draft| draft.slots.iter().map(|&(block, n)| n * width(block)).sum::<usize>();
+    let widest = drafts.iter().map(draft_width).max().unwrap_or(0);
+    let slots = |count: usize| count.div_ceil(common_rows);
+    loop {
+        let common: usize = common_blocks.iter().map(|&(block, count)| slots(count) * width(block)).sum();
+        if common <= widest {
+            break;
+        }
+        // The block that takes most of the common rows, among those that a slot elsewhere would relieve.
+        let relief = common_blocks
+            .iter_mut()
+            .filter(|(_, count)| slots(*count) > 1)
+            .max_by_key(|(block, count)| slots(*count) * width(*block));
+        let Some((block, count)) = relief else { break };
+        let room = drafts.iter_mut().find(|draft| draft_width(draft) + width(*block) <= widest);
+        let Some(draft) = room else { break };
+        match draft.slots.iter_mut().find(|(index, _)| index == block) {
+            Some((_, n)) => *n += 1,
+            None => draft.slots.push((*block, 1)),
+        }
+        *count = count.saturating_sub(draft.rows);
+    }
+    let common = common_blocks.iter().map(|&(block, count)| (block, slots(count))).filter(|&(_, n)| n > 0).collect();
+    drafts.push(Draft { slots: common, rows: common_rows });
+    Some(drafts)
+}
+
+/// Gives the gadgets their columns: routed wires of all of them first, then advice.
+fn side_by_side(gadgets: Vec<Arc<Gadget>>) -> Vec<Part> {
+    let routed_end: usize = gadgets.iter().map(|gadget| gadget.shape().routed()).sum();
+    let mut next = Place { routed: 0, advice: routed_end, constant: 0 };
+    let place = |gadget: Arc<Gadget>| {
+        let shape = gadget.shape();
+        let place = next;
+        next.routed += shape.routed();
+        next.advice += shape.advice;
+        next.constant += shape.constants;
+        Part { gadget, place }
+    };
+    gadgets.into_iter().map(place).collect()
+}
+
+/// The sum of the parts' shapes, and the highest degree among them.
+pub fn total(parts: &[Part]) -> Shape {
+    parts.iter().map(|part| part.gadget.shape()).fold(Shape::default(), |sum, shape| Shape {
+        inputs: sum.inputs + shape.inputs,
+        outputs: sum.outputs + shape.outputs,
+        advice: sum.advice + shape.advice,
+        constants: sum.constants + shape.constants,
+        constraints: sum.constraints + shape.constraints,
+        degree: sum.degree.max(shape.degree),
+    })
+}
+
+/// The values at the routed wires of the `i`-th instance of a block with `routed` wires each.
+pub fn wiring(all: &[Value], routed: usize, i: usize) -> &[Value] {
+    &all[i * routed..(i + 1) * routed]
+}

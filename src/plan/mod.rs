@@ -1,0 +1,108 @@
+//! From the IR to rows and columns.
+
+mod cost;
+mod layout;
+mod print;
+mod program;
+pub mod security;
+mod tiles;
+
+pub use cost::Cost;
+pub use layout::{Layout, POSEIDON_ROUTED, POSEIDON_WIRES, Part, Placement, RowKind, Slot, total, wiring};
+pub use program::{Block, DIGEST, Kind, Program, SPONGE_WIDTH, Value, Visibility};
+pub use tiles::{Tile, TileShape, Tiles};
+
+use std::collections::HashSet;
+use zknn_ir::Graph;
+
+/// A program and where it lies.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The statements.
+    pub program: Program,
+    /// Their places.
+    pub layout: Layout,
+}
+
+/// Convolutions beyond this many are all fused rather than tried both ways.
+const MAX_FUSION_CHOICES: usize = 4;
+
+impl Plan {
+    /// The cheapest plan for `graph`, whose numbers are all fixed. The same arguments always give the same plan.
+    ///
+    /// # Errors
+    /// What can't be stated in the field, or fits no circuit.
+    pub fn new(graph: &Graph, visibility: Visibility, zero_knowledge: bool) -> Result<Self, PlanError> {
+        let fusable = program::fusable(graph);
+        let choices = if fusable.len() <= MAX_FUSION_CHOICES { 1 << fusable.len() } else { 1 };
+        let mut best: Option<(f64, Self)> = None;
+        let mut failure = None;
+        for choice in 0..choices {
+            let is_fused = |i: usize| choice & (1 << i) == 0;
+            let fused: HashSet<_> = (0..fusable.len()).filter(|&i| is_fused(i)).map(|i| fusable[i]).collect();
+            let program = Program::new(graph, visibility, &fused)?;
+            let layout = match Layout::cheapest(&program, zero_knowledge) {
+                Ok(layout) => layout,
+                Err(error) => {
+                    failure = Some(error);
+                    continue;
+                }
+            };
+            let seconds = Cost::of(&layout).seconds;
+            if best.as_ref().is_none_or(|(least, _)| seconds < *least) {
+                best = Some((seconds, Self { program, layout }));
+            }
+        }
+        match (best, failure) {
+            (Some((_, plan)), _) => Ok(plan),
+            (None, Some(error)) => Err(error),
+            (None, None) => Err(PlanError::TooLarge { max_rows: 0 }),
+        }
+    }
+
+    /// Values in the table, partial sums included.
+    pub fn values(&self) -> usize {
+        self.program.values + self.layout.tiles.partial_sums
+    }
+}
+
+/// Why a graph has no circuit.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// A real number where only integers can be proved.
+    #[error("{node} has real numbers, and only fixed-point ones can be proved")]
+    NotFixed {
+        /// The node.
+        node: String,
+    },
+    /// Two values of the interval could differ by so much that the field confuses their order.
+    #[error("{node} compares values in {lo}..={hi}, which is wider than 2^62")]
+    TooWide {
+        /// The node.
+        node: String,
+        /// Lower end.
+        lo: i64,
+        /// Upper end.
+        hi: i64,
+    },
+    /// A normalization that the circuit's integers are not made for.
+    #[error(
+        "{node} has {elements} elements at {fraction_bits} fraction bits; the circuit normalizes up to {MAX} at {BITS}",
+        MAX = crate::gadget::MAX_ELEMENTS,
+        BITS = crate::gadget::FRACTION_BITS
+    )]
+    Normalize {
+        /// The node.
+        node: String,
+        /// Its fraction bits.
+        fraction_bits: u32,
+        /// Its elements.
+        elements: usize,
+    },
+    /// More rows than any circuit has.
+    #[error("the model needs more than {max_rows} rows")]
+    TooLarge {
+        /// The most rows that were tried.
+        max_rows: usize,
+    },
+}

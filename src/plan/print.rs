@@ -1,0 +1,65 @@
+//! The plan as text.
+
+use super::{Cost, Kind, Plan, total};
+use std::fmt;
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let layout = &self.layout;
+        writeln!(
+            f,
+            "2^{} rows: {} wires ({} routed), {} constants, {} challenge sets",
+            layout.degree_bits, layout.wires, layout.routed, layout.constants, layout.challenges
+        )?;
+        for kind in &layout.kinds {
+            let shape = total(&kind.parts);
+            let share = 100 * shape.wires() / layout.wires;
+            writeln!(f, "rows {:?}: {} wires ({share} %), {} constants", kind.rows, shape.wires(), shape.constants)?;
+            let mut parts = kind.parts.iter().peekable();
+            while let Some(part) = parts.next() {
+                let mut count = 1;
+                while parts.next_if(|next| std::sync::Arc::ptr_eq(&next.gadget, &part.gadget)).is_some() {
+                    count += 1;
+                }
+                let shape = part.gadget.shape();
+                let (name, routed, advice) = (part.gadget.name(), shape.routed(), shape.advice);
+                writeln!(f, "  {count} × {name}: {routed} routed, {advice} advice")?;
+            }
+        }
+        writeln!(f, "rows {:?}: Poseidon", layout.poseidon)?;
+        writeln!(f, "row {}: public inputs", layout.public_row)?;
+        let blinding = layout.blinding;
+        let end = layout.blinding_row + blinding.rows();
+        writeln!(
+            f,
+            "rows {}..{end}: blinding, {} single and {} pairs",
+            layout.blinding_row, blinding.single, blinding.pairs
+        )?;
+        writeln!(f, "rows {end}..{}: empty", layout.rows())?;
+        for block in &self.program.blocks {
+            match &block.kind {
+                Kind::Gadget(gadget) => {
+                    let instances = block.wiring.len() / gadget.shape().routed();
+                    writeln!(f, "{}: {instances} × {}", block.label, gadget.name())?;
+                }
+                Kind::Poseidon => {
+                    writeln!(f, "{}: {} × Poseidon", block.label, block.wiring.len() / super::POSEIDON_ROUTED)?;
+                }
+                Kind::MatVec(matrix) => {
+                    writeln!(f, "{}: {} × {} in tiles", block.label, matrix.nrows(), matrix.ncols())?;
+                }
+            }
+        }
+        if let Some(shape) = layout.tiles.shape {
+            writeln!(f, "tiles of {} × {}: {}", shape.height, shape.width, layout.tiles.tiles.len())?;
+        }
+        let cost = Cost::of(layout);
+        writeln!(
+            f,
+            "estimate: {:.1} s to prove, {:.1} GiB, proof of {:.2} MB",
+            cost.seconds,
+            cost.memory as f64 / f64::from(1 << 30),
+            cost.proof as f64 / 1e6
+        )
+    }
+}

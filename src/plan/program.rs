@@ -1,0 +1,402 @@
+//! The IR as gadget instances over a table of values: what is computed, before anything has a place.
+
+use super::PlanError;
+use crate::gadget::{Constants, Conv, FRACTION_BITS, Gadget, MAX_ELEMENTS, Max, NormRound, NormSquare, NormTotal, PackInput};
+use ndarray::{Array2, Array4, ArrayView2, Axis, Ix1, Ix2, Ix4};
+use serde::{Deserialize, Serialize};
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+use std::sync::Arc;
+use zknn_ir::{Graph, NodeId, Op, Weights};
+
+/// Index of a value in the table. Wires that hold one value are tied by copy constraints.
+pub type Value = u32;
+
+/// The value that is always 0.
+pub const ZERO: Value = 0;
+/// The value that is always 1.
+pub const ONE: Value = 1;
+
+/// What the verifier learns about the input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Visibility {
+    /// A salted Poseidon digest of it.
+    Committed,
+    /// All of it.
+    Public,
+    /// Nothing: some input in the range gives the output.
+    Private,
+}
+
+/// Field elements of the salt of a commitment, and of its digest.
+pub const DIGEST: usize = 4;
+
+/// Poseidon's state, and how much of it takes up input at once.
+pub const SPONGE_WIDTH: usize = 12;
+const SPONGE_RATE: usize = 8;
+
+/// What a block's instances are.
+#[derive(Clone, Debug)]
+pub enum Kind {
+    /// A gadget, in rows of our own.
+    Gadget(Arc<Gadget>),
+    /// plonky2's Poseidon permutation: 12 inputs, 12 outputs, and the swap flag, which is [`ZERO`].
+    Poseidon,
+    /// `y = W x`, to be cut into tiles.
+    MatVec(Arc<Array2<i64>>),
+}
+
+/// Equal instances of one statement.
+#[derive(Clone, Debug)]
+pub struct Block {
+    /// Where it comes from, for people: `%3 conv2d`.
+    pub label: String,
+    /// What is stated.
+    pub kind: Kind,
+    /// The values at the routed wires, one instance after the other, each inputs first. Of a matrix-vector product:
+    /// `x`, then `y`.
+    pub wiring: Vec<Value>,
+    /// Blocks with the same key get rows of their own; those without share the common rows.
+    pub own_rows: Option<usize>,
+}
+
+/// A model as statements about values.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// How many values there are.
+    pub values: usize,
+    /// The statements, each after those that determine its inputs.
+    pub blocks: Vec<Block>,
+    /// The model's input.
+    pub input: Range<Value>,
+    /// The salt of the commitment; empty without one.
+    pub salt: Range<Value>,
+    /// The model's output.
+    pub output: Range<Value>,
+    /// The public inputs of the proof: the output, then the commitment or the packed input.
+    pub public: Vec<Value>,
+    /// The Poseidon digest of the public inputs.
+    pub public_hash: [Value; DIGEST],
+}
+
+/// The pooling or relu that a convolution can take up into its own rows, by the convolution's node.
+pub fn fusable(graph: &Graph) -> Vec<NodeId> {
+    graph.topological().into_iter().filter(|&id| fused_with(graph, id).is_some()).collect()
+}
+
+fn fused_with(graph: &Graph, conv: NodeId) -> Option<NodeId> {
+    let users = graph.users(conv);
+    let [user] = users[..] else { return None };
+    let fits = matches!(graph.node(user).op, Op::MaxPool { .. } | Op::Relu);
+    (matches!(graph.node(conv).op, Op::Conv2d { .. }) && fits).then_some(user)
+}
+
+impl Program {
+    /// Writes `graph`, whose numbers are all fixed, as statements; the convolutions in `fused` take up what follows
+    /// them.
+    ///
+    /// # Errors
+    /// A node whose values can't be stated: a real number, an interval too wide to compare in, a vector too long to
+    /// normalize.
+    pub fn new(graph: &Graph, visibility: Visibility, fused: &HashSet<NodeId>) -> Result<Self, PlanError> {
+        let mut writer = Writer::new(graph, fused);
+        let input = writer.input(visibility)?;
+        for id in graph.topological() {
+            writer.node(id)?;
+        }
+        let output = writer.tensors[&graph.output()].clone();
+        let mut public: Vec<Value> = output.clone().collect();
+        public.extend(&input.public);
+        let public_hash = writer.sponge("public inputs", &public);
+        Ok(Self {
+            values: writer.next as usize,
+            blocks: writer.blocks,
+            input: writer.tensors[&graph.input()].clone(),
+            salt: input.salt,
+            output,
+            public,
+            public_hash,
+        })
+    }
+}
+
+struct InputBinding {
+    salt: Range<Value>,
+    public: Vec<Value>,
+}
+
+struct Writer<'a> {
+    graph: &'a Graph,
+    fused: &'a HashSet<NodeId>,
+    next: Value,
+    blocks: Vec<Block>,
+    tensors: HashMap<NodeId, Range<Value>>,
+}
+
+impl<'a> Writer<'a> {
+    fn new(graph: &'a Graph, fused: &'a HashSet<NodeId>) -> Self {
+        let mut writer = Self { graph, fused, next: ONE + 1, blocks: Vec::new(), tensors: HashMap::new() };
+        writer.gadget("constants".into(), Constants, vec![ZERO, ONE], None);
+        writer
+    }
+
+    fn fresh(&mut self, count: usize) -> Range<Value> {
+        let start = self.next;
+        self.next += count as Value;
+        start..self.next
+    }
+
+    fn gadget(&mut self, label: String, gadget: impl Into<Gadget>, wiring: Vec<Value>, own_rows: Option<usize>) {
+        self.blocks.push(Block { label, kind: Kind::Gadget(Arc::new(gadget.into())), wiring, own_rows });
+    }
+
+    fn label(&self, id: NodeId) -> String {
+        format!("{id} {}", self.graph.node(id).op.name())
+    }
+
+    fn interval(&self, id: NodeId) -> Result<(i64, i64), PlanError> {
+        self.graph.node(id).fact.interval().ok_or_else(|| PlanError::NotFixed { node: self.label(id) })
+    }
+
+    /// The greatest difference between two values of the node, and zero if `with_zero`.
+    fn spread(&self, id: NodeId, with_zero: bool) -> Result<u64, PlanError> {
+        let (lo, hi) = self.interval(id)?;
+        let (lo, hi) = if with_zero { (lo.min(0), hi.max(0)) } else { (lo, hi) };
+        let spread = hi.abs_diff(lo);
+        if spread > 1 << 62 {
+            return Err(PlanError::TooWide { node: self.label(id), lo, hi });
+        }
+        Ok(spread)
+    }
+
+    fn input(&mut self, visibility: Visibility) -> Result<InputBinding, PlanError> {
+        let id = self.graph.input();
+        let elements: Vec<Value> = {
+            let range = self.fresh(self.graph.node(id).fact.elements());
+            self.tensors.insert(id, range.clone());
+            range.collect()
+        };
+        self.spread(id, false)?;
+        let (lo, hi) = self.interval(id)?;
+        let capacity = PackInput::capacity(lo, hi);
+        let words: Vec<Value> = self.fresh(elements.len().div_ceil(capacity)).collect();
+        let whole = elements.len() / capacity;
+        for (chunks, words, count) in [
+            (&elements[..whole * capacity], &words[..whole], capacity),
+            (&elements[whole * capacity..], &words[whole..], elements.len() % capacity),
+        ] {
+            if !words.is_empty() {
+                let instances = chunks.chunks(count).zip(words);
+                let wiring = instances.flat_map(|(chunk, word)| chunk.iter().chain([word])).copied().collect();
+                self.gadget(format!("{id} input"), PackInput::new(lo, hi, count), wiring, None);
+            }
+        }
+        Ok(match visibility {
+            Visibility::Private => InputBinding { salt: 0..0, public: Vec::new() },
+            Visibility::Public => InputBinding { salt: 0..0, public: words },
+            Visibility::Committed => {
+                let salt = self.fresh(DIGEST);
+                let message: Vec<Value> = salt.clone().chain(words).collect();
+                InputBinding { salt, public: self.sponge("input commitment", &message).to_vec() }
+            }
+        })
+    }
+
+    /// Poseidon's sponge in overwrite mode, as plonky2's `hash_n_to_hash_no_pad` has it.
+    fn sponge(&mut self, label: &str, message: &[Value]) -> [Value; DIGEST] {
+        let mut state = [ZERO; SPONGE_WIDTH];
+        let mut wiring = Vec::new();
+        for chunk in message.chunks(SPONGE_RATE) {
+            state[..chunk.len()].copy_from_slice(chunk);
+            wiring.extend(state);
+            for (slot, value) in state.iter_mut().zip(self.fresh(SPONGE_WIDTH)) {
+                *slot = value;
+            }
+            wiring.extend(state);
+            wiring.push(ZERO);
+        }
+        self.blocks.push(Block { label: label.into(), kind: Kind::Poseidon, wiring, own_rows: None });
+        std::array::from_fn(|i| state[i])
+    }
+
+    fn node(&mut self, id: NodeId) -> Result<(), PlanError> {
+        // A node may have been written already, as part of the convolution before it.
+        if self.tensors.contains_key(&id) {
+            return Ok(());
+        }
+        self.interval(id)?;
+        // Every operation but the input, which is written already, has one operand.
+        let operand = self.graph.operands(id)[0];
+        let from = self.tensors[&operand].clone();
+        match &self.graph.node(id).op {
+            // Written before all others.
+            Op::Input { .. } => {}
+            // The elements in row-major order are what they were.
+            Op::Flatten => {
+                self.tensors.insert(id, from);
+            }
+            Op::Conv2d { kernel, bias } => self.conv(id, operand, kernel, bias.as_ref())?,
+            Op::Dense { weights, bias } => self.dense(id, from, weights, bias.as_ref())?,
+            Op::MaxPool { window, relu } => self.pool(id, operand, *window, *relu)?,
+            Op::Relu => self.relu(id, operand)?,
+            Op::Normalize { fraction_bits } => self.normalize(id, from, *fraction_bits)?,
+        }
+        Ok(())
+    }
+
+    fn integers<'w>(&self, id: NodeId, weights: &'w Weights) -> Result<ndarray::ArrayViewD<'w, i64>, PlanError> {
+        match weights {
+            Weights::Fixed { data, .. } => Ok(data.view()),
+            Weights::Real(_) => Err(PlanError::NotFixed { node: self.label(id) }),
+        }
+    }
+
+    fn conv(&mut self, id: NodeId, operand: NodeId, kernel: &Weights, bias: Option<&Weights>) -> Result<(), PlanError> {
+        let kernel: Array4<i64> = rank::<Ix4>(self.integers(id, kernel)?).to_owned();
+        let channels = kernel.shape()[0];
+        let bias = match bias {
+            Some(bias) => self.integers(id, bias)?.iter().copied().collect(),
+            None => vec![0; channels],
+        };
+        let mut gadget = Conv::new(kernel, bias);
+        let mut block = [1, 1];
+        let mut result = id;
+        if let Some(user) = fused_with(self.graph, id).filter(|_| self.fused.contains(&id)) {
+            let (window, relu) = match self.graph.node(user).op {
+                Op::MaxPool { window, relu } => (window, relu),
+                _ => ([1, 1], true),
+            };
+            gadget = gadget.with_max(window, relu, self.spread(id, relu)?);
+            (block, result) = (window, user);
+        }
+        let [patch_height, patch_width, _] = gadget.patch();
+        let from = Grid::new(self.tensors[&operand].start, &self.graph.node(operand).fact.shape);
+        let fact = &self.graph.node(result).fact;
+        let (rows, columns) = (fact.shape[0], fact.shape[1]);
+        let outputs = self.fresh(fact.elements());
+        let to = Grid::new(outputs.start, &self.graph.node(result).fact.shape);
+        let mut wiring = Vec::with_capacity(rows * columns * (patch_height * patch_width * from.channels + channels));
+        for row in 0..rows {
+            for column in 0..columns {
+                for y in 0..patch_height {
+                    wiring.extend(from.span(row * block[0] + y, column * block[1], patch_width));
+                }
+                wiring.extend(to.span(row, column, 1));
+            }
+        }
+        let label = if result == id { self.label(id) } else { format!("{} + {}", self.label(id), self.label(result)) };
+        self.gadget(label, gadget, wiring, Some(id.index()));
+        self.tensors.insert(result, outputs);
+        Ok(())
+    }
+
+    /// A bias is one more column of weights, for an input that is always 1.
+    fn dense(&mut self, id: NodeId, from: Range<Value>, weights: &Weights, bias: Option<&Weights>) -> Result<(), PlanError> {
+        let weights: ArrayView2<i64> = rank::<Ix2>(self.integers(id, weights)?);
+        let mut matrix = weights.to_owned();
+        let mut wiring: Vec<Value> = from.collect();
+        if let Some(bias) = bias {
+            let bias = rank::<Ix1>(self.integers(id, bias)?);
+            if matrix.push_column(bias).is_err() {
+                return Err(PlanError::NotFixed { node: self.label(id) });
+            }
+            wiring.push(ONE);
+        }
+        let outputs = self.fresh(matrix.len_of(Axis(0)));
+        wiring.extend(outputs.clone());
+        self.tensors.insert(id, outputs);
+        let matrix = Arc::new(matrix.as_standard_layout().into_owned());
+        self.blocks.push(Block { label: self.label(id), kind: Kind::MatVec(matrix), wiring, own_rows: None });
+        Ok(())
+    }
+
+    fn pool(&mut self, id: NodeId, operand: NodeId, window: [usize; 2], relu: bool) -> Result<(), PlanError> {
+        let gadget = Max::new(window[0] * window[1], relu, self.spread(operand, relu)?);
+        let from = Grid::new(self.tensors[&operand].start, &self.graph.node(operand).fact.shape);
+        let shape = &self.graph.node(id).fact.shape;
+        let outputs = self.fresh(self.graph.node(id).fact.elements());
+        let to = Grid::new(outputs.start, shape);
+        let mut wiring = Vec::with_capacity(outputs.len() * (window[0] * window[1] + 1));
+        for row in 0..shape[0] {
+            for column in 0..shape[1] {
+                for channel in 0..shape[2] {
+                    for y in 0..window[0] {
+                        for x in 0..window[1] {
+                            wiring.push(from.at(row * window[0] + y, column * window[1] + x, channel));
+                        }
+                    }
+                    wiring.push(to.at(row, column, channel));
+                }
+            }
+        }
+        self.gadget(self.label(id), gadget, wiring, None);
+        self.tensors.insert(id, outputs);
+        Ok(())
+    }
+
+    fn relu(&mut self, id: NodeId, operand: NodeId) -> Result<(), PlanError> {
+        let gadget = Max::new(1, true, self.spread(operand, true)?);
+        let outputs = self.fresh(self.graph.node(id).fact.elements());
+        let from = self.tensors[&operand].clone();
+        let wiring = from.zip(outputs.clone()).flat_map(|(x, y)| [x, y]).collect();
+        self.gadget(self.label(id), gadget, wiring, None);
+        self.tensors.insert(id, outputs);
+        Ok(())
+    }
+
+    fn normalize(&mut self, id: NodeId, from: Range<Value>, fraction_bits: u32) -> Result<(), PlanError> {
+        if fraction_bits != FRACTION_BITS || from.len() > MAX_ELEMENTS {
+            return Err(PlanError::Normalize { node: self.label(id), fraction_bits, elements: from.len() });
+        }
+        let (squares, totals) = (Gadget::from(NormSquare).shape(), Gadget::from(NormTotal).shape());
+        let mut sums = vec![ZERO; squares.inputs - 1];
+        let (mut square_wiring, mut parts) = (Vec::new(), Vec::new());
+        for x in from {
+            square_wiring.push(x);
+            square_wiring.extend(&sums);
+            let part: Vec<Value> = self.fresh(squares.outputs - sums.len()).collect();
+            sums = self.fresh(sums.len()).collect();
+            square_wiring.extend(part.iter().chain(&sums));
+            parts.push(part);
+        }
+        let total: Vec<Value> = self.fresh(totals.outputs).collect();
+        let outputs = self.fresh(parts.len());
+        let rounds = parts.iter().zip(outputs.clone());
+        let round_wiring = rounds.flat_map(|(part, y)| part.iter().chain(&total).copied().chain([y])).collect();
+        let own_rows = Some(id.index());
+        self.gadget(format!("{} squares", self.label(id)), NormSquare, square_wiring, own_rows);
+        self.gadget(format!("{} total", self.label(id)), NormTotal, [sums, total].concat(), own_rows);
+        self.gadget(format!("{} rounding", self.label(id)), NormRound, round_wiring, own_rows);
+        self.tensors.insert(id, outputs);
+        Ok(())
+    }
+}
+
+/// The weights at the rank that validation has found them to have.
+fn rank<D: ndarray::Dimension>(weights: ndarray::ArrayViewD<'_, i64>) -> ndarray::ArrayView<'_, i64, D> {
+    // The graph was validated: a kernel has four axes, a matrix two, a bias one.
+    weights.into_dimensionality().expect("a validated graph's weights have their operation's rank")
+}
+
+/// The values of a tensor with height, width and channels, in row-major order.
+struct Grid {
+    start: Value,
+    width: usize,
+    channels: usize,
+}
+
+impl Grid {
+    fn new(start: Value, shape: &[usize]) -> Self {
+        Self { start, width: shape[1], channels: shape[2] }
+    }
+
+    fn at(&self, row: usize, column: usize, channel: usize) -> Value {
+        self.start + ((row * self.width + column) * self.channels + channel) as Value
+    }
+
+    /// All channels of `count` positions from there on to the right.
+    fn span(&self, row: usize, column: usize, count: usize) -> Range<Value> {
+        let start = self.at(row, column, 0);
+        start..start + (count * self.channels) as Value
+    }
+}

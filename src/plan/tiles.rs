@@ -1,0 +1,118 @@
+//! Matrix-vector products cut into tiles of one shape, one tile a row.
+
+use super::program::{Kind, Program, Value, ZERO};
+use ndarray::Array2;
+use std::sync::Arc;
+
+/// Width and height of a tile, in weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TileShape {
+    /// Elements of `x` that it reads.
+    pub width: usize,
+    /// Elements of `y` that it adds to.
+    pub height: usize,
+}
+
+/// How a routed wire compares with a row constant in what it costs: its column and that of its permutation.
+const ROUTED_COST: usize = 2;
+
+impl TileShape {
+    /// The shape that costs least among those whose tiles fit `rows` rows; `Some(None)` where there is nothing to cut.
+    pub fn choose(program: &Program, rows: usize) -> Option<Option<Self>> {
+        let matrices: Vec<(usize, usize)> = matrices(program).map(|(_, _, m)| m.dim()).collect();
+        if matrices.is_empty() {
+            return Some(None);
+        }
+        let widest = matrices.iter().map(|&(_, width)| width).max().unwrap_or(1);
+        let tallest = matrices.iter().map(|&(height, _)| height).max().unwrap_or(1);
+        let count = |shape: Self| -> usize {
+            matrices.iter().map(|&(h, w)| h.div_ceil(shape.height) * w.div_ceil(shape.width)).sum()
+        };
+        let narrowest = |height: usize| {
+            let fits = |width: usize| count(Self { width, height }) <= rows;
+            let (mut low, mut high) = (1, widest);
+            while low < high {
+                let middle = low.midpoint(high);
+                if fits(middle) { high = middle } else { low = middle + 1 }
+            }
+            fits(low).then_some(Self { width: low, height })
+        };
+        let cost = |shape: &Self| shape.width * shape.height + ROUTED_COST * (shape.width + 2 * shape.height);
+        (1..=tallest.min(MAX_HEIGHT)).filter_map(narrowest).min_by_key(cost).map(Some)
+    }
+}
+
+/// Beyond this, accumulators would crowd out inputs.
+const MAX_HEIGHT: usize = 1024;
+
+fn matrices(program: &Program) -> impl Iterator<Item = (usize, &[Value], &Arc<Array2<i64>>)> {
+    program.blocks.iter().enumerate().filter_map(|(index, block)| match &block.kind {
+        Kind::MatVec(matrix) => Some((index, block.wiring.as_slice(), matrix)),
+        Kind::Gadget(_) | Kind::Poseidon => None,
+    })
+}
+
+/// A rectangle of a matrix.
+#[derive(Clone, Debug)]
+pub struct Tile {
+    /// The matrix.
+    pub matrix: Arc<Array2<i64>>,
+    /// Its top left corner: row and column. Beyond the matrix's edge the weights are zero.
+    pub corner: [usize; 2],
+}
+
+/// All tiles of a program.
+#[derive(Clone, Debug, Default)]
+pub struct Tiles {
+    /// Their shape; nothing if the program has no matrix-vector product.
+    pub shape: Option<TileShape>,
+    /// The tiles, in an order in which each follows those it adds to.
+    pub tiles: Vec<Tile>,
+    /// The values at their routed wires, one tile after the other: `x`, before, after.
+    pub wiring: Vec<Value>,
+    /// For each block, where its tiles begin, if it is a matrix-vector product.
+    pub first: Vec<Option<usize>>,
+    /// How many values the partial sums add to the program's.
+    pub partial_sums: usize,
+}
+
+impl Tiles {
+    /// Cuts the matrix-vector products of `program`.
+    pub fn cut(program: &Program, shape: Option<TileShape>) -> Self {
+        let mut cut = Self { shape, first: vec![None; program.blocks.len()], ..Self::default() };
+        let Some(shape) = shape else { return cut };
+        let mut next = program.values as Value;
+        for (block, wiring, matrix) in matrices(program) {
+            cut.first[block] = Some(cut.tiles.len());
+            let (x, y) = wiring.split_at(matrix.ncols());
+            for top in (0..matrix.nrows()).step_by(shape.height) {
+                let mut before = vec![ZERO; shape.height];
+                for left in (0..matrix.ncols()).step_by(shape.width) {
+                    let is_last = left + shape.width >= matrix.ncols();
+                    let after: Vec<Value> = (0..shape.height)
+                        .map(|i| match y.get(top + i) {
+                            Some(&output) if is_last => output,
+                            _ => {
+                                next += 1;
+                                next - 1
+                            }
+                        })
+                        .collect();
+                    cut.wiring.extend((left..left + shape.width).map(|j| x.get(j).copied().unwrap_or(ZERO)));
+                    cut.wiring.extend(before.iter().chain(&after));
+                    cut.tiles.push(Tile { matrix: matrix.clone(), corner: [top, left] });
+                    before = after;
+                }
+            }
+        }
+        cut.partial_sums = next as usize - program.values;
+        cut
+    }
+}
+
+impl Tile {
+    /// The weight at `row` and `column` of the tile.
+    pub fn weight(&self, row: usize, column: usize) -> i64 {
+        self.matrix.get((self.corner[0] + row, self.corner[1] + column)).copied().unwrap_or(0)
+    }
+}
