@@ -1,1 +1,4 @@
 //! zknn
+
+pub mod front;
+pub mod nn;
