@@ -22,6 +22,10 @@ impl<'a> Object<'a> {
         })
     }
 
+    pub(super) fn called(self, what: String) -> Object<'a> {
+        Object { what, ..self }
+    }
+
     /// Refuses fields that are not among `known`, and fields given twice.
     pub(super) fn only(mut self, known: &'static [&'static str]) -> Result<Object<'a>> {
         self.known = known;

@@ -74,7 +74,9 @@ fn read_layer(piece: Piece, index: usize) -> Result<Layer> {
     else {
         return Err(unknown_layer_type(type_piece, &name));
     };
-    let object = Object::new(piece, &format!("layer {index} ({layer_type})"))?.only(known)?;
+    let object = object
+        .called(format!("layer {index} ({layer_type})"))
+        .only(known)?;
     // Where a field is missing, the type says best which layer it is.
     let required = |field| {
         object

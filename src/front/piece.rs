@@ -1,7 +1,8 @@
 //! A JSON value where it stands.
 //!
-//! serde_json checks the syntax of the whole text once; after that every value is borrowed as its raw text, whose
-//! address gives its span. No tree of values is built, so reading costs the text once and the arrays once.
+//! Every value is borrowed as its raw text, whose address gives its span; no tree of values is built, so reading
+//! costs the text once and the arrays once. To find the fields of an object serde_json has to go through all of its
+//! text, and so checks its syntax: whatever a piece holds is known to be well-formed, but for the root.
 
 use std::ops::Range;
 
@@ -27,17 +28,25 @@ pub(super) struct Field<'a> {
 }
 
 impl<'a> Piece<'a> {
-    /// The value that the source consists of. Syntax errors anywhere in it are found here.
+    /// The value that the source consists of.
     pub(super) fn root(source: &'a Source) -> Result<Piece<'a>> {
         let whole = Piece {
             source,
             start: 0,
             text: &source.text,
         };
-        match serde_json::from_str::<&RawValue>(&source.text) {
-            Ok(raw) => Ok(whole.inner(raw)),
-            Err(error) => Err(syntax_error(source, &error)),
+        let text = source.text.trim_matches([' ', '\t', '\r', '\n']);
+        let start = text.as_ptr().addr() - source.text.as_ptr().addr();
+        // What is to be an object is checked when its fields are read. Of anything else the syntax comes first.
+        if !text.starts_with('{') {
+            let checked = serde_json::from_str::<&RawValue>(&source.text);
+            checked.map_err(|error| whole.syntax_error(&error))?;
         }
+        Ok(Piece {
+            source,
+            start,
+            text,
+        })
     }
 
     /// The piece at a range that an earlier piece had.
@@ -236,11 +245,37 @@ impl<'a> Piece<'a> {
         ) -> serde_json::Result<()>,
     ) -> Result<()> {
         let mut deserializer = serde_json::Deserializer::from_str(self.text);
-        read(&mut deserializer).map_err(|error| {
-            let message = message_of(&error);
-            self.opening()
-                .error(Problem::Syntax { message }, "in this value")
-        })
+        read(&mut deserializer)
+            .and_then(|()| deserializer.end())
+            .map_err(|error| self.syntax_error(&error))
+    }
+
+    fn syntax_error(self, error: &serde_json::Error) -> Box<FrontError> {
+        let source = self.source;
+        if source.text.trim().is_empty() {
+            return FrontError::unplaced(Problem::Empty {
+                name: source.name.clone(),
+            });
+        }
+        let offset = self.start + offset_of(self.text, error.line(), error.column());
+        let word = word_around(&source.text, offset);
+        let literal = &source.text[word.clone()];
+        let size = literal.trim_start_matches('-').to_ascii_lowercase();
+        if ["nan", "inf", "infinity"].contains(&size.as_str()) {
+            let problem = Problem::NotFinite {
+                literal: literal.to_string(),
+            };
+            return FrontError::placed(problem, source, word, "not finite".to_string());
+        }
+        let label = if error.is_eof() {
+            "the text ends here"
+        } else {
+            "here"
+        };
+        let problem = Problem::Syntax {
+            message: message_of(error),
+        };
+        FrontError::placed(problem, source, offset..offset + 1, label.to_string())
     }
 }
 
@@ -310,35 +345,16 @@ fn message_of(error: &serde_json::Error) -> String {
     }
 }
 
-fn syntax_error(source: &Source, error: &serde_json::Error) -> Box<FrontError> {
-    if source.text.trim().is_empty() {
-        return FrontError::unplaced(Problem::Empty {
-            name: source.name.clone(),
-        });
-    }
-    let offset = source.offset_of(error.line(), error.column());
-    let word = word_around(&source.text, offset);
-    let literal = &source.text[word.clone()];
-    if ["nan", "inf", "infinity"].contains(
-        &literal
-            .trim_start_matches('-')
-            .to_ascii_lowercase()
-            .as_str(),
-    ) {
-        let problem = Problem::NotFinite {
-            literal: literal.to_string(),
-        };
-        return FrontError::placed(problem, source, word, "not finite".to_string());
-    }
-    let label = if error.is_eof() {
-        "the text ends here"
-    } else {
-        "here"
+/// The byte offset of a place that serde_json names by line and column, both counted from one.
+fn offset_of(text: &str, line: usize, column: usize) -> usize {
+    let line_start = match line.checked_sub(2) {
+        None => 0,
+        Some(nth) => {
+            let mut newlines = text.match_indices('\n');
+            newlines.nth(nth).map_or(text.len(), |(at, _)| at + 1)
+        }
     };
-    let problem = Problem::Syntax {
-        message: message_of(error),
-    };
-    FrontError::placed(problem, source, offset..offset + 1, label.to_string())
+    text.floor_char_boundary(line_start.saturating_add(column.saturating_sub(1)))
 }
 
 /// The letters and minus signs about an offset.

@@ -45,7 +45,7 @@ impl Source {
 
     /// What to show of the text when the diagnostic is about `range`, and where in that the range stands.
     pub(super) fn excerpt(&self, range: Range<usize>) -> (Excerpt, SourceSpan) {
-        let start = floor_char_boundary(&self.text, range.start);
+        let start = self.text.floor_char_boundary(range.start);
         let (before, after) = self.text.split_at(start);
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         let line = after.lines().next().unwrap_or("");
@@ -82,20 +82,6 @@ impl Source {
             column: left_chars,
         };
         (excerpt, (at, length).into())
-    }
-
-    /// The byte offset of a place that serde_json names by line and column, both counted from one.
-    pub(super) fn offset_of(&self, line: usize, column: usize) -> usize {
-        let line_start = match line.checked_sub(2) {
-            None => 0,
-            Some(nth) => self
-                .text
-                .match_indices('\n')
-                .nth(nth)
-                .map_or(self.text.len(), |(at, _)| at + 1),
-        };
-        let offset = line_start.saturating_add(column.saturating_sub(1));
-        floor_char_boundary(&self.text, offset)
     }
 }
 
@@ -146,14 +132,6 @@ fn printable(c: char) -> char {
         c if c.is_control() => char::REPLACEMENT_CHARACTER,
         c => c,
     }
-}
-
-fn floor_char_boundary(text: &str, offset: usize) -> usize {
-    let mut offset = offset.min(text.len());
-    while !text.is_char_boundary(offset) {
-        offset -= 1;
-    }
-    offset
 }
 
 fn read_limited(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
