@@ -13,7 +13,8 @@ use plonky2::gates::gate_testing::{test_eval_fns, test_low_degree};
 use plonky2::hash::hash_types::HashOut;
 use plonky2::plonk::vars::EvaluationVars;
 use std::sync::Arc;
-use zknn_ir::{Graph, Number, Op, eval_fixed};
+use zknn_ir::eval::eval_fixed;
+use zknn_ir::{Graph, Number, Op};
 
 fn gate_of(gadget: &Gadget) -> RowGate {
     let place = Place { routed: 0, advice: gadget.shape().routed(), constant: 0 };

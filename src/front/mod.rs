@@ -1,0 +1,307 @@
+//! Reading models and tensors.
+//!
+//! A [`Model`] is always consistent: each layer fits its input, and takes what the layer before it gives. Whatever
+//! is wrong with a file is told as a diagnostic with a code, the place in the file, and what to do about it; no file
+//! can make the reader panic, or allocate more than its own size calls for.
+
+mod error;
+mod fields;
+mod json;
+mod piece;
+pub mod shapes;
+mod source;
+mod tensor;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+use std::io::{self, Write};
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use ndarray::ArrayD;
+
+pub use error::{FrontError, LayerDiagnostic, Problem};
+use piece::Piece;
+pub use shapes::ShapeError;
+use source::Source;
+
+/// The most elements a tensor may have: far beyond what can be proved, and safe to multiply with on any machine.
+pub const MAX_ELEMENTS: usize = 1 << 31;
+
+/// The most extents a shape may have.
+pub const MAX_RANK: usize = 8;
+
+/// A neural network: layers that each take the output of the one before.
+#[derive(Debug, Clone)]
+pub struct Model {
+    layers: Vec<Layer>,
+    input_range: Option<(i64, i64)>,
+    source: Option<Arc<Source>>,
+}
+
+/// One layer, and the shape of its input.
+#[derive(Debug, Clone)]
+pub struct Layer {
+    /// What the layer does, with its weights.
+    pub kind: LayerKind,
+    /// Channels last, without a batch axis.
+    pub input_shape: Vec<usize>,
+    output_shape: Vec<usize>,
+    spans: LayerSpans,
+}
+
+/// What a layer does.
+#[derive(Debug, Clone, PartialEq)]
+pub enum LayerKind {
+    /// Valid convolution with stride 1.
+    Convolution {
+        /// `[c_out, height, width, c_in]`
+        kernel: ArrayD<f64>,
+        /// `[c_out]`, added to every position.
+        biases: Option<ArrayD<f64>>,
+    },
+    /// The maximum of each tile, channel by channel.
+    MaxPool {
+        /// Height and width of a tile.
+        window: [usize; 2],
+    },
+    /// `max(x, 0)`
+    Relu,
+    /// The same values in one dimension, the last index fastest.
+    Flatten,
+    /// A matrix-vector product.
+    FullyConnected {
+        /// `[outputs, inputs]`
+        weights: ArrayD<f64>,
+        /// `[outputs]`
+        biases: Option<ArrayD<f64>>,
+    },
+    /// `x / ‖x‖`
+    Normalize,
+}
+
+/// Where a layer's fields stand in the source; nothing for a layer that was made in memory.
+#[derive(Debug, Clone, Default)]
+struct LayerSpans(Vec<(&'static str, Range<usize>)>);
+
+/// A place in a model's source: a layer, a field of it, an element of that field.
+#[derive(Debug, Clone, Copy)]
+pub struct LayerPlace<'a> {
+    layer: usize,
+    field: Option<&'a str>,
+    element: Option<usize>,
+}
+
+impl Model {
+    /// Reads a model from a JSON file.
+    pub fn read(path: &Path) -> Result<Model, Box<FrontError>> {
+        json::read(Source::read(path)?)
+    }
+
+    /// Reads a model from JSON text. Diagnostics call it `name`.
+    pub fn parse(name: &str, text: String) -> Result<Model, Box<FrontError>> {
+        json::read(Source {
+            name: name.to_string(),
+            text,
+        })
+    }
+
+    /// A model made in memory, under the same rules as one that is read.
+    pub fn new(
+        mut layers: Vec<Layer>,
+        input_range: Option<(i64, i64)>,
+    ) -> Result<Model, Box<FrontError>> {
+        if layers.is_empty() {
+            return Err(FrontError::unplaced(Problem::NoLayers));
+        }
+        if input_range.is_some_and(|(lo, hi)| !is_input_range(lo, hi)) {
+            return Err(FrontError::unplaced(Problem::InputRange));
+        }
+        let mut previous: Option<&[usize]> = None;
+        for (index, layer) in layers.iter_mut().enumerate() {
+            layer.spans = LayerSpans::default();
+            let settled = layer.settle(previous);
+            settled.map_err(|error| {
+                FrontError::unplaced(Problem::Shape {
+                    layer: index,
+                    error,
+                })
+            })?;
+            previous = Some(&layer.output_shape);
+        }
+        Ok(Model {
+            layers,
+            input_range,
+            source: None,
+        })
+    }
+
+    /// Writes the model as JSON, byte for byte as Python's `json.dump` does.
+    ///
+    /// # Errors
+    /// Those of `w`, and `InvalidData` for a weight that is not finite.
+    pub fn write(&self, w: impl Write) -> io::Result<()> {
+        write::model(self, w)
+    }
+
+    /// The layers, at least one.
+    pub fn layers(&self) -> &[Layer] {
+        &self.layers
+    }
+
+    /// The range that every element of the input is in, if the model declares one.
+    pub fn input_range(&self) -> Option<(i64, i64)> {
+        self.input_range
+    }
+
+    /// The shape of the input.
+    pub fn input_shape(&self) -> &[usize] {
+        self.layers.first().map_or(&[], |layer| &layer.input_shape)
+    }
+
+    /// The shape of the output.
+    pub fn output_shape(&self) -> &[usize] {
+        self.layers.last().map_or(&[], |layer| &layer.output_shape)
+    }
+
+    /// A diagnostic that points into the model's file, for passes that find fault with a layer later on.
+    ///
+    /// Where the place is not in the file (a field left out, an element past the end, a model made in memory) the
+    /// diagnostic points at the nearest thing that is, or nowhere.
+    pub fn layer_diagnostic(
+        &self,
+        place: LayerPlace,
+        code: &'static str,
+        message: impl Into<String>,
+        help: impl Into<String>,
+        label: impl Into<String>,
+    ) -> LayerDiagnostic {
+        let source = self.source.as_deref();
+        let place = source.and_then(|source| Some(source.excerpt(self.locate(source, place)?)));
+        LayerDiagnostic {
+            code,
+            message: message.into(),
+            help: help.into(),
+            label: label.into(),
+            place,
+        }
+    }
+
+    fn locate(&self, source: &Source, place: LayerPlace) -> Option<Range<usize>> {
+        let spans = &self.layers.get(place.layer)?.spans;
+        let Some(field) = place.field.and_then(|field| spans.field(field)) else {
+            return spans.field("layer_type");
+        };
+        let element = place
+            .element
+            .and_then(|element| Piece::at(source, field.clone())?.element(element));
+        Some(element.map_or(field, Piece::range))
+    }
+}
+
+impl Layer {
+    /// A layer made in memory. Its shapes are checked when it becomes part of a [`Model`].
+    pub fn new(kind: LayerKind, input_shape: impl Into<Vec<usize>>) -> Layer {
+        Layer {
+            kind,
+            input_shape: input_shape.into(),
+            output_shape: Vec::new(),
+            spans: LayerSpans::default(),
+        }
+    }
+
+    /// The shape of the output: [`shapes::output_shape`], kept. Empty until the layer is part of a model.
+    pub fn output_shape(&self) -> &[usize] {
+        &self.output_shape
+    }
+
+    /// Checks the layer against itself and the layer before it, and keeps its output shape.
+    fn settle(&mut self, previous_output: Option<&[usize]>) -> Result<(), ShapeError> {
+        if let Some(previous) = previous_output {
+            shapes::check_chain(previous, self)?;
+        }
+        self.output_shape = shapes::output_shape(self)?;
+        Ok(())
+    }
+}
+
+impl LayerKind {
+    /// The name of the layer's type in JSON.
+    pub fn layer_type(&self) -> &'static str {
+        match self {
+            LayerKind::Convolution { .. } => "convolution",
+            LayerKind::MaxPool { .. } => "max_pool",
+            LayerKind::Relu => "relu",
+            LayerKind::Flatten => "flatten",
+            LayerKind::FullyConnected { .. } => "fully_connected",
+            LayerKind::Normalize => "normalize",
+        }
+    }
+}
+
+impl LayerSpans {
+    fn field(&self, name: &str) -> Option<Range<usize>> {
+        self.0
+            .iter()
+            .find(|(field, _)| *field == name)
+            .map(|(_, range)| range.clone())
+    }
+}
+
+impl<'a> LayerPlace<'a> {
+    /// The layer as such: its `layer_type`.
+    pub fn of(layer: usize) -> LayerPlace<'a> {
+        LayerPlace {
+            layer,
+            field: None,
+            element: None,
+        }
+    }
+
+    /// A field of the layer.
+    pub fn field(self, field: &'a str) -> LayerPlace<'a> {
+        LayerPlace {
+            field: Some(field),
+            ..self
+        }
+    }
+
+    /// An element of the field: of its `data`, if the field is a tensor, counted in the order in which it stands.
+    pub fn element(self, element: usize) -> LayerPlace<'a> {
+        LayerPlace {
+            element: Some(element),
+            ..self
+        }
+    }
+}
+
+/// Reads a tensor, such as a model's input, from a JSON file.
+pub fn read_tensor(path: &Path) -> Result<ArrayD<f64>, Box<FrontError>> {
+    let source = Source::read(path)?;
+    tensor::read(Piece::root(&source)?, None)
+}
+
+/// Reads a tensor from JSON text. Diagnostics call it `name`.
+pub fn parse_tensor(name: &str, text: String) -> Result<ArrayD<f64>, Box<FrontError>> {
+    let source = Source {
+        name: name.to_string(),
+        text,
+    };
+    tensor::read(Piece::root(&source)?, None)
+}
+
+/// Writes a tensor as JSON, byte for byte as Python's `json.dump` does.
+///
+/// # Errors
+/// Those of `w`, and `InvalidData` for an element that is not finite.
+pub fn write_tensor(tensor: &ArrayD<f64>, w: impl Write) -> io::Result<()> {
+    write::tensor_file(tensor, w)
+}
+
+fn is_input_range(lo: i64, hi: i64) -> bool {
+    const LIMIT: i64 = 1 << 31;
+    -LIMIT <= lo && lo <= hi && hi <= LIMIT
+}

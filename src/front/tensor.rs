@@ -1,0 +1,107 @@
+//! Tensors, in the form ndarray's serde support gives them: `{"v": 1, "dim": [2, 3], "data": [… 6 numbers]}`.
+
+use ndarray::{ArrayD, IxDyn};
+
+use super::error::{Problem, Result};
+use super::fields::Object;
+use super::piece::Piece;
+use super::source::shown;
+use super::{MAX_ELEMENTS, MAX_RANK, shapes};
+
+/// Reads the tensor of a layer's field, whose rank the field decides, or of a whole file (`field` is `None`).
+pub(super) fn read(piece: Piece, field: Option<&'static str>) -> Result<ArrayD<f64>> {
+    let what = field.map_or("the tensor".to_string(), |field| format!("`{field}`"));
+    let object = Object::new(piece, &what)?.only(&["v", "dim", "data"])?;
+
+    let version = object.required("v")?;
+    if version.text() != "1" {
+        let problem = Problem::TensorVersion {
+            got: shown(version.text()),
+        };
+        return Err(version.error(problem, "expected 1"));
+    }
+
+    let dim = object.required("dim")?;
+    let extents = extents(dim, &format!("`dim` of {what}"))?;
+    if let Some((field, (rank, meaning))) =
+        field.and_then(|field| Some((field, shapes::dimensions(field)?)))
+        && extents.len() != rank
+    {
+        let problem = Problem::TensorRank {
+            field: field.to_string(),
+            expected: rank,
+            got: extents.len(),
+            meaning,
+        };
+        return Err(dim.error(problem, format!("expected {meaning}")));
+    }
+
+    let data = object.required("data")?;
+    // `extents` has checked that the product does not overflow.
+    let expected = extents.iter().product();
+    let numbers = data.floats(&format!("`data` of {what}"), expected)?;
+    let got = numbers.len();
+    ArrayD::from_shape_vec(IxDyn(&extents), numbers)
+        .map_err(|_| wrong_length(data, extents, expected, got))
+}
+
+/// An error at the first element too many, or at the bracket where elements are missing.
+fn wrong_length(
+    data: Piece,
+    dim: Vec<usize>,
+    expected: usize,
+    got: usize,
+) -> Box<super::FrontError> {
+    let problem = Problem::DataLength { dim, expected, got };
+    match data.element(expected) {
+        Some(surplus) => surplus.error(problem, format!("one more than {expected}")),
+        None => data.closing().error(problem, format!("ends after {got}")),
+    }
+}
+
+/// Reads a list of extents: positive, few, and with a product that fits.
+pub(super) fn extents(piece: Piece, what: &str) -> Result<Vec<usize>> {
+    let mut extents = Vec::new();
+    piece.each(what, |index, element| {
+        if index == MAX_RANK {
+            let problem = Problem::TooManyExtents {
+                what: what.to_string(),
+            };
+            return Err(element.error(problem, "one too many"));
+        }
+        extents.push(extent(element, what)?);
+        Ok(())
+    })?;
+    if extents.is_empty() {
+        return Err(piece.error(
+            Problem::NoExtents {
+                what: what.to_string(),
+            },
+            "empty",
+        ));
+    }
+    if shapes::elements(&extents).is_none() {
+        let problem = Problem::TooManyElements {
+            what: what.to_string(),
+            extents,
+        };
+        return Err(piece.error(problem, format!("more than {MAX_ELEMENTS} elements")));
+    }
+    Ok(extents)
+}
+
+fn extent(piece: Piece, what: &str) -> Result<usize> {
+    if !piece.is_number() {
+        return Err(piece.wrong_type(format!("an extent of {what}"), "a positive integer"));
+    }
+    match piece.text().parse::<usize>() {
+        Ok(extent) if (1..=MAX_ELEMENTS).contains(&extent) => Ok(extent),
+        _ => {
+            let problem = Problem::Extent {
+                what: what.to_string(),
+                got: shown(piece.text()),
+            };
+            Err(piece.error(problem, "not a positive integer in range"))
+        }
+    }
+}

@@ -1,0 +1,215 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
+use ndarray::arr1;
+use proptest::prelude::*;
+
+use super::*;
+
+/// As the command line prints it, without colours.
+fn render(diagnostic: &dyn Diagnostic) -> String {
+    let handler =
+        GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor()).with_width(100);
+    let mut rendered = String::new();
+    handler.render_report(&mut rendered, diagnostic).unwrap();
+    rendered
+}
+
+fn files(folder: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let mut files: Vec<PathBuf> = entries.filter(|path| path.is_file()).collect();
+    files.sort();
+    assert!(!files.is_empty());
+    files
+}
+
+/// One snapshot a file, named after it.
+fn snapshot_errors<T>(
+    folder: &str,
+    prefix: &str,
+    read: impl Fn(&Path) -> Result<T, Box<FrontError>>,
+) {
+    for path in files(folder) {
+        let name = path.file_stem().unwrap().to_str().unwrap().to_string();
+        let Err(error) = read(&path) else {
+            panic!("{} is valid", path.display())
+        };
+        insta::assert_snapshot!(format!("{prefix}_{name}"), render(&*error));
+    }
+}
+
+#[test]
+fn invalid_models() {
+    snapshot_errors("testdata/invalid", "model", Model::read);
+}
+
+#[test]
+fn invalid_tensors() {
+    snapshot_errors("testdata/invalid/tensors", "tensor", read_tensor);
+}
+
+#[test]
+fn files_that_cannot_be_read() {
+    insta::assert_snapshot!(
+        "file_not_found",
+        render(&*Model::read(Path::new("testdata/none.json")).unwrap_err())
+    );
+    insta::assert_snapshot!(
+        "file_directory",
+        render(&*Model::read(Path::new("testdata")).unwrap_err())
+    );
+    // A file as if it were a folder.
+    let error = Model::read(Path::new("Cargo.toml/model.json")).unwrap_err();
+    assert_eq!(error.code().unwrap().to_string(), "zknn::file::unreadable");
+}
+
+#[test]
+fn a_later_pass_can_point_at_the_file() {
+    let path = "testdata/models/tiny_mlp.json";
+    let model = Model::read(Path::new(path)).unwrap();
+    let point = |place| {
+        let diagnostic =
+            model.layer_diagnostic(place, "zknn::test::code", "message", "help", "label");
+        render(&diagnostic)
+    };
+    let places = [
+        LayerPlace::of(1),
+        LayerPlace::of(2).field("biases"),
+        LayerPlace::of(0).field("input_shape").element(0),
+        LayerPlace::of(0).field("weights").element(23),
+        LayerPlace::of(1).field("weights"),
+        LayerPlace::of(0).field("weights").element(24),
+    ];
+    insta::assert_snapshot!("layer_diagnostics", places.map(point).join("\n"));
+    insta::assert_snapshot!("layer_diagnostic_of_no_layer", point(LayerPlace::of(9)));
+}
+
+#[test]
+fn a_model_made_in_memory_is_checked_too() {
+    let code = |layers, range| {
+        Model::new(layers, range)
+            .unwrap_err()
+            .code()
+            .unwrap()
+            .to_string()
+    };
+    let relu = |shape: &[usize]| Layer::new(LayerKind::Relu, shape);
+    assert_eq!(code(vec![], None), "zknn::model::no_layers");
+    assert_eq!(
+        code(vec![relu(&[3])], Some((1, 0))),
+        "zknn::model::input_range"
+    );
+    assert_eq!(
+        code(vec![relu(&[3]), relu(&[4])], None),
+        "zknn::shape::chain"
+    );
+    assert_eq!(code(vec![relu(&[3, 0])], None), "zknn::shape::empty");
+    assert_eq!(
+        code(vec![relu(&[1 << 20, 1 << 20])], None),
+        "zknn::shape::too_large"
+    );
+    let vector = arr1(&[1.0, 2.0]).into_dyn();
+    let dense = LayerKind::FullyConnected {
+        weights: vector.clone(),
+        biases: None,
+    };
+    assert_eq!(
+        code(vec![Layer::new(dense, [2])], None),
+        "zknn::shape::tensor_rank"
+    );
+    let convolution = LayerKind::Convolution {
+        kernel: vector,
+        biases: None,
+    };
+    assert_eq!(
+        code(vec![Layer::new(convolution, [2, 2, 1])], None),
+        "zknn::shape::tensor_rank"
+    );
+    let pool = LayerKind::MaxPool { window: [1, 0] };
+    assert_eq!(
+        code(vec![Layer::new(pool, [2, 2, 1])], None),
+        "zknn::shape::empty"
+    );
+}
+
+#[test]
+fn fields_may_stand_in_any_order_and_lines() {
+    let text = r#"
+        {"layers": [{
+            "biases": {"data": [7], "v": 1, "dim": [1]},
+            "weights": {"dim": [1, 2], "data": [1, -2e0], "v": 1},
+            "input_shape": [2], "layer_t\u0079pe": "fully_connected"
+        }]}"#;
+    let model = Model::parse("text", text.to_string()).unwrap();
+    assert_eq!(
+        (
+            model.input_shape(),
+            model.output_shape(),
+            model.input_range()
+        ),
+        (&[2][..], &[1][..], None)
+    );
+    let LayerKind::FullyConnected {
+        weights,
+        biases: Some(biases),
+    } = &model.layers()[0].kind
+    else {
+        panic!()
+    };
+    assert_eq!((weights.shape(), biases.shape()), (&[1, 2][..], &[1][..]));
+    assert_eq!(weights.iter().copied().collect::<Vec<_>>(), [1.0, -2.0]);
+}
+
+/// Names in a file could carry escape sequences to the terminal.
+#[test]
+fn control_characters_are_not_printed() {
+    let text = "{\"layers\": [{\"layer_type\": \"\\u001b[31mred\\u0007\"}]}";
+    let rendered = render(&*Model::parse("text", text.to_string()).unwrap_err());
+    assert!(!rendered.contains(['\u{1b}', '\u{7}']), "{rendered}");
+}
+
+#[test]
+fn nesting_does_not_use_up_the_stack() {
+    let deep = "[".repeat(1_000_000) + &"]".repeat(1_000_000);
+    for text in [
+        deep.clone(),
+        format!("{{\"layers\": {deep}}}"),
+        format!("{{\"layers\": [{{\"layer_type\": {deep}}}]}}"),
+    ] {
+        assert_eq!(
+            Model::parse("deep", text)
+                .unwrap_err()
+                .code()
+                .unwrap()
+                .to_string(),
+            "zknn::json::wrong_type"
+        );
+    }
+}
+
+proptest! {
+    /// Reading ends with a model or with an error that can be printed, whatever becomes of a valid file.
+    #[test]
+    fn no_damage_makes_reading_panic(
+        file in 0..3_usize,
+        at in any::<prop::sample::Index>(),
+        remove in 0..40_usize,
+        insert in prop::sample::select(vec![
+            "", "0", "-", "[", "]", "{", "}", "\"", ",", ":", "e", ".", "null", "true", "1e999", "NaN", "\n", "é", "[]", "\\ud800",
+            "99999999999999999999", "\"v\": 1, ", "\"layer_type\"", "-1", "1e5",
+        ]),
+    ) {
+        let name = ["tiny_mlp", "tiny_cnn", "wide_pool"][file];
+        let mut text = fs::read_to_string(format!("testdata/models/{name}.json")).unwrap();
+        let start = at.index(text.len());
+        let end = (start + remove).min(text.len());
+        text.replace_range(start..end, insert);
+        if let Err(error) = Model::parse("damaged", text) {
+            let rendered = render(&*error);
+            prop_assert!(rendered.contains("zknn::") && rendered.contains("help"), "{}", rendered);
+        }
+    }
+}

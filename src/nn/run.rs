@@ -1,0 +1,169 @@
+//! Evaluation in floating point.
+
+use miette::Diagnostic;
+use ndarray::linalg::general_mat_mul;
+use ndarray::{Array1, Array2, ArrayD, ArrayView1, ArrayViewD, Axis, Ix1, Ix2, IxDyn, ShapeError};
+use thiserror::Error;
+
+use crate::front::{Layer, LayerKind, Model};
+
+/// An input of another shape than the model takes.
+#[derive(Debug, Clone, PartialEq, Eq, Error, Diagnostic)]
+#[error("the model takes an input of shape {expected:?}, got {got:?}")]
+#[diagnostic(
+    code(zknn::nn::wrong_input),
+    help(
+        "the shape of an input is its `dim`; the model's is the `input_shape` of its first layer"
+    )
+)]
+pub struct WrongInput {
+    /// The input shape of the model.
+    pub expected: Vec<usize>,
+    /// The shape of the input.
+    pub got: Vec<usize>,
+}
+
+/// The output of the model.
+pub fn run(model: &Model, input: &ArrayD<f64>) -> Result<ArrayD<f64>, WrongInput> {
+    check_input(model, input)?;
+    Ok(model
+        .layers()
+        .iter()
+        .fold(input.clone(), |x, layer| apply(layer, x)))
+}
+
+/// The outputs of all layers, in order.
+pub fn run_all(model: &Model, input: &ArrayD<f64>) -> Result<Vec<ArrayD<f64>>, WrongInput> {
+    check_input(model, input)?;
+    let mut outputs: Vec<ArrayD<f64>> = Vec::with_capacity(model.layers().len());
+    for layer in model.layers() {
+        let x = outputs.last().unwrap_or(input).clone();
+        outputs.push(apply(layer, x));
+    }
+    Ok(outputs)
+}
+
+fn check_input(model: &Model, input: &ArrayD<f64>) -> Result<(), WrongInput> {
+    if input.shape() == model.input_shape() {
+        return Ok(());
+    }
+    Err(WrongInput {
+        expected: model.input_shape().to_vec(),
+        got: input.shape().to_vec(),
+    })
+}
+
+/// One layer of a model, on an input of the shape the layer declares.
+fn apply(layer: &Layer, x: ArrayD<f64>) -> ArrayD<f64> {
+    let output = match &layer.kind {
+        LayerKind::Convolution { kernel, biases } => {
+            convolution(&x, kernel, biases.as_ref(), layer.output_shape())
+        }
+        LayerKind::FullyConnected { weights, biases } => {
+            fully_connected(&x, weights, biases.as_ref())
+        }
+        LayerKind::MaxPool { window } => Ok(max_pool(&x, *window, layer.output_shape())),
+        LayerKind::Relu => Ok(x.mapv_into(|value| value.max(0.0))),
+        LayerKind::Flatten => {
+            let length = x.len();
+            x.as_standard_layout()
+                .into_owned()
+                .into_shape_with_order(IxDyn(&[length]))
+        }
+        LayerKind::Normalize => Ok(normalize(x)),
+    };
+    // A model's layers fit each other and themselves, and the input was checked.
+    output.expect("the model checked its shapes")
+}
+
+/// A matrix product of patches and kernel. The patches are laid out in blocks, since all of them together would be
+/// larger than the image by the size of the kernel.
+fn convolution(
+    image: &ArrayD<f64>,
+    kernel: &ArrayD<f64>,
+    biases: Option<&ArrayD<f64>>,
+    output_shape: &[usize],
+) -> Result<ArrayD<f64>, ShapeError> {
+    const BLOCK_ELEMENTS: usize = 1 << 17;
+    let &[_, k_h, k_w, c_in] = kernel.shape() else {
+        return Err(incompatible());
+    };
+    let &[out_h, out_w, c_out] = output_shape else {
+        return Err(incompatible());
+    };
+    let (patch, row) = (k_h * k_w * c_in, k_w * c_in);
+    let kernel = kernel.to_shape((c_out, patch))?;
+    let image_row = (out_w + k_w - 1) * c_in;
+    let image = image.as_standard_layout();
+    let image = image.as_slice().ok_or_else(incompatible)?;
+
+    let mut output = broadcast(biases, &[out_h * out_w, c_out])?.into_dimensionality::<Ix2>()?;
+    let block = (BLOCK_ELEMENTS / patch).clamp(1, out_h * out_w);
+    let mut patches = Array2::<f64>::zeros((block, patch));
+    for (nth, mut output) in output.axis_chunks_iter_mut(Axis(0), block).enumerate() {
+        let count = output.nrows();
+        for (position, mut patch) in (nth * block..).zip(patches.rows_mut().into_iter().take(count))
+        {
+            let (y, x) = (position / out_w, position % out_w);
+            for (k_y, mut part) in patch.axis_chunks_iter_mut(Axis(0), row).enumerate() {
+                let start = (y + k_y) * image_row + x * c_in;
+                part.assign(&ArrayView1::from(&image[start..start + row]));
+            }
+        }
+        general_mat_mul(
+            1.0,
+            &patches.slice(ndarray::s![..count, ..]),
+            &kernel.t(),
+            1.0,
+            &mut output,
+        );
+    }
+    output.into_shape_with_order(IxDyn(output_shape))
+}
+
+fn fully_connected(
+    x: &ArrayD<f64>,
+    weights: &ArrayD<f64>,
+    biases: Option<&ArrayD<f64>>,
+) -> Result<ArrayD<f64>, ShapeError> {
+    let weights = weights.view().into_dimensionality::<Ix2>()?;
+    let biases = broadcast(biases, &[weights.nrows()])?;
+    let product: Array1<f64> = weights.dot(&x.view().into_dimensionality::<Ix1>()?);
+    Ok(product.into_dyn() + biases)
+}
+
+/// The biases of every output position, or zeros.
+fn broadcast(biases: Option<&ArrayD<f64>>, shape: &[usize]) -> Result<ArrayD<f64>, ShapeError> {
+    let zero = ndarray::arr0(0.0).into_dyn();
+    let biases: ArrayViewD<f64> = biases.unwrap_or(&zero).view();
+    Ok(biases
+        .broadcast(IxDyn(shape))
+        .ok_or_else(incompatible)?
+        .into_owned())
+}
+
+fn max_pool(
+    image: &ArrayD<f64>,
+    [height, width]: [usize; 2],
+    output_shape: &[usize],
+) -> ArrayD<f64> {
+    let mut output = ArrayD::from_elem(IxDyn(output_shape), f64::NEG_INFINITY);
+    for (y, image_row) in image.axis_iter(Axis(0)).enumerate() {
+        let mut output_row = output.index_axis_mut(Axis(0), y / height);
+        for (x, values) in image_row.axis_iter(Axis(0)).enumerate() {
+            let mut maxima = output_row.index_axis_mut(Axis(0), x / width);
+            maxima.zip_mut_with(&values, |maximum, value| *maximum = maximum.max(*value));
+        }
+    }
+    output
+}
+
+/// As in numpy, a zero vector gives NaN.
+fn normalize(x: ArrayD<f64>) -> ArrayD<f64> {
+    let norm = x.iter().map(|value| value * value).sum::<f64>().sqrt();
+    x / norm
+}
+
+fn incompatible() -> ShapeError {
+    ShapeError::from_kind(ndarray::ErrorKind::IncompatibleShape)
+}
