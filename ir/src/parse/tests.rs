@@ -135,3 +135,16 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_example_of_the_reference_is_what_it_says() {
+    let reference = include_str!("../../IR.md");
+    let (_, rest) = reference.split_once("```zknn\n").unwrap();
+    let (example, _) = rest.split_once("```").unwrap();
+    let without_comment: String = example
+        .lines()
+        .filter(|line| !line.starts_with(';'))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    assert_eq!(print(&parse(example).unwrap()), without_comment);
+}
