@@ -115,10 +115,9 @@ impl Filling<'_> {
     }
 
     fn tiles(&mut self, block: usize) {
-        let tiles = &self.plan.layout.tiles;
-        let (Some(shape), Some(first)) = (tiles.shape, tiles.first[block]) else { return };
+        let tiles = &self.plan.tiles;
+        let (Some(shape), Some(first)) = (self.plan.layout.tile, tiles.first[block]) else { return };
         let end = tiles.first[block + 1..].iter().flatten().next().copied().unwrap_or(tiles.tiles.len());
-        let routed = shape.width + 2 * shape.height;
         let mut constants = vec![F::ZERO; shape.width * shape.height];
         for kind in &self.plan.layout.kinds {
             let Some(part) = kind.parts.last() else { continue };
@@ -126,7 +125,7 @@ impl Filling<'_> {
                 for (k, constant) in constants.iter_mut().enumerate() {
                     *constant = from_signed(tiles.tiles[row].weight(k / shape.width, k % shape.width));
                 }
-                self.instance(&part.gadget, &constants, row, part.place, wiring(&tiles.wiring, routed, row));
+                self.instance(&part.gadget, &constants, row, part.place, wiring(&tiles.wiring, shape.routed(), row));
             }
         }
     }
