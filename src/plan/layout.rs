@@ -153,7 +153,13 @@ impl Layout {
         0
     }
 
-    fn place(program: &Program, degree_bits: usize, blinding: Blinding, drafts: Vec<Draft>, tile: Option<TileShape>) -> Self {
+    fn place(
+        program: &Program,
+        degree_bits: usize,
+        blinding: Blinding,
+        drafts: Vec<Draft>,
+        tile: Option<TileShape>,
+    ) -> Self {
         let mut kinds: Vec<RowKind> = Vec::new();
         let mut placements: BTreeMap<usize, Vec<Slot>> = BTreeMap::new();
         let mut row = 0;

@@ -8,8 +8,7 @@ pub mod security;
 mod tiles;
 
 pub use cost::Cost;
-use layout::MAX_ROWS;
-pub use layout::{Layout, POSEIDON_ROUTED, POSEIDON_WIRES, Part, Placement, RowKind, Slot, total, wiring};
+pub use layout::{Layout, MAX_ROWS, POSEIDON_ROUTED, POSEIDON_WIRES, Part, Placement, RowKind, Slot, total, wiring};
 pub use program::{Block, DIGEST, Kind, Matrix, Program, SPONGE_WIDTH, Value, Visibility};
 pub use tiles::{Tile, TileShape, Tiles};
 

@@ -1,7 +1,9 @@
 //! The IR as gadget instances over a table of values: what is computed, before anything has a place.
 
 use super::PlanError;
-use crate::gadget::{Constants, Conv, FRACTION_BITS, Gadget, MAX_ELEMENTS, Max, NormRound, NormSquare, NormTotal, PackInput};
+use crate::gadget::{
+    Constants, Conv, FRACTION_BITS, Gadget, MAX_ELEMENTS, Max, NormRound, NormSquare, NormTotal, PackInput,
+};
 use ndarray::{ArcArray, ArcArray1, ArcArray2, Array4, Dimension, Ix1, Ix2, Ix4, IxDyn};
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
@@ -323,7 +325,13 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    fn dense(&mut self, id: NodeId, from: Range<Value>, weights: &Weights, bias: Option<&Weights>) -> Result<(), PlanError> {
+    fn dense(
+        &mut self,
+        id: NodeId,
+        from: Range<Value>,
+        weights: &Weights,
+        bias: Option<&Weights>,
+    ) -> Result<(), PlanError> {
         let weights = rank::<Ix2>(self.integers(id, weights)?);
         let bias = bias.map(|bias| self.integers(id, bias).map(rank::<Ix1>)).transpose()?;
         let mut wiring: Vec<Value> = from.collect();
