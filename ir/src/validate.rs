@@ -51,7 +51,7 @@ pub enum Violation {
         /// The model layer it came from.
         layer: Option<usize>,
         /// Why it does not fit.
-        error: InferError,
+        error: Box<InferError>,
     },
     /// A node whose fact is not what its operation yields.
     #[error("{node} is said to be {stored}, it is {inferred}")]
@@ -61,9 +61,9 @@ pub enum Violation {
         /// The model layer it came from.
         layer: Option<usize>,
         /// What is stored.
-        stored: Fact,
+        stored: Box<Fact>,
         /// What follows from the operands.
-        inferred: Fact,
+        inferred: Box<Fact>,
     },
 }
 
@@ -88,12 +88,16 @@ pub fn validate(graph: &Graph) -> Result<(), Vec<Violation>> {
         let layer = graph.node(node).layer;
         let stored = &graph.node(node).fact;
         match graph.infer_node(node) {
-            Err(error) => violations.push(Violation::Infer { node, layer, error }),
+            Err(error) => violations.push(Violation::Infer {
+                node,
+                layer,
+                error: Box::new(error),
+            }),
             Ok(inferred) if inferred != *stored => violations.push(Violation::FactDiffers {
                 node,
                 layer,
-                stored: stored.clone(),
-                inferred,
+                stored: Box::new(stored.clone()),
+                inferred: Box::new(inferred),
             }),
             Ok(_) => {}
         }
