@@ -11,7 +11,7 @@ use crate::{NodeId, infer};
 #[derive(Clone, Debug, PartialEq, Error)]
 pub enum InferError {
     /// Too few or too many operands.
-    #[error("{op} takes {expected} operands, got {got}")]
+    #[error("{op} has {got} operands, it takes {expected}")]
     OperandCount {
         /// The operation's name.
         op: &'static str,
@@ -21,7 +21,7 @@ pub enum InferError {
         got: usize,
     },
     /// A tensor with the wrong number of axes.
-    #[error("the {tensor} of {op} must have {expected} axes, it has {got}")]
+    #[error("the {tensor} of {op} has rank {got}, it must have rank {expected}")]
     Rank {
         /// The operation's name.
         op: &'static str,
@@ -76,7 +76,7 @@ pub enum InferError {
         input: usize,
     },
     /// One bias per output channel is needed.
-    #[error("bias has {got} elements for {expected} output channels")]
+    #[error("bias has length {got}, the number of output channels is {expected}")]
     BiasLength {
         /// Output channels.
         expected: usize,
@@ -116,7 +116,7 @@ pub enum InferError {
         got: u32,
     },
     /// Real and fixed-point numbers in one operation.
-    #[error("{op} has a {expected} input and a {got} {tensor}")]
+    #[error("the {tensor} of {op} must be {expected} like its input, not {got}")]
     MixedNumbers {
         /// The operation's name.
         op: &'static str,
@@ -165,7 +165,7 @@ pub enum InferError {
     },
     /// Integers beyond ±2^62, be it in the result or in a partial sum on the way.
     #[error(
-        "{op}{} spans {lo}..={hi} with partial sums up to {magnitude}, beyond ±2^62",
+        "{op}{} spans {lo}..={hi} and needs magnitudes up to {magnitude}, beyond ±2^62",
         channel.map(|at| format!(" channel {at}")).unwrap_or_default()
     )]
     Overflow {

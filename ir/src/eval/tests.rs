@@ -1,1 +1,258 @@
+use ndarray::{Array, ArrayD, arr1, array};
+use proptest::prelude::*;
 
+use super::*;
+use crate::testing::{
+    chain, fixed, fixed_graph, fixed_input, fixed_input_for, noise, real, real_input,
+    reference_network,
+};
+use crate::{MAX_MAGNITUDE, Weights};
+
+fn counting(shape: &[usize]) -> ArrayD<i64> {
+    let count: usize = shape.iter().product();
+    ArrayD::from_shape_vec(shape, (1..=count as i64).collect()).unwrap()
+}
+
+/// A convolution by its definition.
+fn conv2d_by_definition(image: &ArrayD<i64>, kernel: &Weights, shape: &[usize]) -> ArrayD<i64> {
+    let Weights::Fixed { data, .. } = kernel else {
+        panic!("the kernel is real");
+    };
+    let &[_, height, width, channels] = data.shape() else {
+        panic!("the kernel has {:?} axes", data.shape());
+    };
+    ArrayD::from_shape_fn(shape, |at| {
+        let mut sum = 0;
+        for (i, j, c) in triples(height, width, channels) {
+            sum += data[[at[2], i, j, c]] * image[[at[0] + i, at[1] + j, c]];
+        }
+        sum
+    })
+}
+
+fn triples(a: usize, b: usize, c: usize) -> impl Iterator<Item = (usize, usize, usize)> {
+    (0..a * b * c).map(move |at| (at / (b * c), at / c % b, at % c))
+}
+
+#[test]
+fn a_convolution_by_hand() {
+    // The image is 1 2 3 / 4 5 6 / 7 8 9; the kernel is 1 0 / 0 -1 and, in the second channel, 0 1 / 0 0.
+    let kernel = fixed(&[2, 2, 2, 1], &[1, 0, 0, -1, 0, 1, 0, 0], 1.0);
+    let bias = Some(fixed(&[2], &[0, 100], 1.0));
+    let graph = chain([fixed_input(&[3, 3, 1], 0, 9), Op::Conv2d { kernel, bias }]);
+    let values = eval_fixed(&graph, &counting(&[3, 3, 1])).unwrap();
+    let expected = array![[[-4, 102], [-4, 103]], [[-4, 105], [-4, 106]]];
+    assert_eq!(values.output(), &expected.into_dyn());
+}
+
+#[test]
+fn rectangular_kernels_over_several_channels_follow_the_definition() {
+    let kernel = fixed(&[3, 2, 3, 2], &noise(7, 36), 1.0);
+    let op = Op::Conv2d {
+        kernel: kernel.clone(),
+        bias: None,
+    };
+    let graph = chain([fixed_input(&[40, 30, 2], 0, 2400), op]);
+    let image = counting(&[40, 30, 2]);
+    let values = eval_fixed(&graph, &image).unwrap();
+    let expected = conv2d_by_definition(&image, &kernel, &[39, 28, 3]);
+    assert_eq!(values.output(), &expected);
+}
+
+#[test]
+fn sums_beyond_the_reach_of_floating_point_are_exact() {
+    // 2^53 + 1 is the first integer that f64 does not have.
+    let big = (1i64 << 53) + 1;
+    let kernel = fixed(&[1, 1, 2, 1], &[1, big], 1.0);
+    let op = Op::Conv2d { kernel, bias: None };
+    let graph = chain([fixed_input(&[1, 3, 1], -1, 1), op, Op::Flatten]);
+    let input = array![[[1], [1], [-1]]].into_dyn();
+    let values = eval_fixed(&graph, &input).unwrap();
+    assert_eq!(values.output(), &arr1(&[big + 1, 1 - big]).into_dyn());
+
+    let weights = fixed(&[1, 2], &[MAX_MAGNITUDE - 1, -1], 1.0);
+    let graph = chain([
+        fixed_input(&[2], -1, 1),
+        Op::Dense {
+            weights,
+            bias: None,
+        },
+    ]);
+    let values = eval_fixed(&graph, &arr1(&[1, -1]).into_dyn()).unwrap();
+    assert_eq!(values.output(), &arr1(&[MAX_MAGNITUDE]).into_dyn());
+}
+
+#[test]
+fn pooling_by_hand_with_and_without_relu() {
+    let image = array![[[1, -1], [2, -2], [-3, 8]], [[4, -4], [-5, -5], [-6, 7]],].into_dyn();
+    let pooled = |window, relu| {
+        let graph = chain([fixed_input(&[2, 3, 2], -9, 9), Op::MaxPool { window, relu }]);
+        eval_fixed(&graph, &image).unwrap().output().clone()
+    };
+    assert_eq!(
+        pooled([2, 1], false),
+        array![[[4, -1], [2, -2], [-3, 8]]].into_dyn()
+    );
+    assert_eq!(
+        pooled([2, 1], true),
+        array![[[4, 0], [2, 0], [0, 8]]].into_dyn()
+    );
+    assert_eq!(pooled([1, 3], false), array![[[2, 8]], [[4, 7]]].into_dyn());
+    assert_eq!(pooled([1, 1], false), image);
+}
+
+#[test]
+fn dense_relu_and_normalize_by_hand() {
+    let weights = fixed(&[2, 3], &[1, 1, 1, -1, 0, 2], 1.0);
+    let bias = Some(fixed(&[2], &[-3, 0], 1.0));
+    let graph = chain([
+        fixed_input(&[3], -9, 9),
+        Op::Dense { weights, bias },
+        Op::Normalize { fraction_bits: 4 },
+        Op::Relu,
+    ]);
+    let values = eval_fixed(&graph, &arr1(&[4, 2, 0]).into_dyn()).unwrap();
+    let order = graph.topological();
+    assert_eq!(values.get(order[1]), &arr1(&[3, -4]).into_dyn());
+    assert_eq!(values.get(order[2]), &arr1(&[10, -13]).into_dyn());
+    assert_eq!(values.output(), &arr1(&[10, 0]).into_dyn());
+}
+
+#[test]
+fn real_networks_are_evaluated_in_floating_point() {
+    let kernel = real(&[1, 1, 2, 1], &[0.5, -0.25]);
+    let bias = Some(real(&[1], &[1.0]));
+    let weights = real(&[2, 1], &[3.0, 4.0]);
+    let graph = chain([
+        real_input(&[1, 3, 1]),
+        Op::Conv2d { kernel, bias },
+        Op::MaxPool {
+            window: [1, 2],
+            relu: true,
+        },
+        Op::Flatten,
+        Op::Dense {
+            weights,
+            bias: None,
+        },
+        Op::Normalize { fraction_bits: 1 },
+    ]);
+    let input = array![[[1.0], [2.0], [4.0]]].into_dyn();
+    let values = eval_real(&graph, &input).unwrap();
+    let order = graph.topological();
+    assert_eq!(values.get(order[1]), &array![[[1.0], [1.0]]].into_dyn());
+    assert_eq!(values.output(), &arr1(&[0.6, 0.8]).into_dyn());
+}
+
+#[test]
+fn inputs_that_do_not_fit_are_refused_without_telling_their_values() {
+    let graph = chain([fixed_input(&[2, 2], -5, 4), Op::Relu]);
+    let refused = |input: ArrayD<i64>| eval_fixed(&graph, &input).unwrap_err().to_string();
+    let secret = array![[0, 4], [-77, 0]].into_dyn();
+    insta::assert_snapshot!(refused(secret), @"element 2 of the input lies outside -5..=4");
+    insta::assert_snapshot!(refused(counting(&[4])), @"the input has shape [4], the network takes [2, 2]");
+    let transposed = array![[0, -6], [5, 0]].reversed_axes().into_dyn();
+    insta::assert_snapshot!(refused(transposed), @"element 1 of the input lies outside -5..=4");
+}
+
+#[test]
+fn graphs_that_are_not_ready_are_refused() {
+    let input = counting(&[2]);
+    let mut graph = chain([fixed_input(&[2], 0, 9), Op::Relu]);
+    graph.replace_op(graph.output(), Op::Flatten);
+    assert_eq!(eval_fixed(&graph, &input).unwrap_err(), EvalError::Stale);
+    let reals = chain([real_input(&[2])]);
+    let node = reals.input();
+    assert_eq!(
+        eval_fixed(&reals, &input).unwrap_err(),
+        EvalError::NotFixed { node }
+    );
+    let error = eval_fixed(&Graph::new(), &input).unwrap_err();
+    assert_eq!(error, EvalError::Structure(Violation::NoInput));
+}
+
+#[test]
+fn the_layout_of_tensors_in_memory_does_not_matter() {
+    let kernel = Array::from_shape_vec((1, 2, 2, 2), noise(3, 8)).unwrap();
+    let turned = kernel.clone().permuted_axes([0, 2, 1, 3]);
+    let standard = turned.as_standard_layout().into_owned();
+    let image = counting(&[3, 3, 2]).reversed_axes();
+    let image = image.permuted_axes(IxDyn(&[1, 2, 0]));
+    let results = [turned, standard].map(|kernel| {
+        let kernel = Weights::Fixed {
+            data: kernel.into_dyn().into_shared(),
+            scale: 1.0,
+        };
+        let graph = chain([
+            fixed_input(&[3, 3, 2], 0, 18),
+            Op::Conv2d { kernel, bias: None },
+        ]);
+        let direct = eval_fixed(&graph, &image).unwrap().output().clone();
+        let copied = image.as_standard_layout().into_owned();
+        assert_eq!(eval_fixed(&graph, &copied).unwrap().output(), &direct);
+        direct
+    });
+    assert_eq!(results[0], results[1]);
+}
+
+#[test]
+fn the_reference_network_stays_within_its_facts() {
+    let graph = reference_network();
+    let input = ArrayD::from_shape_vec(&[120, 80, 3][..], noise(9, 28_800)).unwrap();
+    let values = eval_fixed(&graph, &input).unwrap();
+    for id in graph.topological() {
+        let (lo, hi) = graph.node(id).fact.interval().unwrap();
+        assert!(
+            values.get(id).iter().all(|value| (lo..=hi).contains(value)),
+            "{id}"
+        );
+    }
+    let real = eval_real(&graph, &input.mapv(|value| value as f64)).unwrap();
+    for (fixed, real) in values.output().iter().zip(real.output()) {
+        assert!((*fixed as f64 / f64::from(1 << 24) - real).abs() <= 0.5f64.powi(24));
+    }
+}
+
+proptest! {
+    #[test]
+    fn every_integer_lies_in_the_interval_of_its_node(
+        (graph, input) in fixed_graph().prop_flat_map(|graph| {
+            let input = fixed_input_for(&graph);
+            (Just(graph), input)
+        }),
+    ) {
+        let values = eval_fixed(&graph, &input).unwrap();
+        for id in graph.topological() {
+            let fact = &graph.node(id).fact;
+            let (lo, hi) = fact.interval().unwrap();
+            prop_assert_eq!(values.get(id).shape(), fact.shape.as_slice());
+            prop_assert!(values.get(id).iter().all(|value| (lo..=hi).contains(value)));
+        }
+    }
+
+    #[test]
+    fn integers_and_reals_agree_up_to_rounding(
+        (graph, input) in fixed_graph().prop_flat_map(|graph| {
+            let input = fixed_input_for(&graph);
+            (Just(graph), input)
+        }),
+    ) {
+        let scale = graph.node(graph.input()).fact.scale().unwrap();
+        let reals = eval_real(&graph, &input.mapv(|value| scale * value as f64)).unwrap();
+        let fixed = eval_fixed(&graph, &input).unwrap();
+        for id in graph.topological() {
+            // Normalize rounds to its own scale, which later operations magnify.
+            if matches!(graph.node(id).op, Op::Normalize { .. }) {
+                break;
+            }
+            let fact = &graph.node(id).fact;
+            let (lo, hi) = fact.interval().unwrap();
+            let scale = fact.scale().unwrap();
+            let tolerance = 1e-6 * scale * (1.0 + lo.abs().max(hi.abs()) as f64);
+            for (integer, real) in fixed.get(id).iter().zip(reals.get(id)) {
+                let error = (scale * *integer as f64 - real).abs();
+                prop_assert!(error <= tolerance, "{id}: {integer} at {scale} is not {real}");
+            }
+        }
+    }
+}
