@@ -44,7 +44,8 @@ fn is_satisfied(gate: &RowGate, constants: &[F], wires: &[F]) -> bool {
     arith.constraints.iter().all(Field::is_zero)
 }
 
-/// Runs both of plonky2's gate tests, and changes every wire of each honest row: some constraint must notice.
+/// Runs both of plonky2's gate tests, and changes every wire of each honest row. Some constraint must notice, unless a
+/// change of an input makes just another honest row.
 fn check(gadget: impl Into<Gadget>, constants: &[F], rows: &[Vec<i64>]) {
     let gadget = gadget.into();
     let gate = gate_of(&gadget);
@@ -60,8 +61,9 @@ fn check(gadget: impl Into<Gadget>, constants: &[F], rows: &[Vec<i64>]) {
             for change in changes {
                 let mut forged = wires.clone();
                 forged[wire] += change;
+                let is_honest = || honest_row(&gadget, constants, &forged[..inputs.len()]) == forged;
                 assert!(
-                    !is_satisfied(&gate, constants, &forged),
+                    !is_satisfied(&gate, constants, &forged) || (wire < inputs.len() && is_honest()),
                     "{}: wire {wire} can be changed by {change:?}",
                     gadget.name()
                 );
@@ -199,7 +201,7 @@ fn norm_square() {
 
 #[test]
 fn norm_total() {
-    check(NormTotal, &[], &[vec![0; 5], vec![1, 0, 0, 0, 0], vec![1 << 61; 5]]);
+    check(NormTotal, &[], &[vec![0; 5], vec![1, 0, 0, 0, 0], vec![1 << 61, 1 << 61, 1 << 61, 1 << 51, 1 << 42]]);
 }
 
 #[test]

@@ -134,6 +134,23 @@ impl Layout {
         unreachable!("a placement has a slot for each instance")
     }
 
+    /// How many rows of the slot's kind, from its first on, hold an instance of the slot's part.
+    pub fn used_rows(&self, program: &Program, slot: Slot) -> usize {
+        let rows = self.kinds[slot.kind].rows.clone();
+        if self.tiles.shape.is_some() && slot.part + 1 == self.kinds[slot.kind].parts.len() {
+            return self.tiles.tiles.len().clamp(rows.start, rows.end) - rows.start;
+        }
+        for placement in &self.placements {
+            let before = placement.slots.iter().take_while(|other| **other != slot);
+            let before: usize = before.map(|other| self.kinds[other.kind].rows.len()).sum();
+            if placement.slots.contains(&slot) {
+                let count = instances(program, placement.block).map_or(0, |(count, _)| count);
+                return count.saturating_sub(before).min(rows.len());
+            }
+        }
+        0
+    }
+
     fn place(program: &Program, degree_bits: usize, blinding: Blinding, drafts: Vec<Draft>, tile: Option<TileShape>) -> Self {
         let mut kinds: Vec<RowKind> = Vec::new();
         let mut placements: BTreeMap<usize, Vec<Slot>> = BTreeMap::new();

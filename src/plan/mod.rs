@@ -12,6 +12,8 @@ pub use layout::{Layout, POSEIDON_ROUTED, POSEIDON_WIRES, Part, Placement, RowKi
 pub use program::{Block, DIGEST, Kind, Program, SPONGE_WIDTH, Value, Visibility};
 pub use tiles::{Tile, TileShape, Tiles};
 
+pub use crate::gadget::Place;
+
 use std::collections::HashSet;
 use zknn_ir::Graph;
 

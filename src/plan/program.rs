@@ -118,6 +118,12 @@ impl Program {
             public_hash,
         })
     }
+
+    /// The values at the routed wires of each Poseidon permutation, in the order of their rows.
+    pub fn poseidon_wiring(&self) -> impl Iterator<Item = &[Value]> {
+        let blocks = self.blocks.iter().filter(|block| matches!(block.kind, Kind::Poseidon));
+        blocks.flat_map(|block| block.wiring.chunks(2 * SPONGE_WIDTH + 1))
+    }
 }
 
 struct InputBinding {

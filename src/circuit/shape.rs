@@ -1,0 +1,177 @@
+//! What the verifier must know of a circuit: its gates, widths and parameters.
+
+use super::row_gate::RowGate;
+use crate::gadget::field::{D, F};
+use crate::plan::security::{CAP_HEIGHT, POW_BITS, QUERIES, QUOTIENT_DEGREE, RATE_BITS, SECURITY_BITS, folding};
+use crate::plan::{Part, Plan};
+use plonky2::field::cosets::get_unique_coset_shifts;
+use plonky2::fri::FriConfig;
+use plonky2::fri::reduction_strategies::FriReductionStrategy;
+use plonky2::gates::gate::GateRef;
+use plonky2::gates::noop::NoopGate;
+use plonky2::gates::poseidon::PoseidonGate;
+use plonky2::gates::public_input::PublicInputGate;
+use plonky2::plonk::circuit_data::{CircuitConfig, CommonCircuitData};
+use plonky2::util::serialization::{Buffer, Read};
+use serde::{Deserialize, Serialize};
+use std::ops::Range;
+
+/// The shape of a circuit. Together with the commitment to its constants and permutation it determines which proofs
+/// are accepted.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CircuitShape {
+    /// There are `2^degree_bits` rows.
+    pub degree_bits: usize,
+    /// Columns of wires.
+    pub wires: usize,
+    /// Those of them that copy constraints reach.
+    pub routed: usize,
+    /// Challenge sets.
+    pub challenges: usize,
+    /// Whether proofs are blinded.
+    pub zero_knowledge: bool,
+    /// How many public inputs there are.
+    pub public_inputs: usize,
+    /// The parts of each of our gates.
+    pub gates: Vec<Vec<Part>>,
+}
+
+/// What a selector column says of a row whose gate is in another group: plonky2's value.
+pub const UNUSED_SELECTOR: u64 = u32::MAX as u64;
+
+impl CircuitShape {
+    /// The shape of the circuit that `plan` describes.
+    pub fn new(plan: &Plan) -> Self {
+        let layout = &plan.layout;
+        Self {
+            degree_bits: layout.degree_bits,
+            wires: layout.wires,
+            routed: layout.routed,
+            challenges: layout.challenges,
+            zero_knowledge: layout.blinding.rows() > 0,
+            public_inputs: plan.program.public.len(),
+            gates: layout.kinds.iter().map(|kind| kind.parts.clone()).collect(),
+        }
+    }
+}
+
+/// The gates of a circuit, in plonky2's order, and where ours and plonky2's are in it.
+pub struct Gates {
+    /// The gates, sorted by degree and identity.
+    pub all: Vec<GateRef<F, D>>,
+    /// The index of each of our row kinds.
+    pub kinds: Vec<usize>,
+    /// The index of the Poseidon gate.
+    pub poseidon: usize,
+    /// The index of the gate that binds the public inputs.
+    pub public_input: usize,
+    /// The index of the gate without constraints.
+    pub noop: usize,
+    /// Ranges of gates that share a selector column.
+    pub groups: Vec<Range<usize>>,
+}
+
+impl Gates {
+    /// The gates of a circuit of this shape.
+    pub fn new(shape: &CircuitShape) -> Self {
+        let own: Vec<GateRef<F, D>> = shape.gates.iter().map(|parts| GateRef::new(RowGate::new(parts.clone()))).collect();
+        let poseidon = GateRef::new(PoseidonGate::<F, D>::new());
+        let (public_input, noop) = (GateRef::new(PublicInputGate), GateRef::new(NoopGate));
+        let mut all = own.clone();
+        all.extend([poseidon.clone(), public_input.clone(), noop.clone()]);
+        all.sort_by_cached_key(|gate| (gate.0.degree(), gate.0.id()));
+        all.dedup();
+        // Every gate asked for was put in.
+        let index = |gate: &GateRef<F, D>| all.iter().position(|other| other == gate).expect("the gate is listed");
+        Self {
+            kinds: own.iter().map(index).collect(),
+            poseidon: index(&poseidon),
+            public_input: index(&public_input),
+            noop: index(&noop),
+            groups: groups(&all),
+            all,
+        }
+    }
+
+    /// Selector columns.
+    pub fn selectors(&self) -> usize {
+        self.groups.len()
+    }
+
+    /// What the selector column of `group` says in a row of the gate with `index`.
+    pub fn selector(&self, group: usize, index: usize) -> u64 {
+        if self.groups[group].contains(&index) { index as u64 } else { UNUSED_SELECTOR }
+    }
+}
+
+/// plonky2's grouping: as many gates to a selector column as the degree bound leaves room for.
+fn groups(gates: &[GateRef<F, D>]) -> Vec<Range<usize>> {
+    let degree = |i: usize| gates[i].0.degree();
+    let bound = QUOTIENT_DEGREE + 1;
+    if degree(gates.len() - 1) + gates.len() - 1 <= bound {
+        let whole = 0..gates.len();
+        return vec![whole];
+    }
+    let mut groups = Vec::new();
+    let mut start = 0;
+    while start < gates.len() {
+        let mut end = start;
+        while end < gates.len() && (end - start) + degree(end) < bound {
+            end += 1;
+        }
+        assert!(end > start, "{} has too high a degree", gates[start].0.id());
+        groups.push(start..end);
+        start = end;
+    }
+    groups
+}
+
+/// plonky2's description of the circuit.
+pub fn common_data(shape: &CircuitShape, gates: &Gates) -> CommonCircuitData<F, D> {
+    let constants = gates.all.iter().map(|gate| gate.0.num_constants()).max().unwrap_or(0);
+    let fri_config = FriConfig {
+        rate_bits: RATE_BITS,
+        cap_height: CAP_HEIGHT,
+        proof_of_work_bits: POW_BITS,
+        reduction_strategy: FriReductionStrategy::Fixed(folding(shape.degree_bits, shape.zero_knowledge)),
+        num_query_rounds: QUERIES,
+    };
+    let fri_params = fri_config.fri_params(shape.degree_bits, shape.zero_knowledge);
+    let config = CircuitConfig {
+        num_wires: shape.wires,
+        num_routed_wires: shape.routed,
+        num_constants: constants,
+        use_base_arithmetic_gate: true,
+        security_bits: SECURITY_BITS,
+        num_challenges: shape.challenges,
+        zero_knowledge: shape.zero_knowledge,
+        max_quotient_degree_factor: QUOTIENT_DEGREE,
+        fri_config,
+    };
+    CommonCircuitData {
+        fri_params,
+        // The bytes are just what the reader asks for.
+        selectors_info: Buffer::new(&selector_bytes(gates)).read_selectors_info().expect("selectors in serial form"),
+        quotient_degree_factor: QUOTIENT_DEGREE,
+        num_gate_constraints: gates.all.iter().map(|gate| gate.0.num_constraints()).max().unwrap_or(0),
+        num_constants: gates.selectors() + constants,
+        num_public_inputs: shape.public_inputs,
+        k_is: get_unique_coset_shifts(1 << shape.degree_bits, shape.routed),
+        num_partial_products: shape.routed.div_ceil(QUOTIENT_DEGREE) - 1,
+        num_lookup_polys: 0,
+        num_lookup_selectors: 0,
+        luts: Vec::new(),
+        gates: gates.all.clone(),
+        config,
+    }
+}
+
+/// The selector groups in plonky2's serial form: it keeps the fields of their type to itself, but reads it from bytes.
+fn selector_bytes(gates: &Gates) -> Vec<u8> {
+    let group_of = |index: usize| gates.groups.iter().position(|group| group.contains(&index)).unwrap_or(0);
+    let mut numbers = vec![gates.all.len()];
+    numbers.extend((0..gates.all.len()).map(group_of));
+    numbers.push(gates.groups.len());
+    numbers.extend(gates.groups.iter().flat_map(|group| [group.start, group.end]));
+    numbers.into_iter().flat_map(|number| (number as u64).to_le_bytes()).collect()
+}

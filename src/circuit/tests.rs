@@ -1,0 +1,81 @@
+//! Whole circuits, proved and verified.
+
+use super::hash::{Blake3Config, PoseidonConfig};
+use super::*;
+use crate::gadget::field::{D, F, from_signed};
+use crate::plan::{Plan, Visibility};
+use ndarray::{ArcArray, ArrayD, IxDyn};
+use plonky2::plonk::config::GenericConfig;
+use zknn_ir::eval::eval_fixed;
+use zknn_ir::{Graph, Number, Op, Weights};
+
+fn weights(shape: &[usize]) -> Weights {
+    let len: usize = shape.iter().product();
+    let data: Vec<i64> = (0..len as i64).map(|i| (i * 7919 + 13) % 21 - 10).collect();
+    Weights::Fixed { data: ArcArray::from_shape_vec(IxDyn(shape), data).expect("as long as its shape"), scale: 1.0 }
+}
+
+/// A chain of operations on an input of `shape`.
+fn chain(shape: &[usize], ops: Vec<Op>) -> Graph {
+    let mut graph = Graph::new();
+    let number = Number::Fixed { scale: 1.0, lo: -5, hi: 4 };
+    let mut last = graph.add(Op::Input { shape: shape.to_vec(), number }, &[], None).expect("an input");
+    for op in ops {
+        last = graph.add(op, &[last], None).expect("the operations chain");
+    }
+    graph.set_output(last);
+    graph
+}
+
+fn small_cnn() -> Graph {
+    chain(
+        &[8, 8, 1],
+        vec![
+            Op::Conv2d { kernel: weights(&[3, 3, 3, 1]), bias: None },
+            Op::MaxPool { window: [2, 2], relu: true },
+            Op::Conv2d { kernel: weights(&[2, 2, 2, 3]), bias: Some(weights(&[2])) },
+            Op::Relu,
+            Op::Flatten,
+            Op::Dense { weights: weights(&[6, 8]), bias: Some(weights(&[6])) },
+            Op::Relu,
+            Op::Dense { weights: weights(&[4, 6]), bias: None },
+            Op::Normalize { fraction_bits: 24 },
+        ],
+    )
+}
+
+fn input_for(graph: &Graph) -> ArrayD<i64> {
+    let shape = &graph.node(graph.input()).fact.shape;
+    let len: usize = shape.iter().product();
+    let data = (0..len as i64).map(|i| (i * 31 + 7) % 10 - 5).collect();
+    ArrayD::from_shape_vec(IxDyn(shape), data).expect("as long as its shape")
+}
+
+fn prove_and_verify<C: GenericConfig<D, F = F>>(graph: &Graph, visibility: Visibility, zero_knowledge: bool) {
+    let plan = Plan::new(graph, visibility, zero_knowledge).expect("it has a plan");
+    let mut prover = Prover::<C>::new(&plan);
+    let binding = graph.digest();
+    prover.bind(&binding);
+    let input = input_for(graph);
+    let flat: Vec<i64> = input.iter().copied().collect();
+    let proof = prover.prove(Witness::new(&plan, &flat, Secrets::fresh())).expect("an honest proof");
+    let shape = CircuitShape::new(&plan);
+    let key = Key::<C>::new(&shape, prover.cap().clone(), &binding);
+    let public = key.verify(&proof).expect("the proof holds");
+    let expected = eval_fixed(graph, &input).expect("the input is in range");
+    let expected: Vec<F> = expected.output().iter().map(|&y| from_signed(y)).collect();
+    assert_eq!(public[..expected.len()], expected);
+
+    let other = Key::<C>::new(&shape, prover.cap().clone(), &[1; 32]);
+    assert!(matches!(other.verify(&proof), Err(VerifyError::Rejected(_))));
+}
+
+#[test]
+fn a_small_cnn_in_every_mode() {
+    let graph = small_cnn();
+    for visibility in [Visibility::Committed, Visibility::Public, Visibility::Private] {
+        prove_and_verify::<Blake3Config>(&graph, visibility, false);
+    }
+    prove_and_verify::<Blake3Config>(&graph, Visibility::Committed, true);
+    prove_and_verify::<PoseidonConfig>(&graph, Visibility::Committed, false);
+}
