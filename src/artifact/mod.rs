@@ -1,0 +1,5 @@
+//! The files that zknn writes.
+
+mod write;
+
+pub use write::{WriteError, write_atomically};
