@@ -15,47 +15,24 @@ pub(crate) fn lowering(model: &Model, error: &LowerError) -> Box<LayerDiagnostic
 /// Why a pass gave up.
 pub(crate) fn pass(model: &Model, error: &PassError) -> Box<LayerDiagnostic> {
     match *error {
-        PassError::FractionalWeight {
-            layer,
-            tensor,
-            index,
-            ..
-        } => Box::new(model.layer_diagnostic(
+        PassError::FractionalWeight { layer, tensor, index, .. } => Box::new(model.layer_diagnostic(
             place(layer).field(field(tensor)).element(index),
             "zknn::exact::fractional_weight",
-            format!(
-                "{}: element {index} of `{}` is not an integer",
-                named(layer),
-                field(tensor)
-            ),
-            "a network is proved exactly, in integers; scale the weights up and round them before export, and scale by the \
-             same factor the biases of this layer and of those behind it",
+            format!("{}: element {index} of `{}` is not an integer", named(layer), field(tensor)),
+            "a network is proved exactly, in integers; scale the weights up and round them before export, and \
+             scale by the same factor the biases of this layer and of those behind it",
             "not an integer",
         )),
-        PassError::LargeWeight {
-            layer,
-            tensor,
-            index,
-            bits,
-            ..
-        } => Box::new(model.layer_diagnostic(
+        PassError::LargeWeight { layer, tensor, index, bits, .. } => Box::new(model.layer_diagnostic(
             place(layer).field(field(tensor)).element(index),
             "zknn::exact::large_weight",
-            format!(
-                "{}: element {index} of `{}` is beyond ±2^{bits}",
-                named(layer),
-                field(tensor)
-            ),
+            format!("{}: element {index} of `{}` is beyond ±2^{bits}", named(layer), field(tensor)),
             "use smaller weights; few circuits have room for sums of such numbers",
             format!("beyond ±2^{bits}"),
         )),
-        PassError::Overflow {
-            layer,
-            channel,
-            bits,
-            input_range,
-            ..
-        } => overflow(model, layer, channel, bits, input_range),
+        PassError::Overflow { layer, channel, bits, input_range, .. } => {
+            overflow(model, layer, channel, bits, input_range)
+        }
         PassError::Infer { layer, ref error } => unfit(model, layer, error),
         PassError::Invalid { .. } => Box::new(model.layer_diagnostic(
             LayerPlace::of(usize::MAX),
@@ -74,9 +51,7 @@ fn overflow(
     bits: u32,
     (lo, hi): (i64, i64),
 ) -> Box<LayerDiagnostic> {
-    let of_channel = channel.map_or(String::new(), |channel| {
-        format!(" of output channel {channel}")
-    });
+    let of_channel = channel.map_or(String::new(), |channel| format!(" of output channel {channel}"));
     Box::new(model.layer_diagnostic(
         place(layer),
         "zknn::range::overflow",
@@ -85,8 +60,8 @@ fn overflow(
             named(layer)
         ),
         format!(
-            "for inputs in {lo}..{hi} the sums may reach 2^{bits}, and must stay within ±2^{LIMIT_BITS}; declare a smaller \
-             input range, or use smaller weights in this layer or those before it, by a factor of {} in all",
+            "for inputs from {lo} to {hi} the sums may reach 2^{bits}, and must stay within \
+             ±2^{LIMIT_BITS}; declare a smaller input range, or use smaller weights in this layer or those before it, by a factor of {} in all",
             factor(bits - LIMIT_BITS.min(bits)),
         ),
         format!("may reach 2^{bits}"),
@@ -110,36 +85,19 @@ fn unfit(model: &Model, layer: Option<usize>, error: &InferError) -> Box<LayerDi
             "zknn::model::normalize_length",
             "normalize fewer numbers, or leave the layer out: it does not change which output is greatest",
         ),
-        InferError::Rank {
-            op: "normalize", ..
-        } => (
-            "zknn::model::normalize_rank",
-            "normalize takes a vector; put a `flatten` layer before it",
-        ),
-        InferError::TooManyElements { .. } => (
-            "zknn::model::too_large",
-            "no circuit has room for so many numbers; use smaller shapes",
-        ),
-        InferError::EmptyInterval { .. } => (
-            "zknn::range::empty",
-            "the first number of an input range must not be above the second",
-        ),
-        InferError::NotFinite { .. } => (
-            "zknn::model::not_finite",
-            "make every weight finite before export",
-        ),
-        _ => (
-            "zknn::model::unfit",
-            "the layer does not fit its input; check its shapes",
-        ),
+        InferError::Rank { op: "normalize", .. } => {
+            ("zknn::model::normalize_rank", "normalize takes a vector; put a `flatten` layer before it")
+        }
+        InferError::TooManyElements { .. } => {
+            ("zknn::model::too_large", "no circuit has room for so many numbers; use smaller shapes")
+        }
+        InferError::EmptyInterval { .. } => {
+            ("zknn::range::empty", "the first number of an input range must not be above the second")
+        }
+        InferError::NotFinite { .. } => ("zknn::model::not_finite", "make every weight finite before export"),
+        _ => ("zknn::model::unfit", "the layer does not fit its input; check its shapes"),
     };
-    Box::new(model.layer_diagnostic(
-        place(layer),
-        code,
-        format!("{}: {error}", named(layer)),
-        help,
-        "here",
-    ))
+    Box::new(model.layer_diagnostic(place(layer), code, format!("{}: {error}", named(layer)), help, "here"))
 }
 
 /// The input belongs to the first layer, which declares its shape.
@@ -170,8 +128,7 @@ mod tests {
     fn rendered(layers: &str) -> String {
         let model = Model::parse("model.json", format!("{{\"layers\": [{layers}]}}")).unwrap();
         let diagnostic = lower_exact(&model, (-128, 127), &mut |_, _| {}).unwrap_err();
-        let handler =
-            GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor()).with_width(100);
+        let handler = GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor()).with_width(100);
         let mut rendered = String::new();
         handler.render_report(&mut rendered, &*diagnostic).unwrap();
         rendered
@@ -201,29 +158,21 @@ mod tests {
 
     #[test]
     fn overflow() {
-        insta::assert_snapshot!(rendered(
-            &[dense("1, 1e14, 3, 4", "0, 0"), dense("1, 1, 1, 5e3", "0, 0")].join(", ")
-        ));
+        insta::assert_snapshot!(rendered(&[dense("1, 1e14, 3, 4", "0, 0"), dense("1, 1, 1, 5e3", "0, 0")].join(", ")));
     }
 
     #[test]
     fn normalize_of_an_image() {
-        insta::assert_snapshot!(rendered(
-            r#"{"layer_type": "normalize", "input_shape": [2, 2, 1]}"#
-        ));
+        insta::assert_snapshot!(rendered(r#"{"layer_type": "normalize", "input_shape": [2, 2, 1]}"#));
     }
 
     #[test]
     fn normalize_of_too_much() {
-        insta::assert_snapshot!(rendered(
-            r#"{"layer_type": "normalize", "input_shape": [5000]}"#
-        ));
+        insta::assert_snapshot!(rendered(r#"{"layer_type": "normalize", "input_shape": [5000]}"#));
     }
 
     #[test]
     fn too_many_elements() {
-        insta::assert_snapshot!(rendered(
-            r#"{"layer_type": "relu", "input_shape": [65536, 8192]}"#
-        ));
+        insta::assert_snapshot!(rendered(r#"{"layer_type": "relu", "input_shape": [65536, 8192]}"#));
     }
 }

@@ -29,39 +29,27 @@ pub enum WriteError {
     )]
     NotAFile { path: PathBuf },
 
-    #[error("cannot write {path}: there is no folder {folder}", path = path.display(), folder = folder.display())]
-    #[diagnostic(
-        code(zknn::write::missing_folder),
-        help("make the folder first, or check the path")
-    )]
+    #[error("cannot write {path}: there is no folder {folder}", path = path.display(),
+        folder = folder.display())]
+    #[diagnostic(code(zknn::write::missing_folder), help("make the folder first, or check the path"))]
     MissingFolder { path: PathBuf, folder: PathBuf },
 
-    #[error("cannot write {path}: no permission to make files in {folder}", path = path.display(), folder = folder.display())]
-    #[diagnostic(
-        code(zknn::write::permission_denied),
-        help("choose a folder that you may write to")
-    )]
+    #[error("cannot write {path}: no permission to make files in {folder}", path = path.display(),
+        folder = folder.display())]
+    #[diagnostic(code(zknn::write::permission_denied), help("choose a folder that you may write to"))]
     PermissionDenied { path: PathBuf, folder: PathBuf },
 
-    #[error("cannot write {path}: {folder} is on a read-only file system", path = path.display(), folder = folder.display())]
-    #[diagnostic(
-        code(zknn::write::read_only),
-        help("choose a folder that can be written to")
-    )]
+    #[error("cannot write {path}: {folder} is on a read-only file system", path = path.display(),
+        folder = folder.display())]
+    #[diagnostic(code(zknn::write::read_only), help("choose a folder that can be written to"))]
     ReadOnly { path: PathBuf, folder: PathBuf },
 
     #[error("cannot write {path}: the disk is full, or a quota is used up", path = path.display())]
-    #[diagnostic(
-        code(zknn::write::disk_full),
-        help("make room, or choose a folder on another disk")
-    )]
+    #[diagnostic(code(zknn::write::disk_full), help("make room, or choose a folder on another disk"))]
     DiskFull { path: PathBuf },
 
     #[error("cannot write {path}: {error}", path = path.display())]
-    #[diagnostic(
-        code(zknn::write::failed),
-        help("nothing was left behind; see to the cause and try again")
-    )]
+    #[diagnostic(code(zknn::write::failed), help("nothing was left behind; see to the cause and try again"))]
     Failed { path: PathBuf, error: io::Error },
 }
 
@@ -73,17 +61,11 @@ pub enum WriteError {
 /// # Errors
 ///
 /// Those of the file system, and those of `write`.
-pub fn write_atomically(
-    path: &Path,
-    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-) -> Result<(), WriteError> {
+pub fn write_atomically(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), WriteError> {
     let target = target(path)?;
     let (folder, name) = folder_and_name(&target, path)?;
-    let (temporary, file) =
-        Temporary::create(folder, name).map_err(|error| failure(path, folder, error))?;
-    fill(file, write)
-        .and_then(|()| temporary.move_to(&target))
-        .map_err(|error| failure(path, folder, error))?;
+    let (temporary, file) = Temporary::create(folder, name).map_err(|error| failure(path, folder, error))?;
+    fill(file, write).and_then(|()| temporary.move_to(&target)).map_err(|error| failure(path, folder, error))?;
     // The file is whole either way; this only makes its name last through a crash, where folders can be synced.
     let _ = File::open(folder).and_then(|folder| folder.sync_all());
     Ok(())
@@ -95,29 +77,21 @@ fn target(path: &Path) -> Result<PathBuf, WriteError> {
     match fs::metadata(path) {
         Ok(metadata) if metadata.is_dir() => Err(WriteError::Directory { path: owned() }),
         Ok(metadata) if !metadata.is_file() => Err(WriteError::NotAFile { path: owned() }),
-        Ok(_) => fs::canonicalize(path).map_err(|error| WriteError::Failed {
-            path: owned(),
-            error,
-        }),
+        Ok(_) => fs::canonicalize(path).map_err(|error| WriteError::Failed { path: owned(), error }),
         // Whatever else is wrong shows when the temporary file is made.
         Err(_) => Ok(owned()),
     }
 }
 
 /// The parts of `target`; errors speak of `path`, which is what the user wrote.
-fn folder_and_name<'a>(
-    target: &'a Path,
-    path: &Path,
-) -> Result<(&'a Path, &'a OsStr), WriteError> {
+fn folder_and_name<'a>(target: &'a Path, path: &Path) -> Result<(&'a Path, &'a OsStr), WriteError> {
     let ends_in_separator = path.as_os_str().as_encoded_bytes().ends_with(b"/");
     match (target.parent(), target.file_name()) {
         (Some(folder), Some(name)) if !ends_in_separator => {
             let here = folder.as_os_str().is_empty();
             Ok((if here { Path::new(".") } else { folder }, name))
         }
-        _ => Err(WriteError::NoName {
-            path: path.to_path_buf(),
-        }),
+        _ => Err(WriteError::NoName { path: path.to_path_buf() }),
     }
 }
 
@@ -130,9 +104,7 @@ fn fill(file: File, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io:
 fn failure(path: &Path, folder: &Path, error: io::Error) -> WriteError {
     let (path, folder) = (path.to_path_buf(), folder.to_path_buf());
     match error.kind() {
-        ErrorKind::NotFound | ErrorKind::NotADirectory => {
-            WriteError::MissingFolder { path, folder }
-        }
+        ErrorKind::NotFound | ErrorKind::NotADirectory => WriteError::MissingFolder { path, folder },
         ErrorKind::PermissionDenied => WriteError::PermissionDenied { path, folder },
         ErrorKind::ReadOnlyFilesystem => WriteError::ReadOnly { path, folder },
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => WriteError::DiskFull { path },
@@ -189,9 +161,7 @@ mod tests {
 
     fn names(folder: &Path) -> Vec<String> {
         let entries = fs::read_dir(folder).unwrap();
-        let mut names: Vec<String> = entries
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
+        let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
     }
@@ -245,17 +215,11 @@ mod tests {
         let file = folder.path().join("file");
         fs::write(&file, "text").unwrap();
         assert_eq!(write(folder.path()), "zknn::write::directory");
-        assert_eq!(
-            write(&folder.path().join("none/out")),
-            "zknn::write::missing_folder"
-        );
+        assert_eq!(write(&folder.path().join("none/out")), "zknn::write::missing_folder");
         assert_eq!(write(&file.join("out")), "zknn::write::missing_folder");
         assert_eq!(write(&folder.path().join("out/")), "zknn::write::no_name");
         assert_eq!(write(Path::new("")), "zknn::write::no_name");
-        assert_eq!(
-            write(&folder.path().join("x".repeat(300))),
-            "zknn::write::failed"
-        );
+        assert_eq!(write(&folder.path().join("x".repeat(300))), "zknn::write::failed");
         assert_eq!(names(folder.path()), ["file"]);
     }
 
@@ -265,10 +229,7 @@ mod tests {
             let error = failure(Path::new("a/b"), Path::new("a"), kind.into());
             error.code().unwrap().to_string()
         };
-        assert_eq!(
-            code(ErrorKind::PermissionDenied),
-            "zknn::write::permission_denied"
-        );
+        assert_eq!(code(ErrorKind::PermissionDenied), "zknn::write::permission_denied");
         assert_eq!(code(ErrorKind::ReadOnlyFilesystem), "zknn::write::read_only");
         assert_eq!(code(ErrorKind::StorageFull), "zknn::write::disk_full");
         assert_eq!(code(ErrorKind::QuotaExceeded), "zknn::write::disk_full");

@@ -43,10 +43,7 @@ impl Args {
     }
 }
 
-fn write(
-    path: &Path,
-    contents: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,
-) -> Result<(), Report> {
+fn write(path: &Path, contents: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) -> Result<(), Report> {
     write_atomically(path, contents)?;
     output::talk(&format!("wrote {}", path.display()));
     Ok(())

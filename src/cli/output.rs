@@ -7,10 +7,7 @@ use thiserror::Error;
 
 #[derive(Debug, Error, Diagnostic)]
 #[error("cannot write to the standard output: {0}")]
-#[diagnostic(
-    code(zknn::output::failed),
-    help("the output is not complete; see to the cause and try again")
-)]
+#[diagnostic(code(zknn::output::failed), help("the output is not complete; see to the cause and try again"))]
 struct OutputError(io::Error);
 
 /// Prints a result to stdout, with a line end if it has none.

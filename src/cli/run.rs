@@ -81,10 +81,7 @@ impl Args {
         if self.json {
             let outcome = Outcome {
                 table: rows(&model),
-                float_output: FloatOutput {
-                    dim: float.shape().to_vec(),
-                    data: float.iter().copied().collect(),
-                },
+                float_output: FloatOutput { dim: float.shape().to_vec(), data: float.iter().copied().collect() },
                 integer_output: IntegerOutput {
                     dim: fixed.shape().to_vec(),
                     data: reals.iter().copied().collect(),
@@ -98,7 +95,7 @@ impl Args {
             let table = model.table();
             output::result(&format!(
                 "{table}\n\nfloat output:\n{float}\n\ninteger output, in units of {scale}:\n{fixed}\n\n\
-                 integer output, as real numbers:\n{reals}\n\nmax difference: {max_difference:e}"
+                 integer output, as real numbers:\n{reals}\n\nmax difference: {max_difference:?}"
             ))?;
         }
         Ok(ExitCode::SUCCESS)
@@ -119,10 +116,8 @@ fn rows(model: &Model) -> Vec<Row> {
 /// The greatest difference; NaN if any is, which `f64::max` would pass over.
 fn max_difference(a: &ArrayD<f64>, b: &ArrayD<f64>) -> f64 {
     let differences = a.iter().zip(b).map(|(a, b)| (a - b).abs());
-    differences.fold(0.0, |greatest, difference| {
-        match difference > greatest || difference.is_nan() {
-            true => difference,
-            false => greatest,
-        }
+    differences.fold(0.0, |greatest, difference| match difference > greatest || difference.is_nan() {
+        true => difference,
+        false => greatest,
     })
 }

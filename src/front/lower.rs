@@ -25,10 +25,7 @@ pub struct LowerError {
 /// The model as a graph of real numbers. Each node names the layer that it came from; the input came from none.
 pub fn lower(model: &Model) -> Result<Graph, LowerError> {
     let mut graph = Graph::new();
-    let input = Op::Input {
-        shape: model.input_shape().to_vec(),
-        number: Number::Real,
-    };
+    let input = Op::Input { shape: model.input_shape().to_vec(), number: Number::Real };
     let added = graph.add(input, &[], None);
     let mut last = added.map_err(|error| LowerError { layer: 0, error })?;
     for (layer, of) in model.layers().iter().enumerate() {
@@ -41,26 +38,16 @@ pub fn lower(model: &Model) -> Result<Graph, LowerError> {
 
 fn op(kind: &LayerKind) -> Op {
     match kind {
-        LayerKind::Convolution { kernel, biases } => Op::Conv2d {
-            kernel: weights(kernel),
-            bias: biases.as_ref().map(weights),
-        },
-        LayerKind::FullyConnected {
-            weights: matrix,
-            biases,
-        } => Op::Dense {
-            weights: weights(matrix),
-            bias: biases.as_ref().map(weights),
-        },
-        LayerKind::MaxPool { window } => Op::MaxPool {
-            window: *window,
-            relu: false,
-        },
+        LayerKind::Convolution { kernel, biases } => {
+            Op::Conv2d { kernel: weights(kernel), bias: biases.as_ref().map(weights) }
+        }
+        LayerKind::FullyConnected { weights: matrix, biases } => {
+            Op::Dense { weights: weights(matrix), bias: biases.as_ref().map(weights) }
+        }
+        LayerKind::MaxPool { window } => Op::MaxPool { window: *window, relu: false },
         LayerKind::Relu => Op::Relu,
         LayerKind::Flatten => Op::Flatten,
-        LayerKind::Normalize => Op::Normalize {
-            fraction_bits: NORMALIZE_FRACTION_BITS,
-        },
+        LayerKind::Normalize => Op::Normalize { fraction_bits: NORMALIZE_FRACTION_BITS },
     }
 }
 
@@ -87,19 +74,12 @@ mod tests {
 
     #[test]
     fn a_layer_that_the_ir_does_not_have_is_named() {
-        let normalize =
-            |length: usize| Model::new(vec![Layer::new(LayerKind::Normalize, [length])], None);
+        let normalize = |length: usize| Model::new(vec![Layer::new(LayerKind::Normalize, [length])], None);
         assert!(lower(&normalize(4096).unwrap()).is_ok());
         let error = lower(&normalize(4097).unwrap()).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "layer 0: normalize takes at most 4096 elements, got 4097"
-        );
+        assert_eq!(error.to_string(), "layer 0: normalize takes at most 4096 elements, got 4097");
 
-        let dense = LayerKind::FullyConnected {
-            weights: ArrayD::from_elem(vec![1, 2], f64::NAN),
-            biases: None,
-        };
+        let dense = LayerKind::FullyConnected { weights: ArrayD::from_elem(vec![1, 2], f64::NAN), biases: None };
         let layers = vec![Layer::new(LayerKind::Relu, [2]), Layer::new(dense, [2])];
         let error = lower(&Model::new(layers, None).unwrap()).unwrap_err();
         assert_eq!(error.layer, 1);

@@ -29,10 +29,9 @@ pub(super) fn run(graph: &mut Graph, _: &Context) -> Result<(), PassError> {
             continue;
         };
         match graph.node(id).op {
-            Op::MaxPool {
-                window: [1, 1],
-                relu: true,
-            } if !is_rectified(graph, operand) => graph.replace_op(id, Op::Relu),
+            Op::MaxPool { window: [1, 1], relu: true } if !is_rectified(graph, operand) => {
+                graph.replace_op(id, Op::Relu)
+            }
             Op::MaxPool { window: [1, 1], .. } => graph.redirect_users(id, operand),
             // The fact is not stale: a redirection only ever leads to a tensor of the same shape.
             Op::Flatten if graph.node(operand).fact.shape.len() == 1 => {
@@ -76,7 +75,12 @@ mod tests {
             %3 = flatten %2 layer=2
             %4 = relu %3 layer=3
             output %4
-        "), @"");
+        "), @"
+        %0 = input : [2, 2, 1] real
+        %1 = flatten %0 layer=0 : [4] real
+        %2 = relu %1 layer=3 : [4] real
+        output %2
+        ");
     }
 
     #[test]
@@ -90,7 +94,13 @@ mod tests {
             %5 = flatten %4 layer=4
             %6 = relu %5 layer=5
             output %6
-        "), @"");
+        "), @"
+        %0 = input : [2, 2, 1] real
+        %1 = relu %0 layer=0 : [2, 2, 1] real
+        %2 = max_pool %1 window=[2, 1] layer=2 : [1, 2, 1] real
+        %3 = flatten %2 layer=4 : [2] real
+        output %3
+        ");
     }
 
     #[test]
@@ -101,7 +111,13 @@ mod tests {
             %2 = dense %1 weights=real[2, 2] [1.0, -1.0, 2.0, -2.0] layer=1
             %3 = relu %2 layer=2
             output %3
-        "), @"");
+        "), @"
+        %0 = input : [2] real
+        %1 = relu %0 layer=0 : [2] real
+        %2 = dense %1 weights=real[2, 2] [1.0, -1.0, 2.0, -2.0] layer=1 : [2] real
+        %3 = relu %2 layer=2 : [2] real
+        output %3
+        ");
     }
 
     #[test]
@@ -113,7 +129,12 @@ mod tests {
             %3 = max_pool %2 window=[1, 1] relu layer=2
             %4 = max_pool %3 window=[1, 2] layer=3
             output %4
-        "), @"");
+        "), @"
+        %0 = input : [2, 2, 1] real
+        %1 = relu %0 layer=1 : [2, 2, 1] real
+        %2 = max_pool %1 window=[1, 2] layer=3 : [2, 1, 1] real
+        output %2
+        ");
     }
 
     #[test]
@@ -123,6 +144,9 @@ mod tests {
             %1 = relu %0 layer=0
             %2 = flatten %0 layer=1
             output %2
-        "), @"");
+        "), @"
+        %0 = input : [3] real
+        output %0
+        ");
     }
 }

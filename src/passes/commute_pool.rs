@@ -59,7 +59,13 @@ mod tests {
             %2 = max_pool %1 window=[2, 2] layer=1
             %3 = flatten %2 layer=2
             output %3
-        "), @"");
+        "), @"
+        %0 = input : [4, 4, 1] real
+        %1 = max_pool %0 window=[2, 2] layer=1 : [2, 2, 1] real
+        %2 = relu %1 layer=0 : [2, 2, 1] real
+        %3 = flatten %2 layer=2 : [4] real
+        output %3
+        ");
     }
 
     #[test]
@@ -70,7 +76,13 @@ mod tests {
             %2 = max_pool %1 window=[2, 2] layer=1
             %3 = max_pool %2 window=[1, 2] layer=2
             output %3
-        "), @"");
+        "), @"
+        %0 = input : [4, 4, 1] real
+        %1 = max_pool %0 window=[2, 2] layer=1 : [2, 2, 1] real
+        %2 = max_pool %1 window=[1, 2] layer=2 : [2, 1, 1] real
+        %3 = relu %2 layer=0 : [2, 1, 1] real
+        output %3
+        ");
     }
 
     #[test]
@@ -81,12 +93,23 @@ mod tests {
             %2 = max_pool %1 window=[2, 2] layer=1
             %3 = flatten %1 layer=2
             output %3
-        "), @"");
+        "), @"
+        %0 = input : [2, 2, 1] real
+        %1 = relu %0 layer=0 : [2, 2, 1] real
+        %2 = flatten %1 layer=2 : [4] real
+        %3 = max_pool %1 window=[2, 2] layer=1 : [1, 1, 1] real
+        output %2
+        ");
         insta::assert_snapshot!(after(run, "
             %0 = input : [2, 2, 1] real
             %1 = relu %0 layer=0
             %2 = max_pool %1 window=[2, 2] layer=1
             output %1
-        "), @"");
+        "), @"
+        %0 = input : [2, 2, 1] real
+        %1 = relu %0 layer=0 : [2, 2, 1] real
+        %2 = max_pool %1 window=[2, 2] layer=1 : [1, 1, 1] real
+        output %1
+        ");
     }
 }

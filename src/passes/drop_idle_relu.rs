@@ -55,7 +55,13 @@ mod tests {
             %3 = conv2d %2 kernel=fixed[1, 1, 1, 1] scale 1 [-1] layer=2
             %4 = relu %3 layer=3
             output %4
-        "), @"");
+        "), @"
+        %0 = input : [2, 2, 1] fixed(scale 1, 0..=9)
+        %1 = max_pool %0 window=[2, 1] layer=1 : [1, 2, 1] fixed(scale 1, 0..=9)
+        %2 = conv2d %1 kernel=fixed[1, 1, 1, 1] scale 1 [-1] layer=2 : [1, 2, 1] fixed(scale 1, -9..=0)
+        %3 = relu %2 layer=3 : [1, 2, 1] fixed(scale 1, 0..=0)
+        output %3
+        ");
     }
 
     #[test]
@@ -64,11 +70,19 @@ mod tests {
             %0 = input : [2, 2, 1] fixed(scale 1, -1..=9)
             %1 = max_pool %0 window=[2, 2] relu layer=0
             output %1
-        "), @"");
+        "), @"
+        %0 = input : [2, 2, 1] fixed(scale 1, -1..=9)
+        %1 = max_pool %0 window=[2, 2] relu layer=0 : [1, 1, 1] fixed(scale 1, 0..=9)
+        output %1
+        ");
         insta::assert_snapshot!(after(run, "
             %0 = input : [2, 2, 1] real
             %1 = relu %0 layer=0
             output %1
-        "), @"");
+        "), @"
+        %0 = input : [2, 2, 1] real
+        %1 = relu %0 layer=0 : [2, 2, 1] real
+        output %1
+        ");
     }
 }

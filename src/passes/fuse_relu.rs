@@ -34,11 +34,7 @@ fn pool_in_front(graph: &Graph, relu: NodeId) -> Option<(NodeId, [usize; 2])> {
     let (Op::Relu, [pool]) = (&graph.node(relu).op, &graph.operands(relu)[..]) else {
         return None;
     };
-    let Op::MaxPool {
-        window,
-        relu: rectified,
-    } = graph.node(*pool).op
-    else {
+    let Op::MaxPool { window, relu: rectified } = graph.node(*pool).op else {
         return None;
     };
     let alone = graph.users(*pool) == [relu] && graph.try_output() != Some(*pool);
@@ -58,7 +54,12 @@ mod tests {
             %2 = relu %1 layer=1
             %3 = flatten %2 layer=2
             output %3
-        "), @"");
+        "), @"
+        %0 = input : [4, 4, 1] real
+        %1 = max_pool %0 window=[2, 2] relu layer=0 : [2, 2, 1] real
+        %2 = flatten %1 layer=2 : [4] real
+        output %2
+        ");
     }
 
     #[test]
@@ -69,7 +70,11 @@ mod tests {
             %2 = relu %1 layer=1
             %3 = relu %2 layer=2
             output %3
-        "), @"");
+        "), @"
+        %0 = input : [4, 4, 1] real
+        %1 = max_pool %0 window=[2, 2] relu layer=0 : [2, 2, 1] real
+        output %1
+        ");
     }
 
     #[test]
@@ -79,6 +84,10 @@ mod tests {
             %1 = max_pool %0 window=[2, 2] layer=0
             %2 = relu %1 layer=1
             output %1
-        "), @"");
+        "), @"
+        %0 = input : [2, 2, 1] real
+        %1 = max_pool %0 window=[2, 2] layer=0 : [1, 1, 1] real
+        output %1
+        ");
     }
 }

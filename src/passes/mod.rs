@@ -38,26 +38,11 @@ pub struct Pass {
 /// Passes that only look at how operations are strung together come before the quantization, since real numbers have
 /// no intervals to infer anew; those that look at intervals come after it.
 pub const PIPELINE: &[Pass] = &[
-    Pass {
-        name: "canonicalize",
-        run: canonicalize::run,
-    },
-    Pass {
-        name: "commute_pool",
-        run: commute_pool::run,
-    },
-    Pass {
-        name: "fuse_relu",
-        run: fuse_relu::run,
-    },
-    Pass {
-        name: "quantize_exact",
-        run: quantize_exact::run,
-    },
-    Pass {
-        name: "drop_idle_relu",
-        run: drop_idle_relu::run,
-    },
+    Pass { name: "canonicalize", run: canonicalize::run },
+    Pass { name: "commute_pool", run: commute_pool::run },
+    Pass { name: "fuse_relu", run: fuse_relu::run },
+    Pass { name: "quantize_exact", run: quantize_exact::run },
+    Pass { name: "drop_idle_relu", run: drop_idle_relu::run },
 ];
 
 /// Why a pass gave up. Nodes are those of the graph that the pass was given.
@@ -65,7 +50,7 @@ pub const PIPELINE: &[Pass] = &[
 #[non_exhaustive]
 pub enum PassError {
     /// A weight that no integer is equal to.
-    #[error("{node}: {tensor} has element {index}, {value}, which is not an integer")]
+    #[error("{node}: {tensor} has element {index}, {value:?}, which is not an integer")]
     FractionalWeight {
         /// The node that holds the weight.
         node: NodeId,
@@ -79,7 +64,7 @@ pub enum PassError {
         value: f64,
     },
     /// A weight so large that neighbouring integers are no longer told apart, or that cannot be held at all.
-    #[error("{node}: {tensor} has element {index}, {value}, which is beyond ±2^{bits}")]
+    #[error("{node}: {tensor} has element {index}, {value:?}, which is beyond ±2^{bits}")]
     LargeWeight {
         /// The node that holds the weight.
         node: NodeId,
@@ -117,7 +102,7 @@ pub enum PassError {
         error: InferError,
     },
     /// A graph that the validator rejects: the fault of the pass, or of whoever made the graph that it was given.
-    #[error("after {pass} the graph is not valid: {}", violations.iter().map(Violation::to_string).collect::<Vec<_>>().join("; "))]
+    #[error("after {pass} the graph is not valid: {}", list(violations))]
     Invalid {
         /// The pass after which it showed; `lower` if that was before all of them.
         pass: &'static str,
@@ -139,11 +124,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 /// # Errors
 ///
 /// That of the first pass which fails. The graph is then between two passes, and good only for being looked at.
-pub fn run(
-    graph: &mut Graph,
-    context: &Context,
-    observer: &mut dyn FnMut(&str, &Graph),
-) -> Result<(), PassError> {
+pub fn run(graph: &mut Graph, context: &Context, observer: &mut dyn FnMut(&str, &Graph)) -> Result<(), PassError> {
     check(LOWER, graph)?;
     observer(LOWER, graph);
     for pass in PIPELINE {
@@ -156,6 +137,11 @@ pub fn run(
 
 fn check(pass: &'static str, graph: &Graph) -> Result<(), PassError> {
     validate(graph).map_err(|violations| PassError::Invalid { pass, violations })
+}
+
+fn list(violations: &[Violation]) -> String {
+    let texts: Vec<String> = violations.iter().map(Violation::to_string).collect();
+    texts.join("; ")
 }
 
 impl From<InferError> for PassError {

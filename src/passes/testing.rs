@@ -5,9 +5,7 @@ use zknn_ir::{Graph, parse, print, validate};
 use super::{Context, PassError};
 
 /// The input range of the tests that are not about it.
-pub(super) const CONTEXT: Context = Context {
-    input_range: (-5, 4),
-};
+pub(super) const CONTEXT: Context = Context { input_range: (-5, 4) };
 
 type Run = fn(&mut Graph, &Context) -> Result<(), PassError>;
 

@@ -77,19 +77,14 @@ fn a_graph_that_is_not_valid_is_refused_before_the_first_pass() {
     let mut seen = 0;
     let context = testing::CONTEXT;
     let error = run(&mut graph, &context, &mut |_, _| seen += 1).unwrap_err();
-    assert!(
-        matches!(error, PassError::Invalid { pass: LOWER, .. }),
-        "{error}"
-    );
+    assert!(matches!(error, PassError::Invalid { pass: LOWER, .. }), "{error}");
     assert_eq!(seen, 0);
 }
 
 #[test]
 fn an_empty_input_range_is_refused() {
     let mut graph = parse("%0 = input : [2] real\noutput %0").unwrap();
-    let context = Context {
-        input_range: (1, 0),
-    };
+    let context = Context { input_range: (1, 0) };
     let error = run(&mut graph, &context, &mut |_, _| {}).unwrap_err();
     assert_eq!(error.to_string(), "interval 1..=0 is empty");
 }
@@ -111,12 +106,7 @@ fn sketch() -> impl Strategy<Value = Sketch> {
         prop::collection::vec(-9..=9_i8, 1..40),
         prop::collection::vec(-5..=4_i8, 1..40),
     )
-        .prop_map(|(shape, layers, weights, input)| Sketch {
-            shape,
-            layers,
-            weights,
-            input,
-        })
+        .prop_map(|(shape, layers, weights, input)| Sketch { shape, layers, weights, input })
 }
 
 fn fill(shape: &[usize], numbers: &[i8]) -> ArrayD<f64> {
@@ -132,17 +122,11 @@ impl Sketch {
             let biases = (b == c).then(|| fill(&[a], &self.weights));
             let fitting = |extent: usize, of: usize| if of.is_multiple_of(extent) { extent } else { 1 };
             let kind = match (kind, &shape[..]) {
-                (0, &[h, w, channels]) => LayerKind::Convolution {
-                    kernel: fill(&[a, b.min(h), c.min(w), channels], &self.weights),
-                    biases,
-                },
-                (1 | 2, &[h, w, _]) => LayerKind::MaxPool {
-                    window: [fitting(b, h), fitting(c, w)],
-                },
-                (0, &[length]) => LayerKind::FullyConnected {
-                    weights: fill(&[a, length], &self.weights),
-                    biases,
-                },
+                (0, &[h, w, channels]) => {
+                    LayerKind::Convolution { kernel: fill(&[a, b.min(h), c.min(w), channels], &self.weights), biases }
+                }
+                (1 | 2, &[h, w, _]) => LayerKind::MaxPool { window: [fitting(b, h), fitting(c, w)] },
+                (0, &[length]) => LayerKind::FullyConnected { weights: fill(&[a, length], &self.weights), biases },
                 (3, _) => LayerKind::Flatten,
                 _ => LayerKind::Relu,
             };
