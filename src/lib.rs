@@ -1,15 +1,21 @@
 //! zknn compiles neural networks to zero-knowledge circuits.
 //!
 //! A model in JSON ([`front`]) becomes a graph in the intermediate representation ([`zknn_ir`]), is rewritten to
-//! integers, laid out in rows and columns ([`plan`]), and proved and verified with plonky2 ([`circuit`]). Circuits,
-//! verifying keys and proofs are files ([`artifact`]).
+//! integers ([`passes`]), laid out in rows and columns ([`plan`]) of small statements ([`gadget`]), and proved and
+//! verified with plonky2 ([`circuit`]). Circuits, verifying keys and proofs are files ([`artifact`]). [`nn`] runs a model
+//! as a plain program, which is what all the rest is held to.
 
 pub mod artifact;
 pub mod circuit;
+mod diagnose;
 pub mod front;
 pub mod gadget;
+pub mod input;
 pub mod nn;
+pub mod passes;
 mod pipeline;
 pub mod plan;
 
-pub use pipeline::{Circuit, CompileError, LoadError, ProofError, RejectError, compile, verify};
+pub use pipeline::{
+    Circuit, CompileError, DEFAULT_INPUT_RANGE, LoadError, ProofError, RejectError, compile, lower_exact, verify,
+};

@@ -1,13 +1,38 @@
-//! Compile, prove, verify.
+//! Lower, compile, prove, verify.
 
 use crate::artifact::{CircuitFile, Description, Options, ProofFile, Statement, TensorInfo, VerifyingKey};
 use crate::circuit::{self, AnyProver, CircuitShape, ProveError, Secrets, VerifyError, Witness};
+use crate::diagnose;
+use crate::front::{self, LayerDiagnostic, Model};
+use crate::input::{self, InputError};
+use crate::passes::{self, Context};
 use crate::plan::security::security_bits;
 use crate::plan::{Plan, PlanError};
 use miette::Diagnostic;
 use ndarray::ArrayD;
 use zknn_ir::Graph;
 use zknn_ir::eval::{EvalError, eval_fixed};
+
+/// The input range of a model that declares none: that of a signed byte.
+pub const DEFAULT_INPUT_RANGE: (i64, i64) = (-128, 127);
+
+/// The model as a graph of integers, which computes exactly what the model does on integers in the input range.
+///
+/// The observer sees the graph as lowered and after each pass, with the names that [`passes::names`] lists.
+///
+/// # Errors
+/// A diagnostic that points at the layer to blame, for instance at a weight that is not an integer.
+pub fn lower_exact(
+    model: &Model,
+    input_range: (i64, i64),
+    observer: &mut dyn FnMut(&str, &Graph),
+) -> Result<Graph, Box<LayerDiagnostic>> {
+    let lowered = front::lower(model);
+    let mut graph = lowered.map_err(|error| diagnose::lowering(model, &error))?;
+    let context = Context { input_range };
+    passes::run(&mut graph, &context, observer).map_err(|error| diagnose::pass(model, &error))?;
+    Ok(graph)
+}
 
 /// A circuit ready to prove with.
 pub struct Circuit {
@@ -88,12 +113,14 @@ impl Circuit {
         &self.plan
     }
 
-    /// Proves what the model gives on `input`, one integer an element.
+    /// Proves what the model gives on `input`.
     ///
     /// # Errors
-    /// The input has the wrong shape or an element outside the declared range; or the proof system failed.
-    pub fn prove(&self, input: &ArrayD<i64>) -> Result<ProofFile, ProofError> {
-        let expected = eval_fixed(&self.file.graph, input)?;
+    /// The input has the wrong shape, or an element that is no integer in the declared range; or the proof system
+    /// failed.
+    pub fn prove(&self, input: &ArrayD<f64>) -> Result<ProofFile, ProofError> {
+        let input = input::integers(&self.file.graph, input)?;
+        let expected = eval_fixed(&self.file.graph, &input)?;
         let flat: Vec<i64> = input.iter().copied().collect();
         let witness = Witness::new(&self.plan, &flat, Secrets::fresh());
         // The circuit computes what the interpreter defines; if it ever did not, no proof should leave.
@@ -131,12 +158,13 @@ pub enum LoadError {
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum ProofError {
     /// The input is not one that the model takes.
-    #[error("the input can't be proved: {0}")]
-    #[diagnostic(
-        code(zknn::prove::input),
-        help("the circuit proves inputs of the declared shape and range only; `zknn ir` shows both")
-    )]
-    Input(#[from] EvalError),
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Input(#[from] InputError),
+    /// The interpreter refuses it.
+    #[error("the model can't be evaluated: {0}")]
+    #[diagnostic(code(zknn::prove::eval), help("this is a bug in zknn: please report it with the model"))]
+    Eval(#[from] EvalError),
     /// Witness and interpreter differ.
     #[error("the circuit and the interpreter disagree")]
     #[diagnostic(code(zknn::prove::internal), help("this is a bug in zknn: please report it with the model"))]

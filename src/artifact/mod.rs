@@ -2,12 +2,13 @@
 
 mod container;
 mod statement;
-pub mod write;
+mod write;
 
 pub use container::{
     ArtifactError, ArtifactProblem, FileKind, VERSION, from_bytes, read, to_bytes, write as write_file,
 };
-pub use statement::{Disclosure, OutputStatement, Statement};
+pub use statement::{Disclosure, OutputStatement, Statement, hex};
+pub use write::{WriteError, write_atomically};
 
 use crate::circuit::{Binding, CircuitShape, HashKind};
 use crate::plan::Visibility;

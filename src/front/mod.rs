@@ -7,6 +7,7 @@
 mod error;
 mod fields;
 mod json;
+mod lower;
 mod piece;
 pub mod shapes;
 mod source;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 use ndarray::ArrayD;
 
 pub use error::{FrontError, LayerDiagnostic, Problem};
+pub use lower::{LowerError, lower};
 use piece::Piece;
 pub use shapes::ShapeError;
 use source::Source;
@@ -257,7 +259,8 @@ pub fn write_tensor(tensor: &ArrayD<f64>, w: impl Write) -> io::Result<()> {
     write::tensor_file(tensor, w)
 }
 
-fn is_input_range(lo: i64, hi: i64) -> bool {
+/// Whether a model may declare that its input lies in `lo..=hi`: not empty, and within ±2^31.
+pub fn is_input_range(lo: i64, hi: i64) -> bool {
     const LIMIT: i64 = 1 << 31;
     -LIMIT <= lo && lo <= hi && hi <= LIMIT
 }

@@ -31,7 +31,11 @@ fn circuit() -> &'static Circuit {
     CIRCUIT.get_or_init(|| compile(graph(MODEL), options()).expect("a circuit"))
 }
 
-fn input(first: i64) -> ArrayD<i64> {
+fn input(first: i64) -> ArrayD<f64> {
+    integers(first).mapv(|x| x as f64)
+}
+
+fn integers(first: i64) -> ArrayD<i64> {
     let data = (0..16).map(|i| if i == 0 { first } else { i % 10 - 5 }).collect();
     ArrayD::from_shape_vec(IxDyn(&[4, 4, 1]), data).expect("a tensor")
 }
@@ -44,7 +48,7 @@ fn proof() -> &'static ProofFile {
 #[test]
 fn the_statement_is_what_the_interpreter_computes() {
     let statement = verify(circuit().key(), proof()).expect("the proof holds");
-    let expected = eval_fixed(&graph(MODEL), &input(4)).expect("in range");
+    let expected = eval_fixed(&graph(MODEL), &integers(4)).expect("in range");
     assert_eq!(&statement.output.integers, expected.output());
     assert_eq!(statement.model, graph(MODEL).digest());
     assert!(matches!(statement.disclosure, Disclosure::Committed(_)));
@@ -64,7 +68,7 @@ fn a_public_input_is_printed_as_it_was() {
     let options = Options { visibility: Visibility::Public, ..options() };
     let circuit = compile(graph(MODEL), options).expect("a circuit");
     let statement = verify(circuit.key(), &circuit.prove(&input(-5)).expect("a proof")).expect("it holds");
-    assert_eq!(statement.disclosure, Disclosure::Public(input(-5)));
+    assert_eq!(statement.disclosure, Disclosure::Public(integers(-5)));
 }
 
 #[test]
@@ -171,7 +175,7 @@ fn an_input_out_of_range_is_refused() {
 #[test]
 fn a_forced_witness_with_an_input_out_of_range_does_not_verify() {
     for outside in [-6, 5] {
-        let flat: Vec<i64> = input(outside).iter().copied().collect();
+        let flat: Vec<i64> = integers(outside).iter().copied().collect();
         let witness = Witness::new(circuit().plan(), &flat, Secrets::fresh());
         // plonky2's prover panics where the quotient is no polynomial; if it ever does not, the verifier must refuse.
         if let Ok(Ok(forged)) = catch_unwind(AssertUnwindSafe(|| circuit().prover.prove(witness))) {

@@ -1,0 +1,61 @@
+//! `zknn compile`
+
+use super::progress::step;
+use super::{options, output, range};
+use clap::builder::PossibleValuesParser;
+use miette::Report;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use zknn::artifact::{FileKind, write_file};
+use zknn::front::Model;
+use zknn::{compile, lower_exact, passes};
+
+/// Compile a model to a circuit, which proves, and a key, which verifies.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The model, a JSON file
+    model: PathBuf,
+
+    /// The circuit to write [default: the model's name with .zkc]
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+
+    /// The key to write [default: the circuit's name with .vk]
+    #[arg(long, value_name = "FILE")]
+    vk: Option<PathBuf>,
+
+    /// Print the intermediate representation as it is after this pass
+    #[arg(long, value_name = "PASS", value_parser = PossibleValuesParser::new(passes::names()))]
+    emit_ir: Option<String>,
+
+    #[command(flatten)]
+    range: range::Args,
+
+    #[command(flatten)]
+    options: options::Args,
+}
+
+impl Args {
+    pub(super) fn run(self) -> Result<ExitCode, Report> {
+        let circuit_path = self.output.unwrap_or_else(|| self.model.with_extension("zkc"));
+        let key_path = self.vk.unwrap_or_else(|| circuit_path.with_extension("vk"));
+
+        let model = step("read the model", || Model::read(&self.model)).map_err(|error| Report::new(*error))?;
+        let mut emitted = None;
+        let graph = lower_exact(&model, self.range.of(&model), &mut |pass, graph| {
+            if self.emit_ir.as_deref() == Some(pass) {
+                emitted = Some(zknn_ir::print(graph));
+            }
+        });
+        if let Some(text) = emitted {
+            output::result(&text)?;
+        }
+        let graph = graph.map_err(|error| Report::new(*error))?;
+        drop(model);
+        let circuit = step("compile", || compile(graph, self.options.options()))?;
+        write_file(&circuit_path, FileKind::Circuit, circuit.file())?;
+        write_file(&key_path, FileKind::Key, circuit.key())?;
+        output::talk(&format!("wrote {} and {}", circuit_path.display(), key_path.display()));
+        Ok(ExitCode::SUCCESS)
+    }
+}

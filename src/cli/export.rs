@@ -1,0 +1,50 @@
+//! `zknn export`
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use miette::Report;
+use zknn::artifact::write_atomically;
+use zknn::front::{Model, write_tensor};
+use zknn::nn::reference::reference_cnn;
+
+use super::output;
+
+/// Write a model as JSON: one that was read, or the reference CNN with its input.
+#[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("what").required(true).args(["model", "reference"]))]
+pub(super) struct Args {
+    /// The model to read, a JSON file
+    #[arg(requires = "output")]
+    model: Option<PathBuf>,
+
+    /// The file to write
+    #[arg(short, long, value_name = "FILE", requires = "model")]
+    output: Option<PathBuf>,
+
+    /// Write model.json and input.json of the reference CNN into this folder
+    #[arg(long, value_name = "FOLDER", conflicts_with = "output")]
+    reference: Option<PathBuf>,
+}
+
+impl Args {
+    pub(super) fn run(self) -> Result<ExitCode, Report> {
+        if let Some(folder) = &self.reference {
+            let (model, input) = reference_cnn();
+            write(&folder.join("input.json"), |w| write_tensor(&input, w))?;
+            write(&folder.join("model.json"), |w| model.write(w))?;
+        }
+        if let (Some(model), Some(output)) = (&self.model, &self.output) {
+            let model = Model::read(model).map_err(|error| Report::new(*error))?;
+            write(output, |w| model.write(w))?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn write(path: &Path, contents: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) -> Result<(), Report> {
+    write_atomically(path, contents)?;
+    output::talk(&format!("wrote {}", path.display()));
+    Ok(())
+}

@@ -1,0 +1,44 @@
+//! `zknn ir`
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::builder::PossibleValuesParser;
+use miette::Report;
+use zknn::front::Model;
+use zknn::{lower_exact, passes};
+
+use super::{output, range};
+
+/// Print a model's intermediate representation as text.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The model, a JSON file
+    model: PathBuf,
+
+    /// Print it as it is after this pass, instead of after the last; `lower` is before all passes
+    #[arg(long, value_name = "PASS", value_parser = PossibleValuesParser::new(passes::names()))]
+    after: Option<String>,
+
+    #[command(flatten)]
+    range: range::Args,
+}
+
+impl Args {
+    pub(super) fn run(self) -> Result<ExitCode, Report> {
+        let model = Model::read(&self.model).map_err(|error| Report::new(*error))?;
+        let mut text = None;
+        let lowered = lower_exact(&model, self.range.of(&model), &mut |pass, graph| {
+            if self.after.as_deref() == Some(pass) {
+                text = Some(zknn_ir::print(graph));
+            }
+        });
+        // What a later pass finds fault with can be looked at after an earlier one.
+        let text = match text {
+            Some(text) => text,
+            None => zknn_ir::print(&lowered.map_err(|error| Report::new(*error))?),
+        };
+        output::result(&text)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,53 @@
+//! The options that say how a circuit is made.
+
+use clap::ValueEnum;
+use zknn::artifact::Options;
+use zknn::circuit::HashKind;
+use zknn::plan::Visibility;
+
+/// The options, for the commands that have them.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// What the verifier learns about the input: a salted digest, all of it, or nothing
+    #[arg(long, value_name = "VISIBILITY", value_enum, default_value = "committed")]
+    input_visibility: InputVisibility,
+
+    /// The hash of the Merkle trees; poseidon is slower, for proofs that are verified inside another circuit
+    #[arg(long, value_name = "HASH", value_enum, default_value = "blake3")]
+    hash: Hash,
+
+    /// Make proofs that may tell more than they state
+    #[arg(long)]
+    no_zk: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum InputVisibility {
+    Committed,
+    Public,
+    Private,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Hash {
+    Blake3,
+    Poseidon,
+}
+
+impl Args {
+    /// The options as the library takes them.
+    pub(super) fn options(&self) -> Options {
+        Options {
+            visibility: match self.input_visibility {
+                InputVisibility::Committed => Visibility::Committed,
+                InputVisibility::Public => Visibility::Public,
+                InputVisibility::Private => Visibility::Private,
+            },
+            zero_knowledge: !self.no_zk,
+            hash: match self.hash {
+                Hash::Blake3 => HashKind::Blake3,
+                Hash::Poseidon => HashKind::Poseidon,
+            },
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! `zknn run`
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use miette::{IntoDiagnostic, Report};
+use ndarray::ArrayD;
+use serde::Serialize;
+use zknn::front::{Model, read_tensor};
+use zknn::{input, lower_exact, nn};
+use zknn_ir::eval::eval_fixed;
+
+use super::{output, range};
+
+/// Run a model in floating point and in the integers that would be proved, and compare.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The model, a JSON file
+    model: PathBuf,
+
+    /// The input, a tensor of integers in a JSON file
+    #[arg(long, value_name = "FILE")]
+    input: PathBuf,
+
+    /// Print JSON, for other programs
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    range: range::Args,
+}
+
+#[derive(Serialize)]
+struct Outcome {
+    table: Vec<Row>,
+    float_output: FloatOutput,
+    integer_output: IntegerOutput,
+    /// The greatest difference of the two outputs; not a number where the float output is not.
+    max_difference: f64,
+}
+
+#[derive(Serialize)]
+struct Row {
+    name: String,
+    output_shape: Vec<usize>,
+    parameters: u64,
+    ops: u64,
+}
+
+#[derive(Serialize)]
+struct FloatOutput {
+    dim: Vec<usize>,
+    data: Vec<f64>,
+}
+
+#[derive(Serialize)]
+struct IntegerOutput {
+    dim: Vec<usize>,
+    /// The real numbers that the integers stand for.
+    data: Vec<f64>,
+    integers: Vec<i64>,
+    scale: f64,
+}
+
+impl Args {
+    pub(super) fn run(self) -> Result<ExitCode, Report> {
+        let model = Model::read(&self.model).map_err(|error| Report::new(*error))?;
+        let x = read_tensor(&self.input).map_err(|error| Report::new(*error))?;
+        let range = self.range.of(&model);
+        let graph = lower_exact(&model, range, &mut |_, _| {}).map_err(|e| Report::new(*e))?;
+        let integers = input::integers(&graph, &x)?;
+
+        let float = nn::run(&model, &x)?;
+        // The graph was validated and the input is in its range, so nothing is left that can be wrong.
+        let values = eval_fixed(&graph, &integers).into_diagnostic()?;
+        let scale = graph.node(graph.output()).fact.scale().unwrap_or(1.0);
+        let fixed = values.output();
+        let reals = fixed.mapv(|integer| integer as f64 * scale);
+        let max_difference = max_difference(&float, &reals);
+
+        if self.json {
+            let outcome = Outcome {
+                table: rows(&model),
+                float_output: FloatOutput { dim: float.shape().to_vec(), data: float.iter().copied().collect() },
+                integer_output: IntegerOutput {
+                    dim: fixed.shape().to_vec(),
+                    data: reals.iter().copied().collect(),
+                    integers: fixed.iter().copied().collect(),
+                    scale,
+                },
+                max_difference,
+            };
+            output::result(&serde_json::to_string(&outcome).into_diagnostic()?)?;
+        } else {
+            let table = model.table();
+            output::result(&format!(
+                "{table}\n\nfloat output:\n{float}\n\ninteger output, in units of {scale}:\n{fixed}\n\n\
+                 integer output, as real numbers:\n{reals}\n\nmax difference: {max_difference:?}"
+            ))?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn rows(model: &Model) -> Vec<Row> {
+    let rows = model.table().rows.into_iter();
+    rows.map(|row| Row {
+        name: row.name,
+        output_shape: row.output_shape,
+        parameters: row.parameters,
+        ops: row.operations,
+    })
+    .collect()
+}
+
+/// The greatest difference; NaN if any is, which `f64::max` would pass over.
+fn max_difference(a: &ArrayD<f64>, b: &ArrayD<f64>) -> f64 {
+    let differences = a.iter().zip(b).map(|(a, b)| (a - b).abs());
+    differences.fold(0.0, |greatest, difference| match difference > greatest || difference.is_nan() {
+        true => difference,
+        false => greatest,
+    })
+}

@@ -1,0 +1,87 @@
+//! From a model's layers to the IR: one node a layer, behind the input node, every number real.
+//!
+//! The lowering decides nothing. Which integers stand for the numbers, and in which range the input lies, is the
+//! business of the passes that follow.
+
+use ndarray::ArrayD;
+use thiserror::Error;
+use zknn_ir::{Graph, InferError, Number, Op, Weights};
+
+use super::{LayerKind, Model};
+
+/// The precision of a normalized output: as fine as the IR has it, some seven decimal digits.
+const NORMALIZE_FRACTION_BITS: u32 = zknn_ir::MAX_FRACTION_BITS;
+
+/// A layer that a model may have and the IR may not, for instance one with an output too large for any circuit.
+#[derive(Debug, Clone, PartialEq, Error)]
+#[error("layer {layer}: {error}")]
+pub struct LowerError {
+    /// The layer of the model, counted from zero.
+    pub layer: usize,
+    /// What the IR says of it.
+    pub error: InferError,
+}
+
+/// The model as a graph of real numbers. Each node names the layer that it came from; the input came from none.
+pub fn lower(model: &Model) -> Result<Graph, LowerError> {
+    let mut graph = Graph::new();
+    let input = Op::Input { shape: model.input_shape().to_vec(), number: Number::Real };
+    let added = graph.add(input, &[], None);
+    let mut last = added.map_err(|error| LowerError { layer: 0, error })?;
+    for (layer, of) in model.layers().iter().enumerate() {
+        let added = graph.add(op(&of.kind), &[last], Some(layer));
+        last = added.map_err(|error| LowerError { layer, error })?;
+    }
+    graph.set_output(last);
+    Ok(graph)
+}
+
+fn op(kind: &LayerKind) -> Op {
+    match kind {
+        LayerKind::Convolution { kernel, biases } => {
+            Op::Conv2d { kernel: weights(kernel), bias: biases.as_ref().map(weights) }
+        }
+        LayerKind::FullyConnected { weights: matrix, biases } => {
+            Op::Dense { weights: weights(matrix), bias: biases.as_ref().map(weights) }
+        }
+        LayerKind::MaxPool { window } => Op::MaxPool { window: *window, relu: false },
+        LayerKind::Relu => Op::Relu,
+        LayerKind::Flatten => Op::Flatten,
+        LayerKind::Normalize => Op::Normalize { fraction_bits: NORMALIZE_FRACTION_BITS },
+    }
+}
+
+fn weights(tensor: &ArrayD<f64>) -> Weights {
+    Weights::Real(tensor.clone().into_shared())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use ndarray::ArrayD;
+
+    use super::*;
+    use crate::front::Layer;
+
+    #[test]
+    fn every_kind_of_layer_becomes_a_node() {
+        let model = Model::read(Path::new("testdata/models/wide_pool.json")).unwrap();
+        let graph = lower(&model).unwrap();
+        assert_eq!(zknn_ir::validate(&graph), Ok(()));
+        insta::assert_snapshot!(zknn_ir::print(&graph));
+    }
+
+    #[test]
+    fn a_layer_that_the_ir_does_not_have_is_named() {
+        let normalize = |length: usize| Model::new(vec![Layer::new(LayerKind::Normalize, [length])], None);
+        assert!(lower(&normalize(4096).unwrap()).is_ok());
+        let error = lower(&normalize(4097).unwrap()).unwrap_err();
+        assert_eq!(error.to_string(), "layer 0: normalize takes at most 4096 elements, got 4097");
+
+        let dense = LayerKind::FullyConnected { weights: ArrayD::from_elem(vec![1, 2], f64::NAN), biases: None };
+        let layers = vec![Layer::new(LayerKind::Relu, [2]), Layer::new(dense, [2])];
+        let error = lower(&Model::new(layers, None).unwrap()).unwrap_err();
+        assert_eq!(error.layer, 1);
+    }
+}

@@ -1,0 +1,152 @@
+//! Removes what computes nothing, so that later passes see each network in one form.
+//!
+//! Precondition: none.
+//!
+//! Postcondition: no flatten reads a vector (nor, therefore, another flatten); no relu reads what is never negative by
+//! the way it was computed; no max-pool has windows of 1 by 1; the output depends on every node but, possibly, the
+//! input.
+//!
+//! ```text
+//! %0 = input : [2, 2, 1] real              %0 = input : [2, 2, 1] real
+//! %1 = relu %0 : [2, 2, 1] real            %1 = relu %0 : [2, 2, 1] real
+//! %2 = relu %1 : [2, 2, 1] real       →    %2 = flatten %1 : [4] real
+//! %3 = flatten %2 : [4] real               output %2
+//! %4 = flatten %3 : [4] real
+//! output %4
+//! ```
+//!
+//! Runs first: [`commute_pool`](super::commute_pool) and [`fuse_relu`](super::fuse_relu) look for pairs of neighbours,
+//! and count users, so nothing idle may stand between or beside them. It goes by structure alone; what only intervals
+//! can tell is left to [`drop_idle_relu`](super::drop_idle_relu).
+
+use zknn_ir::{Graph, NodeId, Op};
+
+use super::{Context, PassError};
+
+pub(super) fn run(graph: &mut Graph, _: &Context) -> Result<(), PassError> {
+    for id in graph.topological() {
+        let [operand] = graph.operands(id)[..] else {
+            continue;
+        };
+        match graph.node(id).op {
+            Op::MaxPool { window: [1, 1], relu: true } if !is_rectified(graph, operand) => {
+                graph.replace_op(id, Op::Relu)
+            }
+            Op::MaxPool { window: [1, 1], .. } => graph.redirect_users(id, operand),
+            // The fact is not stale: a redirection only ever leads to a tensor of the same shape.
+            Op::Flatten if graph.node(operand).fact.shape.len() == 1 => {
+                graph.redirect_users(id, operand);
+            }
+            Op::Relu if is_rectified(graph, operand) => graph.redirect_users(id, operand),
+            _ => {}
+        }
+    }
+    graph.remove_dead();
+    Ok(graph.refresh_facts()?)
+}
+
+/// Whether no number that the node yields can be negative: there is a relu behind it, and nothing in between that
+/// makes new numbers.
+fn is_rectified(graph: &Graph, mut id: NodeId) -> bool {
+    loop {
+        match graph.node(id).op {
+            Op::Relu | Op::MaxPool { relu: true, .. } => return true,
+            Op::MaxPool { .. } | Op::Flatten => {}
+            _ => return false,
+        }
+        match graph.operands(id)[..] {
+            [operand] => id = operand,
+            _ => return false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::after;
+    use super::*;
+
+    #[test]
+    fn flatten_of_a_vector_is_dropped() {
+        insta::assert_snapshot!(after(run, "
+            %0 = input : [2, 2, 1] real
+            %1 = flatten %0 layer=0
+            %2 = flatten %1 layer=1
+            %3 = flatten %2 layer=2
+            %4 = relu %3 layer=3
+            output %4
+        "), @"
+        %0 = input : [2, 2, 1] real
+        %1 = flatten %0 layer=0 : [4] real
+        %2 = relu %1 layer=3 : [4] real
+        output %2
+        ");
+    }
+
+    #[test]
+    fn relu_of_what_is_never_negative_is_dropped() {
+        insta::assert_snapshot!(after(run, "
+            %0 = input : [2, 2, 1] real
+            %1 = relu %0 layer=0
+            %2 = relu %1 layer=1
+            %3 = max_pool %2 window=[2, 1] layer=2
+            %4 = relu %3 layer=3
+            %5 = flatten %4 layer=4
+            %6 = relu %5 layer=5
+            output %6
+        "), @"
+        %0 = input : [2, 2, 1] real
+        %1 = relu %0 layer=0 : [2, 2, 1] real
+        %2 = max_pool %1 window=[2, 1] layer=2 : [1, 2, 1] real
+        %3 = flatten %2 layer=4 : [2] real
+        output %3
+        ");
+    }
+
+    #[test]
+    fn relu_of_new_numbers_stays() {
+        insta::assert_snapshot!(after(run, "
+            %0 = input : [2] real
+            %1 = relu %0 layer=0
+            %2 = dense %1 weights=real[2, 2] [1.0, -1.0, 2.0, -2.0] layer=1
+            %3 = relu %2 layer=2
+            output %3
+        "), @"
+        %0 = input : [2] real
+        %1 = relu %0 layer=0 : [2] real
+        %2 = dense %1 weights=real[2, 2] [1.0, -1.0, 2.0, -2.0] layer=1 : [2] real
+        %3 = relu %2 layer=2 : [2] real
+        output %3
+        ");
+    }
+
+    #[test]
+    fn pooling_of_single_numbers_is_dropped() {
+        insta::assert_snapshot!(after(run, "
+            %0 = input : [2, 2, 1] real
+            %1 = max_pool %0 window=[1, 1] layer=0
+            %2 = max_pool %1 window=[1, 1] relu layer=1
+            %3 = max_pool %2 window=[1, 1] relu layer=2
+            %4 = max_pool %3 window=[1, 2] layer=3
+            output %4
+        "), @"
+        %0 = input : [2, 2, 1] real
+        %1 = relu %0 layer=1 : [2, 2, 1] real
+        %2 = max_pool %1 window=[1, 2] layer=3 : [2, 1, 1] real
+        output %2
+        ");
+    }
+
+    #[test]
+    fn dead_nodes_are_dropped_and_the_input_stays() {
+        insta::assert_snapshot!(after(run, "
+            %0 = input : [3] real
+            %1 = relu %0 layer=0
+            %2 = flatten %0 layer=1
+            output %2
+        "), @"
+        %0 = input : [3] real
+        output %0
+        ");
+    }
+}

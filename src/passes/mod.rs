@@ -1,0 +1,155 @@
+//! The passes, and the pipeline that they make.
+//!
+//! [`PIPELINE`] is the whole of it: a list, run from first to last by [`run`], which validates the graph after every
+//! entry. A pass is one function in a file of its own. It may rely on what its header requires, and on a graph that
+//! the validator accepts; it may change the graph in any way that keeps what the graph computes.
+
+mod canonicalize;
+mod commute_pool;
+mod drop_idle_relu;
+mod fuse_relu;
+mod quantize_exact;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+use thiserror::Error;
+use zknn_ir::{Graph, InferError, NodeId, Violation, validate};
+
+/// What the passes are told beside the graph.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Context {
+    /// The least and the greatest integer that an element of the input may be.
+    pub input_range: (i64, i64),
+}
+
+/// An entry of the pipeline.
+#[derive(Debug, Clone, Copy)]
+pub struct Pass {
+    /// The name of the pass's file.
+    pub name: &'static str,
+    run: fn(&mut Graph, &Context) -> Result<(), PassError>,
+}
+
+/// The exact lowering: from real numbers that happen to be integers to those integers, with no rounding before a
+/// normalize layer.
+///
+/// Passes that only look at how operations are strung together come before the quantization, since real numbers have
+/// no intervals to infer anew; those that look at intervals come after it.
+pub const PIPELINE: &[Pass] = &[
+    Pass { name: "canonicalize", run: canonicalize::run },
+    Pass { name: "commute_pool", run: commute_pool::run },
+    Pass { name: "fuse_relu", run: fuse_relu::run },
+    Pass { name: "quantize_exact", run: quantize_exact::run },
+    Pass { name: "drop_idle_relu", run: drop_idle_relu::run },
+];
+
+/// Why a pass gave up. Nodes are those of the graph that the pass was given.
+#[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
+pub enum PassError {
+    /// A weight that no integer is equal to.
+    #[error("{node}: {tensor} has element {index}, {value:?}, which is not an integer")]
+    FractionalWeight {
+        /// The node that holds the weight.
+        node: NodeId,
+        /// The model layer that it came from.
+        layer: Option<usize>,
+        /// What the operation calls the tensor: `kernel`, `weights` or `bias`.
+        tensor: &'static str,
+        /// Row-major position in the tensor.
+        index: usize,
+        /// The weight.
+        value: f64,
+    },
+    /// A weight so large that neighbouring integers are no longer told apart, or that cannot be held at all.
+    #[error("{node}: {tensor} has element {index}, {value:?}, which is beyond ±2^{bits}")]
+    LargeWeight {
+        /// The node that holds the weight.
+        node: NodeId,
+        /// The model layer that it came from.
+        layer: Option<usize>,
+        /// What the operation calls the tensor: `kernel`, `weights` or `bias`.
+        tensor: &'static str,
+        /// Row-major position in the tensor.
+        index: usize,
+        /// The weight.
+        value: f64,
+        /// The magnitude allowed, as a power of two.
+        bits: u32,
+    },
+    /// Sums that do not fit the field.
+    #[error("{node}: sums may reach 2^{bits}, they must stay within ±2^62")]
+    Overflow {
+        /// The node that sums.
+        node: NodeId,
+        /// The model layer that it came from.
+        layer: Option<usize>,
+        /// The first output channel for which it happens; `None` for an input.
+        channel: Option<usize>,
+        /// The least power of two that no sum exceeds in magnitude.
+        bits: u32,
+        /// The input range that led to it.
+        input_range: (i64, i64),
+    },
+    /// Any other reason for which an operation does not fit its operands.
+    #[error("{error}")]
+    Infer {
+        /// The model layer concerned, where one is.
+        layer: Option<usize>,
+        /// The reason.
+        error: InferError,
+    },
+    /// A graph that the validator rejects: the fault of the pass, or of whoever made the graph that it was given.
+    #[error("after {pass} the graph is not valid: {}", list(violations))]
+    Invalid {
+        /// The pass after which it showed; `lower` if that was before all of them.
+        pass: &'static str,
+        /// All that is wrong.
+        violations: Vec<Violation>,
+    },
+}
+
+/// What stands for the graph before all passes where a pass is named.
+pub const LOWER: &str = "lower";
+
+/// The names of all states that [`run`] shows its observer, in order: [`LOWER`], and each pass.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    std::iter::once(LOWER).chain(PIPELINE.iter().map(|pass| pass.name))
+}
+
+/// Runs the pipeline. The observer sees the graph before it, and the valid graph after each pass.
+///
+/// # Errors
+///
+/// That of the first pass which fails. The graph is then between two passes, and good only for being looked at.
+pub fn run(graph: &mut Graph, context: &Context, observer: &mut dyn FnMut(&str, &Graph)) -> Result<(), PassError> {
+    check(LOWER, graph)?;
+    observer(LOWER, graph);
+    for pass in PIPELINE {
+        (pass.run)(graph, context)?;
+        check(pass.name, graph)?;
+        observer(pass.name, graph);
+    }
+    Ok(())
+}
+
+fn check(pass: &'static str, graph: &Graph) -> Result<(), PassError> {
+    validate(graph).map_err(|violations| PassError::Invalid { pass, violations })
+}
+
+fn list(violations: &[Violation]) -> String {
+    let texts: Vec<String> = violations.iter().map(Violation::to_string).collect();
+    texts.join("; ")
+}
+
+impl From<InferError> for PassError {
+    fn from(error: InferError) -> PassError {
+        let layer = match error {
+            InferError::At { layer, .. } => layer,
+            _ => None,
+        };
+        PassError::Infer { layer, error }
+    }
+}

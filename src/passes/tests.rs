@@ -1,0 +1,158 @@
+//! The pipeline as a whole: its text for real networks, and that no pass changes what a network computes.
+
+use std::path::Path;
+
+use ndarray::ArrayD;
+use proptest::prelude::*;
+use zknn_ir::eval::{eval_fixed, eval_real};
+use zknn_ir::{Op, parse, print};
+
+use super::*;
+use crate::front::{Layer, LayerKind, Model, lower};
+use crate::nn::reference::reference_cnn;
+
+/// The states of a graph on its way through the pipeline.
+fn states(model: &Model, input_range: (i64, i64)) -> Vec<(String, Graph)> {
+    let mut states = Vec::new();
+    let mut graph = lower(model).unwrap();
+    run(&mut graph, &Context { input_range }, &mut |name, graph| {
+        states.push((name.to_string(), graph.clone()));
+    })
+    .unwrap();
+    states
+}
+
+/// The text of each state that differs from the one before.
+fn story(model: &Model) -> String {
+    let mut story = String::new();
+    let mut before = String::new();
+    for (name, graph) in states(model, model.input_range().unwrap()) {
+        let text = print(&graph);
+        match text == before {
+            true => story += &format!("after {name}: the same\n\n"),
+            false => story += &format!("after {name}:\n{text}\n"),
+        }
+        before = text;
+    }
+    story
+}
+
+fn read(name: &str) -> Model {
+    Model::read(Path::new(&format!("testdata/models/{name}.json"))).unwrap()
+}
+
+#[test]
+fn reference_cnn_through_the_pipeline() {
+    insta::assert_snapshot!(story(&reference_cnn().0));
+}
+
+#[test]
+fn tiny_cnn_through_the_pipeline() {
+    insta::assert_snapshot!(story(&read("tiny_cnn")));
+}
+
+#[test]
+fn tiny_mlp_through_the_pipeline() {
+    insta::assert_snapshot!(story(&read("tiny_mlp")));
+}
+
+#[test]
+fn wide_pool_through_the_pipeline() {
+    insta::assert_snapshot!(story(&read("wide_pool")));
+}
+
+#[test]
+fn names_are_unique() {
+    let mut names: Vec<&str> = names().collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), PIPELINE.len() + 1);
+}
+
+#[test]
+fn a_graph_that_is_not_valid_is_refused_before_the_first_pass() {
+    let mut graph = parse("%0 = input : [2] real\n%1 = relu %0\noutput %1").unwrap();
+    let relu = graph.output();
+    graph.replace_op(relu, Op::Normalize { fraction_bits: 99 });
+    let mut seen = 0;
+    let context = testing::CONTEXT;
+    let error = run(&mut graph, &context, &mut |_, _| seen += 1).unwrap_err();
+    assert!(matches!(error, PassError::Invalid { pass: LOWER, .. }), "{error}");
+    assert_eq!(seen, 0);
+}
+
+#[test]
+fn an_empty_input_range_is_refused() {
+    let mut graph = parse("%0 = input : [2] real\noutput %0").unwrap();
+    let context = Context { input_range: (1, 0) };
+    let error = run(&mut graph, &context, &mut |_, _| {}).unwrap_err();
+    assert_eq!(error.to_string(), "interval 1..=0 is empty");
+}
+
+/// What a random network is made from. Layers that do not fit are bent until they do.
+#[derive(Debug, Clone)]
+struct Sketch {
+    shape: [usize; 3],
+    layers: Vec<(u8, [usize; 3])>,
+    weights: Vec<i8>,
+    input: Vec<i8>,
+}
+
+fn sketch() -> impl Strategy<Value = Sketch> {
+    let layer = (0..7_u8, [1..=3_usize, 1..=3_usize, 1..=3_usize]);
+    (
+        [1..=6_usize, 1..=6_usize, 1..=3_usize],
+        prop::collection::vec(layer, 1..9),
+        prop::collection::vec(-9..=9_i8, 1..40),
+        prop::collection::vec(-5..=4_i8, 1..40),
+    )
+        .prop_map(|(shape, layers, weights, input)| Sketch { shape, layers, weights, input })
+}
+
+fn fill(shape: &[usize], numbers: &[i8]) -> ArrayD<f64> {
+    let mut numbers = numbers.iter().cycle();
+    ArrayD::from_shape_simple_fn(shape, || f64::from(*numbers.next().unwrap()))
+}
+
+impl Sketch {
+    fn model(&self) -> Model {
+        let mut layers: Vec<Layer> = Vec::new();
+        let mut shape = self.shape.to_vec();
+        for &(kind, [a, b, c]) in &self.layers {
+            let biases = (b == c).then(|| fill(&[a], &self.weights));
+            let fitting = |extent: usize, of: usize| if of.is_multiple_of(extent) { extent } else { 1 };
+            let kind = match (kind, &shape[..]) {
+                (0, &[h, w, channels]) => {
+                    LayerKind::Convolution { kernel: fill(&[a, b.min(h), c.min(w), channels], &self.weights), biases }
+                }
+                (1 | 2, &[h, w, _]) => LayerKind::MaxPool { window: [fitting(b, h), fitting(c, w)] },
+                (0, &[length]) => LayerKind::FullyConnected { weights: fill(&[a, length], &self.weights), biases },
+                (3, _) => LayerKind::Flatten,
+                _ => LayerKind::Relu,
+            };
+            let layer = Layer::new(kind, shape.clone());
+            shape = crate::front::shapes::output_shape(&layer).unwrap();
+            layers.push(layer);
+        }
+        Model::new(layers, None).unwrap()
+    }
+}
+
+proptest! {
+    /// Sums of integers far below 2^53 are exact in floating point, so equality is exact too.
+    #[test]
+    fn no_pass_changes_what_a_network_computes(sketch in sketch()) {
+        let model = sketch.model();
+        let input = fill(model.input_shape(), &sketch.input);
+        let expected = crate::nn::run(&model, &input).unwrap();
+        for (name, graph) in states(&model, (-5, 4)) {
+            let values = eval_real(&graph, &input).unwrap();
+            prop_assert_eq!(values.output(), &expected, "{}", &name);
+            if graph.node(graph.output()).fact.number.is_fixed() {
+                let integers = input.mapv(|value| value as i64);
+                let output = eval_fixed(&graph, &integers).unwrap().output().mapv(|value| value as f64);
+                prop_assert_eq!(&output, &expected, "{}", &name);
+            }
+        }
+    }
+}

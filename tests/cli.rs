@@ -1,0 +1,271 @@
+//! The command line, from outside: exit codes, what goes to stdout and to stderr, and what is left on the disk.
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+const MLP: &str = "testdata/models/tiny_mlp.json";
+const MLP_INPUT: &str = "testdata/models/tiny_mlp_input.json";
+const CNN: &str = "testdata/models/tiny_cnn.json";
+
+const DONE: i32 = 0;
+const BAD_INPUT: i32 = 2;
+
+fn zknn(args: &[&str]) -> Output {
+    command(args).output().unwrap()
+}
+
+fn command(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_zknn"));
+    command.args(args).stdin(Stdio::null());
+    command
+}
+
+/// What a command that succeeds prints.
+fn stdout(args: &[&str]) -> String {
+    let output = zknn(args);
+    assert_eq!(output.status.code(), Some(DONE), "{args:?}: {}", stderr(&output));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// What a command that fails tells. It prints no result, and does not panic.
+fn failure(args: &[&str]) -> String {
+    let output = zknn(args);
+    let told = stderr(&output);
+    assert_eq!(output.status.code(), Some(BAD_INPUT), "{args:?}: {told}");
+    assert!(output.stdout.is_empty(), "{args:?} printed a result");
+    assert!(!told.contains("panicked"), "{told}");
+    told
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// A file in a folder of its own.
+fn file(text: &str) -> (TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file.json");
+    fs::write(&path, text).unwrap();
+    let path = path.to_str().unwrap().to_string();
+    (folder, path)
+}
+
+fn dense(weights: &str) -> String {
+    format!(
+        r#"{{"layers": [{{"layer_type": "fully_connected", "input_shape": [2],
+            "weights": {{"v": 1, "dim": [1, 2], "data": [{weights}]}}}}]}}"#
+    )
+}
+
+#[test]
+fn usage_errors_exit_as_bad_input() {
+    for args in [
+        &[][..],
+        &["nonsense"],
+        &["ir"],
+        &["ir", MLP, "--nonsense"],
+        &["run", MLP],
+        &["export"],
+        &["export", MLP],
+        &["export", "-o", "out.json"],
+        &["export", MLP, "-o", "out.json", "--reference", "."],
+    ] {
+        assert!(failure(args).contains("Usage"), "{args:?}");
+    }
+}
+
+#[test]
+fn help_and_version_are_no_errors() {
+    assert!(stdout(&["--help"]).contains("Commands:"));
+    assert!(stdout(&["--version"]).starts_with("zknn "));
+    let help = stdout(&["ir", "--help"]);
+    assert!(help.contains("-128..127") && help.contains("quantize_exact"), "{help}");
+}
+
+#[test]
+fn files_that_cannot_be_read_are_told() {
+    let told = failure(&["ir", "testdata/none.json"]);
+    assert!(told.contains("zknn::file::not_found") && told.contains("testdata/none.json"), "{told}");
+    assert!(failure(&["ir", "testdata"]).contains("zknn::file::directory"));
+    let told = failure(&["run", "testdata/invalid/nan.json", "--input", MLP_INPUT]);
+    assert!(told.contains("zknn::json::not_finite"), "{told}");
+    let told = failure(&["run", MLP, "--input", "testdata/none.json"]);
+    assert!(told.contains("zknn::file::not_found"), "{told}");
+}
+
+#[test]
+fn ir_prints_the_last_pass_or_the_one_named() {
+    let text = stdout(&["ir", CNN]);
+    assert!(text.starts_with("%0 = input : [8, 8, 1] fixed(scale 1, -8..=7)\n"), "{text}");
+    assert!(text.contains("max_pool %1 window=[2, 2] relu"), "{text}");
+    assert_eq!(text, stdout(&["ir", CNN, "--after", "drop_idle_relu"]));
+
+    let lowered = stdout(&["ir", CNN, "--after", "lower"]);
+    assert!(lowered.starts_with("%0 = input : [8, 8, 1] real\n"), "{lowered}");
+    assert!(lowered.contains("= relu %2"), "{lowered}");
+
+    let told = failure(&["ir", CNN, "--after", "fuse"]);
+    for pass in ["lower", "canonicalize", "commute_pool", "fuse_relu", "quantize_exact", "drop_idle_relu"] {
+        assert!(told.contains(pass), "{told}");
+    }
+}
+
+#[test]
+fn the_input_range_is_that_of_the_option_the_model_or_the_default() {
+    let input = |args: &[&str]| stdout(args).lines().next().unwrap().to_string();
+    for args in [&["ir", MLP, "--input-range", "-5..4"][..], &["ir", MLP, "--input-range=-5..4"]] {
+        assert_eq!(input(args), "%0 = input : [4] fixed(scale 1, -5..=4)");
+    }
+    assert_eq!(input(&["ir", MLP]), "%0 = input : [4] fixed(scale 1, -8..=7)");
+    let (_folder, path) = file(&dense("1, 2"));
+    assert_eq!(input(&["ir", &path]), "%0 = input : [2] fixed(scale 1, -128..=127)");
+    for range in ["4..-5", "1", "a..b", "0..4294967296"] {
+        let told = failure(&["ir", MLP, "--input-range", range]);
+        assert!(told.contains("--input-range"), "{told}");
+    }
+}
+
+#[test]
+fn a_weight_that_is_no_integer_is_pointed_at() {
+    let (_folder, path) = file(&dense("1, 2.5"));
+    let told = failure(&["ir", &path]);
+    assert!(told.contains("zknn::exact::fractional_weight"), "{told}");
+    assert!(told.contains("element 1 of `weights`") && told.contains("file.json:2:"), "{told}");
+    // Before the pass that minds, there is something to see.
+    assert!(stdout(&["ir", &path, "--after", "fuse_relu"]).contains("2.5"));
+    assert!(failure(&["ir", &path, "--after", "quantize_exact"]).contains("zknn::exact::"));
+}
+
+#[test]
+fn sums_that_do_not_fit_are_told_with_a_remedy() {
+    let (_folder, path) = file(&dense("9007199254740992, 2"));
+    let told = failure(&["ir", &path, "--input-range", "0..1024"]);
+    assert!(told.contains("zknn::range::overflow") && told.contains("smaller"), "{told}");
+    stdout(&["ir", &path, "--input-range", "0..256"]);
+}
+
+#[test]
+fn run_prints_the_table_and_both_outputs() {
+    let text = stdout(&["run", MLP, "--input", MLP_INPUT]);
+    for part in ["#parameters", "conv 6x4", "float output", "integer output", "[277, -92, -240]", "max difference: 0.0"]
+    {
+        assert!(text.contains(part), "{text}");
+    }
+}
+
+#[test]
+fn run_prints_json() {
+    let text = stdout(&["run", MLP, "--input", MLP_INPUT, "--json"]);
+    let json: Value = serde_json::from_str(&text).unwrap();
+    let row = serde_json::json!({"name": "conv 6x4", "output_shape": [6], "parameters": 30, "ops": 24});
+    assert_eq!(json["table"][0], row);
+    assert_eq!(json["float_output"], serde_json::json!({"dim": [3], "data": [277.0, -92.0, -240.0]}));
+    let output =
+        serde_json::json!({"dim": [3], "data": [277.0, -92.0, -240.0], "integers": [277, -92, -240], "scale": 1.0});
+    assert_eq!(json["integer_output"], output);
+    assert_eq!(json["max_difference"], 0.0);
+}
+
+#[test]
+fn normalized_outputs_differ_by_their_rounding_only() {
+    let (_folder, model) = file(r#"{"layers": [{"layer_type": "normalize", "input_shape": [4]}]}"#);
+    let text = stdout(&["run", &model, "--input", MLP_INPUT, "--json"]);
+    let json: Value = serde_json::from_str(&text).unwrap();
+    let unit = 2_f64.powi(-24);
+    assert_eq!(json["integer_output"]["scale"], unit);
+    let difference = json["max_difference"].as_f64().unwrap();
+    assert!(difference > 0.0 && difference <= unit / 2.0, "{difference}");
+}
+
+/// The acceptance test of the exact lowering: the integers of the reference CNN are those that numpy computes.
+#[test]
+fn the_reference_cnn_runs_exactly() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_string();
+    stdout(&["export", "--reference", &path("")]);
+    assert_eq!(names(folder.path()), ["input.json", "model.json"]);
+    let text = stdout(&["run", &path("model.json"), "--input", &path("input.json"), "--json"]);
+    let json: Value = serde_json::from_str(&text).unwrap();
+    // The logits over their norm, in units of 2^-24.
+    let expected = serde_json::json!([-1916883, -2248735, -7006117, -4157192, 14365786]);
+    assert_eq!(json["integer_output"]["integers"], expected);
+    let difference = json["max_difference"].as_f64().unwrap();
+    assert!(difference <= 2_f64.powi(-25), "{difference}");
+}
+
+/// The input may be private, so it is not repeated.
+#[test]
+fn wrong_inputs_are_told_without_their_values() {
+    let input = |data: &str| file(&format!(r#"{{"v": 1, "dim": [4], "data": [{data}]}}"#));
+    let (_folder, fraction) = input("1, 2, 4.125, 3");
+    let told = failure(&["run", MLP, "--input", &fraction]);
+    assert!(told.contains("zknn::input::fractional") && told.contains("[2]"), "{told}");
+    assert!(!told.contains("4.125"), "{told}");
+
+    let (_folder, outside) = input("1, 2, 3, 777");
+    let told = failure(&["run", MLP, "--input", &outside]);
+    assert!(told.contains("zknn::input::out_of_range") && told.contains("[3]"), "{told}");
+    assert!(!told.contains("777"), "{told}");
+    stdout(&["run", MLP, "--input", &outside, "--input-range", "0..777"]);
+
+    let told = failure(&["run", CNN, "--input", MLP_INPUT]);
+    assert!(told.contains("zknn::input::shape"), "{told}");
+}
+
+#[test]
+fn export_writes_the_file_as_it_was_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out.json");
+    let output = zknn(&["export", MLP, "-o", out.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(DONE));
+    assert!(output.stdout.is_empty() && stderr(&output).contains("out.json"));
+    assert_eq!(fs::read(&out).unwrap(), fs::read(MLP).unwrap());
+    assert_eq!(names(folder.path()), ["out.json"]);
+}
+
+#[test]
+fn export_leaves_no_file_behind_on_errors() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_string();
+    let told = failure(&["export", "testdata/invalid/nan.json", "-o", &path("out.json")]);
+    assert!(told.contains("zknn::json::not_finite"), "{told}");
+    let told = failure(&["export", MLP, "-o", &path("none/out.json")]);
+    assert!(told.contains("zknn::write::missing_folder"), "{told}");
+    let told = failure(&["export", MLP, "-o", &path("")]);
+    assert!(told.contains("zknn::write::directory"), "{told}");
+    let told = failure(&["export", "--reference", &path("none")]);
+    assert!(told.contains("zknn::write::missing_folder"), "{told}");
+    assert_eq!(names(folder.path()), [""; 0]);
+}
+
+/// A reader that goes away early, as `head` does, is no error.
+#[test]
+fn a_closed_pipe_is_no_error() {
+    let mut child = command(&["ir", CNN]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), stderr(&output)), (Some(DONE), String::new()));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_told() {
+    let full = || File::options().write(true).open("/dev/full").unwrap();
+    let output = command(&["ir", CNN]).stdout(full()).output().unwrap();
+    assert_eq!(output.status.code(), Some(BAD_INPUT));
+    assert!(stderr(&output).contains("zknn::output::failed"));
+    // Where even that cannot be told, the exit code does.
+    let status = command(&["ir", "testdata/none.json"]).stderr(full()).status().unwrap();
+    assert_eq!(status.code(), Some(BAD_INPUT));
+}
