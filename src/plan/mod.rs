@@ -106,3 +106,6 @@ pub enum PlanError {
         max_rows: usize,
     },
 }
+
+#[cfg(test)]
+mod tests;
