@@ -61,7 +61,8 @@ fn overflow(
         ),
         format!(
             "for inputs from {lo} to {hi} the sums may reach 2^{bits}, and must stay within \
-             ±2^{LIMIT_BITS}; declare a smaller input range, or use smaller weights in this layer or those before it, by a factor of {} in all",
+             ±2^{LIMIT_BITS}; declare a smaller input range, or use smaller weights in this layer or \
+             those before it, by a factor of {} in all",
             factor(bits - LIMIT_BITS.min(bits)),
         ),
         format!("may reach 2^{bits}"),
