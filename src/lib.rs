@@ -1,4 +1,8 @@
 //! zknn compiles neural networks to zero-knowledge circuits.
+//!
+//! A model in JSON ([`front`]) becomes a graph in the intermediate representation ([`zknn_ir`]), is rewritten to
+//! integers, laid out in rows and columns ([`plan`]), and proved and verified with plonky2 ([`circuit`]). Circuits,
+//! verifying keys and proofs are files ([`artifact`]).
 
 pub mod artifact;
 pub mod circuit;
@@ -8,7 +12,10 @@ pub mod gadget;
 pub mod input;
 pub mod nn;
 pub mod passes;
+mod pipeline;
 pub mod plan;
+
+pub use pipeline::{Circuit, CompileError, LoadError, ProofError, RejectError, compile, verify};
 
 use zknn_ir::Graph;
 

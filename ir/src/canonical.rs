@@ -82,10 +82,7 @@ pub(crate) fn weights(weights: &Weights, sink: &mut impl Sink) {
 
 fn op(op: &Op, sink: &mut impl Sink) {
     match op {
-        Op::Input {
-            shape: axes,
-            number: kind,
-        } => {
+        Op::Input { shape: axes, number: kind } => {
             sink.put(&[0]);
             shape(axes, sink);
             number(kind, sink);

@@ -43,10 +43,7 @@ pub enum InferError {
         shape: Vec<usize>,
     },
     /// A result with more than [`crate::MAX_ELEMENTS`] numbers.
-    #[error(
-        "a tensor of shape {shape:?} has more than {} elements",
-        infer::MAX_ELEMENTS
-    )]
+    #[error("a tensor of shape {shape:?} has more than {} elements", infer::MAX_ELEMENTS)]
     TooManyElements {
         /// The shape it would have.
         shape: Vec<usize>,
@@ -98,19 +95,13 @@ pub enum InferError {
         input: [usize; 2],
     },
     /// A vector too long to be normalized.
-    #[error(
-        "normalize takes at most {} elements, got {got}",
-        infer::MAX_NORMALIZE_LENGTH
-    )]
+    #[error("normalize takes at most {} elements, got {got}", infer::MAX_NORMALIZE_LENGTH)]
     NormalizeLength {
         /// Length of the operand.
         got: usize,
     },
     /// A precision of normalize outside its range.
-    #[error(
-        "fraction_bits must lie in 1..={}, got {got}",
-        infer::MAX_FRACTION_BITS
-    )]
+    #[error("fraction_bits must lie in 1..={}, got {got}", infer::MAX_FRACTION_BITS)]
     FractionBits {
         /// The fraction bits asked for.
         got: u32,

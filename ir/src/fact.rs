@@ -88,9 +88,7 @@ impl fmt::Display for Fact {
 
 /// The product of the axes, or `None` where it does not fit.
 pub(crate) fn element_count(shape: &[usize]) -> Option<usize> {
-    shape
-        .iter()
-        .try_fold(1usize, |count, &axis| count.checked_mul(axis))
+    shape.iter().try_fold(1usize, |count, &axis| count.checked_mul(axis))
 }
 
 /// A scale in text: `1`, another power of two as `2^k`, else the shortest decimal that reads back the same.
@@ -127,9 +125,7 @@ fn binary_exponent(value: f64) -> Option<i32> {
 pub(crate) fn power_of_two(exponent: i32) -> Option<f64> {
     match exponent {
         MIN_EXPONENT..-1022 => Some(f64::from_bits(1 << (exponent - MIN_EXPONENT))),
-        -1022..=1023 => Some(f64::from_bits(
-            ((exponent + EXPONENT_BIAS) as u64) << MANTISSA_BITS,
-        )),
+        -1022..=1023 => Some(f64::from_bits(((exponent + EXPONENT_BIAS) as u64) << MANTISSA_BITS)),
         _ => None,
     }
 }
@@ -153,14 +149,7 @@ mod tests {
 
     #[test]
     fn a_fact_prints_as_the_text_form_has_it() {
-        let fact = |scale| Fact {
-            shape: vec![2, 3],
-            number: Number::Fixed {
-                scale,
-                lo: -5,
-                hi: 4,
-            },
-        };
+        let fact = |scale| Fact { shape: vec![2, 3], number: Number::Fixed { scale, lo: -5, hi: 4 } };
         assert_eq!(fact(1.0).to_string(), "[2, 3] fixed(scale 1, -5..=4)");
         assert_eq!(fact(0.25).to_string(), "[2, 3] fixed(scale 2^-2, -5..=4)");
         assert_eq!(fact(0.1).to_string(), "[2, 3] fixed(scale 0.1, -5..=4)");
@@ -168,10 +157,7 @@ mod tests {
 
     #[test]
     fn elements_saturate_where_the_product_overflows() {
-        let fact = Fact {
-            shape: vec![usize::MAX, 2],
-            number: Number::Real,
-        };
+        let fact = Fact { shape: vec![usize::MAX, 2], number: Number::Real };
         assert_eq!(fact.elements(), usize::MAX);
     }
 }

@@ -67,12 +67,7 @@ impl Graph {
     /// # Errors
     ///
     /// Where the operation does not fit its operands; the graph is unchanged then.
-    pub fn add(
-        &mut self,
-        op: Op,
-        operands: &[NodeId],
-        layer: Option<usize>,
-    ) -> Result<NodeId, InferError> {
+    pub fn add(&mut self, op: Op, operands: &[NodeId], layer: Option<usize>) -> Result<NodeId, InferError> {
         let op = op.into_standard_layout();
         let facts: Vec<&Fact> = operands.iter().map(|&id| &self.node(id).fact).collect();
         let fact = infer(&op, &facts)?;
@@ -157,11 +152,7 @@ impl Graph {
 
     /// The nodes that read a node's result, each once, by ascending id.
     pub fn users(&self, id: NodeId) -> Vec<NodeId> {
-        let mut users: Vec<NodeId> = self
-            .nodes
-            .neighbors_directed(id.0, Direction::Outgoing)
-            .map(NodeId)
-            .collect();
+        let mut users: Vec<NodeId> = self.nodes.neighbors_directed(id.0, Direction::Outgoing).map(NodeId).collect();
         users.sort_unstable();
         users.dedup();
         users
@@ -228,8 +219,7 @@ impl Graph {
     pub fn remove_dead(&mut self) {
         let mut live: HashSet<NodeId> = self.live().into_iter().collect();
         live.extend(self.inputs());
-        self.nodes
-            .retain_nodes(|_, index| live.contains(&NodeId(index)));
+        self.nodes.retain_nodes(|_, index| live.contains(&NodeId(index)));
     }
 
     /// Infers all facts anew.
@@ -265,8 +255,7 @@ impl Graph {
 
     /// All input nodes; a valid graph has one.
     pub(crate) fn inputs(&self) -> impl Iterator<Item = NodeId> {
-        self.node_ids()
-            .filter(|&id| matches!(self.node(id).op, Op::Input { .. }))
+        self.node_ids().filter(|&id| matches!(self.node(id).op, Op::Input { .. }))
     }
 
     /// What the output depends on, operands first, itself last; empty without an output.
@@ -285,21 +274,14 @@ impl Graph {
     }
 
     fn list(&self, order: Vec<NodeId>) -> Listing {
-        let positions: HashMap<NodeId, usize> =
-            order.iter().enumerate().map(|(at, &id)| (id, at)).collect();
+        let positions: HashMap<NodeId, usize> = order.iter().enumerate().map(|(at, &id)| (id, at)).collect();
         // An order holds the operands of all that it holds, so nothing is filtered out here.
         let position = |id: &NodeId| positions.get(id).copied();
         let nodes = order
             .iter()
-            .map(|&id| Listed {
-                id,
-                operands: self.operands(id).iter().filter_map(position).collect(),
-            })
+            .map(|&id| Listed { id, operands: self.operands(id).iter().filter_map(position).collect() })
             .collect();
-        Listing {
-            nodes,
-            output: self.output.as_ref().and_then(position),
-        }
+        Listing { nodes, output: self.output.as_ref().and_then(position) }
     }
 
     fn node_ids(&self) -> impl Iterator<Item = NodeId> {
@@ -337,9 +319,11 @@ impl PartialEq for Graph {
         let (ours, theirs) = (self.listing(), other.listing());
         ours.output == theirs.output
             && ours.nodes.len() == theirs.nodes.len()
-            && ours.nodes.iter().zip(&theirs.nodes).all(|(our, their)| {
-                our.operands == their.operands && self.node(our.id) == other.node(their.id)
-            })
+            && ours
+                .nodes
+                .iter()
+                .zip(&theirs.nodes)
+                .all(|(our, their)| our.operands == their.operands && self.node(our.id) == other.node(their.id))
     }
 }
 

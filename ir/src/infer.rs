@@ -35,21 +35,11 @@ pub fn infer(op: &Op, operands: &[&Fact]) -> Result<Fact, InferError> {
         (Op::Conv2d { kernel, bias }, [operand]) => conv2d(kernel, bias.as_ref(), operand)?,
         (Op::Dense { weights, bias }, [operand]) => dense(weights, bias.as_ref(), operand)?,
         (Op::MaxPool { window, relu }, [operand]) => max_pool(*window, *relu, operand)?,
-        (Op::Relu, [operand]) => Fact {
-            shape: operand.shape.clone(),
-            number: clamp(&operand.number),
-        },
-        (Op::Flatten, [operand]) => Fact {
-            shape: vec![operand.elements()],
-            number: operand.number.clone(),
-        },
+        (Op::Relu, [operand]) => Fact { shape: operand.shape.clone(), number: clamp(&operand.number) },
+        (Op::Flatten, [operand]) => Fact { shape: vec![operand.elements()], number: operand.number.clone() },
         (Op::Normalize { fraction_bits }, [operand]) => normalize(*fraction_bits, operand)?,
         _ => {
-            return Err(InferError::OperandCount {
-                op: op.name(),
-                expected: op.arity(),
-                got: operands.len(),
-            });
+            return Err(InferError::OperandCount { op: op.name(), expected: op.arity(), got: operands.len() });
         }
     };
     match element_count(&fact.shape) {
@@ -101,17 +91,12 @@ fn channel_bound(row: &[i64], bias: i64, (lo, hi): (i64, i64)) -> ChannelBound {
     }
     let (lo, hi, bias) = (i128::from(lo), i128::from(hi), i128::from(bias));
     let sum = |at_positive: i128, at_negative: i128| {
-        positive
-            .saturating_mul(at_positive)
-            .saturating_add(negative.saturating_mul(at_negative))
-            .saturating_add(bias)
+        positive.saturating_mul(at_positive).saturating_add(negative.saturating_mul(at_negative)).saturating_add(bias)
     };
     ChannelBound {
         lo: sum(lo, hi),
         hi: sum(hi, lo),
-        magnitude: (positive - negative)
-            .saturating_mul(lo.abs().max(hi.abs()))
-            .saturating_add(bias.abs()),
+        magnitude: (positive - negative).saturating_mul(lo.abs().max(hi.abs())).saturating_add(bias.abs()),
     }
 }
 
@@ -125,35 +110,20 @@ fn input(shape: &[usize], number: &Number) -> Result<Fact, InferError> {
         let (lo, hi) = (i128::from(lo), i128::from(hi));
         let magnitude = lo.abs().max(hi.abs());
         if magnitude > i128::from(MAX_MAGNITUDE) {
-            return Err(InferError::Overflow {
-                op: "input",
-                channel: None,
-                lo,
-                hi,
-                magnitude,
-            });
+            return Err(InferError::Overflow { op: "input", channel: None, lo, hi, magnitude });
         }
     }
-    Ok(Fact {
-        shape: shape.to_vec(),
-        number: number.clone(),
-    })
+    Ok(Fact { shape: shape.to_vec(), number: number.clone() })
 }
 
 fn conv2d(kernel: &Weights, bias: Option<&Weights>, operand: &Fact) -> Result<Fact, InferError> {
     let [c_out, kernel_height, kernel_width, c_in] = axes("conv2d", "kernel", kernel.shape())?;
     let [height, width, channels] = axes("conv2d", "input", &operand.shape)?;
     if c_in != channels {
-        return Err(InferError::InputChannels {
-            kernel: c_in,
-            input: channels,
-        });
+        return Err(InferError::InputChannels { kernel: c_in, input: channels });
     }
     if kernel_height > height || kernel_width > width {
-        return Err(InferError::KernelTooLarge {
-            kernel: [kernel_height, kernel_width],
-            input: [height, width],
-        });
+        return Err(InferError::KernelTooLarge { kernel: [kernel_height, kernel_width], input: [height, width] });
     }
     Ok(Fact {
         shape: vec![height - kernel_height + 1, width - kernel_width + 1, c_out],
@@ -165,21 +135,9 @@ fn dense(weights: &Weights, bias: Option<&Weights>, operand: &Fact) -> Result<Fa
     let [outputs, inputs] = axes("dense", "weights", weights.shape())?;
     let [length] = axes("dense", "input", &operand.shape)?;
     if inputs != length {
-        return Err(InferError::InputLength {
-            weights: inputs,
-            input: length,
-        });
+        return Err(InferError::InputLength { weights: inputs, input: length });
     }
-    Ok(Fact {
-        shape: vec![outputs],
-        number: linear(
-            ("dense", "weights"),
-            weights,
-            bias,
-            outputs,
-            &operand.number,
-        )?,
-    })
+    Ok(Fact { shape: vec![outputs], number: linear(("dense", "weights"), weights, bias, outputs, &operand.number)? })
 }
 
 fn max_pool(window: [usize; 2], relu: bool, operand: &Fact) -> Result<Fact, InferError> {
@@ -188,18 +146,11 @@ fn max_pool(window: [usize; 2], relu: bool, operand: &Fact) -> Result<Fact, Infe
         return Err(InferError::EmptyWindow { window });
     }
     if height % window[0] != 0 || width % window[1] != 0 {
-        return Err(InferError::WindowDoesNotDivide {
-            window,
-            input: [height, width],
-        });
+        return Err(InferError::WindowDoesNotDivide { window, input: [height, width] });
     }
     Ok(Fact {
         shape: vec![height / window[0], width / window[1], channels],
-        number: if relu {
-            clamp(&operand.number)
-        } else {
-            operand.number.clone()
-        },
+        number: if relu { clamp(&operand.number) } else { operand.number.clone() },
     })
 }
 
@@ -221,10 +172,7 @@ fn normalize(fraction_bits: u32, operand: &Fact) -> Result<Fact, InferError> {
             hi: if hi > 0 { one } else { 0 },
         },
     };
-    Ok(Fact {
-        shape: operand.shape.clone(),
-        number,
-    })
+    Ok(Fact { shape: operand.shape.clone(), number })
 }
 
 /// The numbers of a sum of products, for `channels` output channels; `names` are the operation's and the
@@ -240,23 +188,12 @@ fn linear(
     if let Some(bias) = bias {
         let [length] = axes(op, "bias", bias.shape())?;
         if length != channels {
-            return Err(InferError::BiasLength {
-                expected: channels,
-                got: length,
-            });
+            return Err(InferError::BiasLength { expected: channels, got: length });
         }
         check_weights(op, "bias", bias, operand)?;
     }
     check_weights(op, tensor, weights, operand)?;
-    let (
-        Weights::Fixed { data, scale },
-        Number::Fixed {
-            scale: unit,
-            lo,
-            hi,
-        },
-    ) = (weights, operand)
-    else {
+    let (Weights::Fixed { data, scale }, Number::Fixed { scale: unit, lo, hi }) = (weights, operand) else {
         return Ok(Number::Real);
     };
     let scale = unit * scale;
@@ -264,10 +201,7 @@ fn linear(
     let bias = match bias {
         Some(Weights::Fixed { data, scale: got }) => {
             if *got != scale {
-                return Err(InferError::BiasScale {
-                    expected: scale,
-                    got: *got,
-                });
+                return Err(InferError::BiasScale { expected: scale, got: *got });
             }
             Some(data)
         }
@@ -280,77 +214,39 @@ fn linear(
 fn union(op: &'static str, scale: f64, bounds: &[ChannelBound]) -> Result<Number, InferError> {
     let (mut least, mut greatest) = (i64::MAX, i64::MIN);
     for (channel, &ChannelBound { lo, hi, magnitude }) in bounds.iter().enumerate() {
-        let (Ok(low), Ok(high), true) = (
-            i64::try_from(lo),
-            i64::try_from(hi),
-            magnitude <= i128::from(MAX_MAGNITUDE),
-        ) else {
-            return Err(InferError::Overflow {
-                op,
-                channel: Some(channel),
-                lo,
-                hi,
-                magnitude,
-            });
+        let (Ok(low), Ok(high), true) = (i64::try_from(lo), i64::try_from(hi), magnitude <= i128::from(MAX_MAGNITUDE))
+        else {
+            return Err(InferError::Overflow { op, channel: Some(channel), lo, hi, magnitude });
         };
         least = least.min(low);
         greatest = greatest.max(high);
     }
-    Ok(Number::Fixed {
-        scale,
-        lo: least,
-        hi: greatest,
-    })
+    Ok(Number::Fixed { scale, lo: least, hi: greatest })
 }
 
 fn clamp(number: &Number) -> Number {
     match *number {
         Number::Real => Number::Real,
-        Number::Fixed { scale, lo, hi } => Number::Fixed {
-            scale,
-            lo: lo.max(0),
-            hi: hi.max(0),
-        },
+        Number::Fixed { scale, lo, hi } => Number::Fixed { scale, lo: lo.max(0), hi: hi.max(0) },
     }
 }
 
 /// The axes of a tensor that must have `N` of them, none empty.
-fn axes<const N: usize>(
-    op: &'static str,
-    tensor: &'static str,
-    shape: &[usize],
-) -> Result<[usize; N], InferError> {
-    let axes = shape.try_into().map_err(|_| InferError::Rank {
-        op,
-        tensor,
-        expected: N,
-        got: shape.len(),
-    })?;
+fn axes<const N: usize>(op: &'static str, tensor: &'static str, shape: &[usize]) -> Result<[usize; N], InferError> {
+    let axes = shape.try_into().map_err(|_| InferError::Rank { op, tensor, expected: N, got: shape.len() })?;
     check_axes(op, tensor, shape)?;
     Ok(axes)
 }
 
 fn check_axes(op: &'static str, tensor: &'static str, shape: &[usize]) -> Result<(), InferError> {
     if shape.is_empty() || shape.contains(&0) {
-        return Err(InferError::EmptyTensor {
-            op,
-            tensor,
-            shape: shape.to_vec(),
-        });
+        return Err(InferError::EmptyTensor { op, tensor, shape: shape.to_vec() });
     }
     Ok(())
 }
 
 fn check_scale(op: &'static str, tensor: &'static str, scale: f64) -> Result<(), InferError> {
-    if scale.is_finite() && scale > 0.0 {
-        Ok(())
-    } else {
-        Err(InferError::BadScale {
-            op,
-            tensor,
-            got: scale,
-        })
-    }
+    if scale.is_finite() && scale > 0.0 { Ok(()) } else { Err(InferError::BadScale { op, tensor, got: scale }) }
 }
 
 /// Weights are of the operand's kind, real ones finite, fixed ones with a usable scale.
@@ -364,24 +260,16 @@ fn check_weights(
     const FIXED: &str = "fixed-point";
     match (weights, operand) {
         (Weights::Fixed { scale, .. }, Number::Fixed { .. }) => check_scale(op, tensor, *scale),
-        (Weights::Real(data), Number::Real) => {
-            match data.iter().position(|value| !value.is_finite()) {
-                Some(index) => Err(InferError::NotFinite { op, tensor, index }),
-                None => Ok(()),
-            }
+        (Weights::Real(data), Number::Real) => match data.iter().position(|value| !value.is_finite()) {
+            Some(index) => Err(InferError::NotFinite { op, tensor, index }),
+            None => Ok(()),
+        },
+        (Weights::Fixed { .. }, Number::Real) => {
+            Err(InferError::MixedNumbers { op, tensor, expected: REAL, got: FIXED })
         }
-        (Weights::Fixed { .. }, Number::Real) => Err(InferError::MixedNumbers {
-            op,
-            tensor,
-            expected: REAL,
-            got: FIXED,
-        }),
-        (Weights::Real(_), Number::Fixed { .. }) => Err(InferError::MixedNumbers {
-            op,
-            tensor,
-            expected: FIXED,
-            got: REAL,
-        }),
+        (Weights::Real(_), Number::Fixed { .. }) => {
+            Err(InferError::MixedNumbers { op, tensor, expected: FIXED, got: REAL })
+        }
     }
 }
 

@@ -52,10 +52,7 @@ pub(crate) fn tokens(line: &str) -> Result<Vec<Token<'_>>, (usize, char)> {
         column += rest[..blank].chars().count();
         rest = &rest[blank..];
         let Some(first) = rest.chars().next().filter(|&first| first != ';') else {
-            tokens.push(Token {
-                kind: TokenKind::End,
-                column,
-            });
+            tokens.push(Token { kind: TokenKind::End, column });
             return Ok(tokens);
         };
         let (kind, length) = token(rest).ok_or((column, first))?;
@@ -69,11 +66,7 @@ pub(crate) fn tokens(line: &str) -> Result<Vec<Token<'_>>, (usize, char)> {
 /// The word at the beginning of a text, with its length.
 fn token(text: &str) -> Option<(TokenKind<'_>, usize)> {
     let after = |start: usize, accepts: fn(&u8) -> bool| {
-        start
-            + text.as_bytes()[start..]
-                .iter()
-                .take_while(|byte| accepts(byte))
-                .count()
+        start + text.as_bytes()[start..].iter().take_while(|byte| accepts(byte)).count()
     };
     let first = *text.as_bytes().first()?;
     match first {
@@ -85,17 +78,13 @@ fn token(text: &str) -> Option<(TokenKind<'_>, usize)> {
             1 => None,
             end => Some((TokenKind::Digest(&text[1..end]), end)),
         },
-        b'-' | b'0'..=b'9' => {
-            number_length(text.as_bytes()).map(|end| (TokenKind::Number(&text[..end]), end))
-        }
+        b'-' | b'0'..=b'9' => number_length(text.as_bytes()).map(|end| (TokenKind::Number(&text[..end]), end)),
         b'_' | b'a'..=b'z' | b'A'..=b'Z' => {
             let end = after(0, |byte| byte.is_ascii_alphanumeric() || *byte == b'_');
             Some((TokenKind::Word(&text[..end]), end))
         }
         b'.' if text.starts_with("..=") => Some((TokenKind::Mark(&text[..3]), 3)),
-        b'=' | b':' | b'[' | b']' | b'(' | b')' | b',' | b'^' => {
-            Some((TokenKind::Mark(&text[..1]), 1))
-        }
+        b'=' | b':' | b'[' | b']' | b'(' | b')' | b',' | b'^' => Some((TokenKind::Mark(&text[..1]), 1)),
         _ => None,
     }
 }
@@ -104,11 +93,7 @@ fn token(text: &str) -> Option<(TokenKind<'_>, usize)> {
 /// so that `5..=7` begins with `5`.
 fn number_length(text: &[u8]) -> Option<usize> {
     let digits = |start: usize| {
-        let count = text
-            .iter()
-            .skip(start)
-            .take_while(|byte| byte.is_ascii_digit())
-            .count();
+        let count = text.iter().skip(start).take_while(|byte| byte.is_ascii_digit()).count();
         (count > 0).then_some(start + count)
     };
     let mut end = digits(usize::from(text.first() == Some(&b'-')))?;
@@ -127,20 +112,13 @@ mod tests {
     use super::*;
 
     fn kinds(line: &str) -> Vec<TokenKind<'_>> {
-        tokens(line)
-            .unwrap()
-            .into_iter()
-            .map(|token| token.kind)
-            .collect()
+        tokens(line).unwrap().into_iter().map(|token| token.kind).collect()
     }
 
     #[test]
     fn an_interval_is_not_mistaken_for_a_fraction() {
         use TokenKind::*;
-        assert_eq!(
-            kinds("-5..=4"),
-            [Number("-5"), Mark("..="), Number("4"), End]
-        );
+        assert_eq!(kinds("-5..=4"), [Number("-5"), Mark("..="), Number("4"), End]);
         assert_eq!(kinds("1.5e-7"), [Number("1.5e-7"), End]);
         assert_eq!(kinds("2^-24"), [Number("2"), Mark("^"), Number("-24"), End]);
     }

@@ -30,8 +30,7 @@ pub use error::InferError;
 pub use fact::{Fact, Number};
 pub use graph::{Graph, Node, NodeId};
 pub use infer::{
-    ChannelBound, MAX_ELEMENTS, MAX_FRACTION_BITS, MAX_MAGNITUDE, MAX_NORMALIZE_LENGTH,
-    channel_bounds, infer,
+    ChannelBound, MAX_ELEMENTS, MAX_FRACTION_BITS, MAX_MAGNITUDE, MAX_NORMALIZE_LENGTH, channel_bounds, infer,
 };
 pub use op::Op;
 pub use parse::{ParseError, ParseErrorKind, parse, parse_with};

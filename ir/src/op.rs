@@ -82,14 +82,12 @@ impl Op {
     /// The same operation with its weights laid out row by row, which evaluation wants.
     pub(crate) fn into_standard_layout(self) -> Self {
         match self {
-            Op::Conv2d { kernel, bias } => Op::Conv2d {
-                kernel: kernel.into_standard_layout(),
-                bias: bias.map(Weights::into_standard_layout),
-            },
-            Op::Dense { weights, bias } => Op::Dense {
-                weights: weights.into_standard_layout(),
-                bias: bias.map(Weights::into_standard_layout),
-            },
+            Op::Conv2d { kernel, bias } => {
+                Op::Conv2d { kernel: kernel.into_standard_layout(), bias: bias.map(Weights::into_standard_layout) }
+            }
+            Op::Dense { weights, bias } => {
+                Op::Dense { weights: weights.into_standard_layout(), bias: bias.map(Weights::into_standard_layout) }
+            }
             other => other,
         }
     }

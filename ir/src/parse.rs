@@ -99,31 +99,16 @@ pub fn parse(text: &str) -> Result<Graph, ParseError> {
 /// # Errors
 ///
 /// The first error in the text.
-pub fn parse_with(
-    text: &str,
-    weights: &dyn Fn(&str) -> Option<Weights>,
-) -> Result<Graph, ParseError> {
-    let mut parser = Parser {
-        graph: Graph::new(),
-        names: HashMap::new(),
-        weights,
-    };
+pub fn parse_with(text: &str, weights: &dyn Fn(&str) -> Option<Weights>) -> Result<Graph, ParseError> {
+    let mut parser = Parser { graph: Graph::new(), names: HashMap::new(), weights };
     let mut last = 1;
     for (number, text) in (1..).zip(text.lines()) {
-        parser.line(text).map_err(|(column, kind)| ParseError {
-            line: number,
-            column,
-            kind,
-        })?;
+        parser.line(text).map_err(|(column, kind)| ParseError { line: number, column, kind })?;
         last = number;
     }
     match structure(&parser.graph).into_iter().next() {
         None => Ok(parser.graph),
-        Some(violation) => Err(ParseError {
-            line: last,
-            column: 1,
-            kind: Box::new(violation.into()),
-        }),
+        Some(violation) => Err(ParseError { line: last, column: 1, kind: Box::new(violation.into()) }),
     }
 }
 
@@ -142,8 +127,7 @@ struct Parser<'w> {
 
 impl Parser<'_> {
     fn line(&mut self, text: &str) -> Located<()> {
-        let tokens = tokens(text)
-            .map_err(|(column, character)| at(column, ParseErrorKind::Character(character)))?;
+        let tokens = tokens(text).map_err(|(column, character)| at(column, ParseErrorKind::Character(character)))?;
         let mut line = Line::new(&tokens);
         match line.peek().kind {
             TokenKind::End => Ok(()),
@@ -192,29 +176,20 @@ impl Parser<'_> {
         };
         let op = match (op, &stated) {
             (Some(op), _) => op,
-            (None, Some(Fact { shape, number })) => Op::Input {
-                shape: shape.clone(),
-                number: number.clone(),
-            },
+            (None, Some(Fact { shape, number })) => Op::Input { shape: shape.clone(), number: number.clone() },
             (None, None) => return Err(line.expected("`:` and the fact of the input")),
         };
         line.end()?;
         if self.names.contains_key(&name) {
             return Err(at(name_column, ParseErrorKind::Redefined(name)));
         }
-        let id = self
-            .graph
-            .add(op, &operands, layer)
-            .map_err(|error| at(op_column, error))?;
+        let id = self.graph.add(op, &operands, layer).map_err(|error| at(op_column, error))?;
         self.names.insert(name, id);
         let inferred = &self.graph.node(id).fact;
         match stated {
             Some(stated) if stated != *inferred => {
                 let inferred = inferred.clone();
-                Err(at(
-                    fact_column,
-                    ParseErrorKind::FactDiffers { stated, inferred },
-                ))
+                Err(at(fact_column, ParseErrorKind::FactDiffers { stated, inferred }))
             }
             _ => Ok(()),
         }
@@ -223,28 +198,17 @@ impl Parser<'_> {
     /// What follows the operands of an operation other than the input.
     fn op(&self, name: &str, column: usize, line: &mut Line<'_>) -> Located<Op> {
         Ok(match name {
-            "conv2d" => Op::Conv2d {
-                kernel: self.attribute("kernel", line)?,
-                bias: self.bias(line)?,
-            },
-            "dense" => Op::Dense {
-                weights: self.attribute("weights", line)?,
-                bias: self.bias(line)?,
-            },
+            "conv2d" => Op::Conv2d { kernel: self.attribute("kernel", line)?, bias: self.bias(line)? },
+            "dense" => Op::Dense { weights: self.attribute("weights", line)?, bias: self.bias(line)? },
             "max_pool" => {
                 line.attribute("window")?;
-                Op::MaxPool {
-                    window: line.height_and_width()?,
-                    relu: line.eat_word("relu"),
-                }
+                Op::MaxPool { window: line.height_and_width()?, relu: line.eat_word("relu") }
             }
             "relu" => Op::Relu,
             "flatten" => Op::Flatten,
             "normalize" => {
                 line.attribute("fraction_bits")?;
-                Op::Normalize {
-                    fraction_bits: line.number("a number of bits")?,
-                }
+                Op::Normalize { fraction_bits: line.number("a number of bits")? }
             }
             _ => return Err(at(column, ParseErrorKind::UnknownOp(name.to_owned()))),
         })
@@ -276,15 +240,10 @@ impl Parser<'_> {
         match (kind, scale) {
             (TokenKind::Digest(digest), _) => {
                 line.next();
-                let error =
-                    |kind: fn(String) -> ParseErrorKind| at(column, kind(digest.to_owned()));
-                let found =
-                    (self.weights)(digest).ok_or_else(|| error(ParseErrorKind::Unresolved))?;
-                let same = found.shape() == shape
-                    && found.scale() == scale
-                    && found.short_digest() == digest;
-                same.then_some(found)
-                    .ok_or_else(|| error(ParseErrorKind::WrongWeights))
+                let error = |kind: fn(String) -> ParseErrorKind| at(column, kind(digest.to_owned()));
+                let found = (self.weights)(digest).ok_or_else(|| error(ParseErrorKind::Unresolved))?;
+                let same = found.shape() == shape && found.scale() == scale && found.short_digest() == digest;
+                same.then_some(found).ok_or_else(|| error(ParseErrorKind::WrongWeights))
             }
             (_, Some(scale)) => {
                 let list = line.list(|line| line.number("an integer weight"))?;

@@ -19,15 +19,8 @@ use crate::{Graph, NodeId, Op, Weights};
 
 #[derive(Serialize, Deserialize)]
 enum WeightsForm<'a> {
-    Real {
-        shape: Cow<'a, [usize]>,
-        data: Cow<'a, [f64]>,
-    },
-    Fixed {
-        shape: Cow<'a, [usize]>,
-        scale: f64,
-        data: Cow<'a, [i64]>,
-    },
+    Real { shape: Cow<'a, [usize]>, data: Cow<'a, [f64]> },
+    Fixed { shape: Cow<'a, [usize]>, scale: f64, data: Cow<'a, [i64]> },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -47,15 +40,8 @@ impl Serialize for Weights {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let shape = Cow::Borrowed(self.shape());
         match self {
-            Weights::Real(data) => WeightsForm::Real {
-                shape,
-                data: contiguous(data),
-            },
-            Weights::Fixed { data, scale } => WeightsForm::Fixed {
-                shape,
-                scale: *scale,
-                data: contiguous(data),
-            },
+            Weights::Real(data) => WeightsForm::Real { shape, data: contiguous(data) },
+            Weights::Fixed { data, scale } => WeightsForm::Fixed { shape, scale: *scale, data: contiguous(data) },
         }
         .serialize(serializer)
     }
@@ -65,23 +51,14 @@ impl<'de> Deserialize<'de> for Weights {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(match WeightsForm::deserialize(deserializer)? {
             WeightsForm::Real { shape, data } => Weights::Real(tensor(&shape, data)?),
-            WeightsForm::Fixed { shape, scale, data } => Weights::Fixed {
-                data: tensor(&shape, data)?,
-                scale,
-            },
+            WeightsForm::Fixed { shape, scale, data } => Weights::Fixed { data: tensor(&shape, data)?, scale },
         })
     }
 }
 
-fn tensor<T: Clone, E: serde::de::Error>(
-    shape: &[usize],
-    data: Cow<'_, [T]>,
-) -> Result<ArcArray<T, IxDyn>, E> {
+fn tensor<T: Clone, E: serde::de::Error>(shape: &[usize], data: Cow<'_, [T]>) -> Result<ArcArray<T, IxDyn>, E> {
     if element_count(shape) != Some(data.len()) {
-        return Err(E::custom(format!(
-            "shape {shape:?} does not have {} elements",
-            data.len()
-        )));
+        return Err(E::custom(format!("shape {shape:?} does not have {} elements", data.len())));
     }
     let mut data = data.into_owned();
     data.shrink_to_fit();
@@ -99,9 +76,7 @@ impl Serialize for Graph {
         if self.is_stale() {
             return Err(S::Error::custom("the graph's facts are stale"));
         }
-        let position = |at: usize| {
-            u32::try_from(at).map_err(|_| S::Error::custom("the graph has too many nodes"))
-        };
+        let position = |at: usize| u32::try_from(at).map_err(|_| S::Error::custom("the graph has too many nodes"));
         let listing = self.listing();
         let nodes = listing
             .nodes
@@ -110,23 +85,13 @@ impl Serialize for Graph {
                 let node = self.node(listed.id);
                 Ok(NodeForm {
                     op: Cow::Borrowed(&node.op),
-                    operands: listed
-                        .operands
-                        .iter()
-                        .map(|&at| position(at))
-                        .collect::<Result<_, _>>()?,
+                    operands: listed.operands.iter().map(|&at| position(at)).collect::<Result<_, _>>()?,
                     layer: node.layer,
                 })
             })
             .collect::<Result<_, S::Error>>()?;
-        let output = listing
-            .output
-            .ok_or_else(|| S::Error::custom("the graph has no output"))?;
-        GraphForm {
-            nodes,
-            output: position(output)?,
-        }
-        .serialize(serializer)
+        let output = listing.output.ok_or_else(|| S::Error::custom("the graph has no output"))?;
+        GraphForm { nodes, output: position(output)? }.serialize(serializer)
     }
 }
 
@@ -136,16 +101,12 @@ impl<'de> Deserialize<'de> for Graph {
         let mut graph = Graph::new();
         let mut ids: Vec<NodeId> = Vec::new();
         let find = |ids: &[NodeId], at: u32| {
-            ids.get(at as usize).copied().ok_or_else(|| {
-                D::Error::custom(format!("no node {at} among the first {}", ids.len()))
-            })
+            ids.get(at as usize)
+                .copied()
+                .ok_or_else(|| D::Error::custom(format!("no node {at} among the first {}", ids.len())))
         };
         for (at, node) in form.nodes.into_iter().enumerate() {
-            let operands = node
-                .operands
-                .iter()
-                .map(|&operand| find(&ids, operand))
-                .collect::<Result<Vec<_>, _>>()?;
+            let operands = node.operands.iter().map(|&operand| find(&ids, operand)).collect::<Result<Vec<_>, _>>()?;
             let id = graph
                 .add(node.op.into_owned(), &operands, node.layer)
                 .map_err(|error| D::Error::custom(format!("node {at}: {error}")))?;

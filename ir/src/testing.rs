@@ -10,10 +10,7 @@ pub(crate) fn integers(shape: &[usize], data: &[i64]) -> ArcArray<i64, IxDyn> {
 }
 
 pub(crate) fn fixed(shape: &[usize], data: &[i64], scale: f64) -> Weights {
-    Weights::Fixed {
-        data: integers(shape, data),
-        scale,
-    }
+    Weights::Fixed { data: integers(shape, data), scale }
 }
 
 pub(crate) fn real(shape: &[usize], data: &[f64]) -> Weights {
@@ -21,17 +18,11 @@ pub(crate) fn real(shape: &[usize], data: &[f64]) -> Weights {
 }
 
 pub(crate) fn fixed_input(shape: &[usize], lo: i64, hi: i64) -> Op {
-    Op::Input {
-        shape: shape.to_vec(),
-        number: Number::Fixed { scale: 1.0, lo, hi },
-    }
+    Op::Input { shape: shape.to_vec(), number: Number::Fixed { scale: 1.0, lo, hi } }
 }
 
 pub(crate) fn real_input(shape: &[usize]) -> Op {
-    Op::Input {
-        shape: shape.to_vec(),
-        number: Number::Real,
-    }
+    Op::Input { shape: shape.to_vec(), number: Number::Real }
 }
 
 /// The operations in a row, each reading the one before; the last is the output.
@@ -51,9 +42,7 @@ pub(crate) fn noise(seed: u64, count: usize) -> Vec<i64> {
     let mut state = seed;
     (0..count)
         .map(|_| {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             (state >> 33) as i64 % 10 - 5
         })
         .collect()
@@ -62,18 +51,9 @@ pub(crate) fn noise(seed: u64, count: usize) -> Vec<i64> {
 /// The network of 14.7 million weights that the project measures itself by.
 pub(crate) fn reference_network() -> Graph {
     let weights = |seed, shape: &[usize]| fixed(shape, &noise(seed, shape.iter().product()), 1.0);
-    let conv = |seed, shape: [usize; 4]| Op::Conv2d {
-        kernel: weights(seed, &shape),
-        bias: None,
-    };
-    let dense = |seed, shape: [usize; 2]| Op::Dense {
-        weights: weights(seed, &shape),
-        bias: None,
-    };
-    let pool = || Op::MaxPool {
-        window: [2, 2],
-        relu: false,
-    };
+    let conv = |seed, shape: [usize; 4]| Op::Conv2d { kernel: weights(seed, &shape), bias: None };
+    let dense = |seed, shape: [usize; 2]| Op::Dense { weights: weights(seed, &shape), bias: None };
+    let pool = || Op::MaxPool { window: [2, 2], relu: false };
     chain([
         fixed_input(&[120, 80, 3], -5, 4),
         conv(1, [32, 5, 5, 3]),
@@ -100,21 +80,16 @@ pub(crate) fn fixed_graph() -> impl Strategy<Value = Graph> {
     let weight = prop_oneof![4 => -20i64..=20, 1 => -(1i64 << 40)..=1 << 40];
     let end = prop_oneof![-9i64..=9, -(1i64 << 20)..=1 << 20];
     let scale = prop_oneof![Just(1.0), Just(0.125), Just(0.1), 1e-9f64..1e9];
-    let number = (scale, end.clone(), end).prop_map(|(scale, a, b)| Number::Fixed {
-        scale,
-        lo: a.min(b),
-        hi: a.max(b),
-    });
-    sketch(number, weight).prop_map(|sketch| {
-        sketch.build(|shape, weights, scale| fixed(shape, weights, scale.unwrap_or(0.5)))
-    })
+    let number =
+        (scale, end.clone(), end).prop_map(|(scale, a, b)| Number::Fixed { scale, lo: a.min(b), hi: a.max(b) });
+    sketch(number, weight)
+        .prop_map(|sketch| sketch.build(|shape, weights, scale| fixed(shape, weights, scale.unwrap_or(0.5))))
 }
 
 /// Small networks in real numbers.
 pub(crate) fn real_graph() -> impl Strategy<Value = Graph> {
     let weight = prop_oneof![Just(0.0), Just(-0.5), -1e3f64..1e3, -1e-9f64..1e-9];
-    sketch(Just(Number::Real), weight)
-        .prop_map(|sketch| sketch.build(|shape, weights, _| real(shape, weights)))
+    sketch(Just(Number::Real), weight).prop_map(|sketch| sketch.build(|shape, weights, _| real(shape, weights)))
 }
 
 /// An input that the graph accepts.
@@ -139,33 +114,21 @@ fn sketch<T: Clone + std::fmt::Debug>(
     number: impl Strategy<Value = Number>,
     weight: impl Strategy<Value = T>,
 ) -> impl Strategy<Value = Sketch<T>> {
-    let step = (
-        0u8..7,
-        [1usize..=4, 1usize..=3, 1usize..=3],
-        prop::option::of(0usize..9),
-    );
+    let step = (0u8..7, [1usize..=4, 1usize..=3, 1usize..=3], prop::option::of(0usize..9));
     (
         [1usize..=6, 1usize..=6, 1usize..=3],
         number,
         prop::collection::vec(step, 0..6),
         prop::collection::vec(weight, 1..40),
     )
-        .prop_map(|(shape, number, steps, weights)| Sketch {
-            shape,
-            number,
-            steps,
-            weights,
-        })
+        .prop_map(|(shape, number, steps, weights)| Sketch { shape, number, steps, weights })
 }
 
 impl<T: Clone> Sketch<T> {
     /// `weights` makes a tensor of a shape, at the given scale or at one it chooses.
     fn build(&self, weights: impl Fn(&[usize], &[T], Option<f64>) -> Weights) -> Graph {
         let mut graph = Graph::new();
-        let input = Op::Input {
-            shape: self.shape.to_vec(),
-            number: self.number.clone(),
-        };
+        let input = Op::Input { shape: self.shape.to_vec(), number: self.number.clone() };
         let mut last = graph.add(input, &[], None).unwrap();
         let fill = |shape: &[usize], scale| {
             let count = shape.iter().product();
@@ -183,10 +146,7 @@ impl<T: Clone> Sketch<T> {
                     Op::Conv2d { kernel, bias }
                 }
                 (2, &[height, width, _]) => Op::MaxPool {
-                    window: [
-                        if height % b == 0 { *b } else { 1 },
-                        if width % c == 0 { *c } else { 1 },
-                    ],
+                    window: [if height % b == 0 { *b } else { 1 }, if width % c == 0 { *c } else { 1 }],
                     relu: *a > 2,
                 },
                 (3, _) => Op::Relu,
@@ -195,9 +155,7 @@ impl<T: Clone> Sketch<T> {
                     let bias = bias(&weights);
                     Op::Dense { weights, bias }
                 }
-                (6, &[_]) => Op::Normalize {
-                    fraction_bits: (5 * a) as u32,
-                },
+                (6, &[_]) => Op::Normalize { fraction_bits: (5 * a) as u32 },
                 _ => Op::Flatten,
             };
             // What would overflow, in its integers or its scale, is left out.

@@ -77,22 +77,14 @@ pub fn validate(graph: &Graph) -> Result<(), Vec<Violation>> {
     let mut violations = structure(graph);
     let mut done = HashSet::new();
     for node in graph.topological() {
-        if graph
-            .operands(node)
-            .iter()
-            .any(|operand| !done.contains(operand))
-        {
+        if graph.operands(node).iter().any(|operand| !done.contains(operand)) {
             violations.push(Violation::Cycle { node });
         }
         done.insert(node);
         let layer = graph.node(node).layer;
         let stored = &graph.node(node).fact;
         match graph.infer_node(node) {
-            Err(error) => violations.push(Violation::Infer {
-                node,
-                layer,
-                error: Box::new(error),
-            }),
+            Err(error) => violations.push(Violation::Infer { node, layer, error: Box::new(error) }),
             Ok(inferred) if inferred != *stored => violations.push(Violation::FactDiffers {
                 node,
                 layer,
@@ -102,11 +94,7 @@ pub fn validate(graph: &Graph) -> Result<(), Vec<Violation>> {
             Ok(_) => {}
         }
     }
-    if violations.is_empty() {
-        Ok(())
-    } else {
-        Err(violations)
-    }
+    if violations.is_empty() { Ok(()) } else { Err(violations) }
 }
 
 /// The violations of the graph as a whole; cheap, for it looks at no weights.

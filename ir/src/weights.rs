@@ -65,10 +65,7 @@ impl Weights {
     ///
     /// Enough to tell tensors apart by mistake, too short to bind them against an adversary.
     pub fn short_digest(&self) -> String {
-        self.digest()[..8]
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        self.digest()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// The same tensor with its elements laid out row by row.
@@ -77,10 +74,9 @@ impl Weights {
             Weights::Real(data) if !data.is_standard_layout() => {
                 Weights::Real(data.as_standard_layout().into_owned().into_shared())
             }
-            Weights::Fixed { data, scale } if !data.is_standard_layout() => Weights::Fixed {
-                data: data.as_standard_layout().into_owned().into_shared(),
-                scale,
-            },
+            Weights::Fixed { data, scale } if !data.is_standard_layout() => {
+                Weights::Fixed { data: data.as_standard_layout().into_owned().into_shared(), scale }
+            }
             standard => standard,
         }
     }
@@ -101,10 +97,7 @@ mod tests {
     use super::*;
 
     fn fixed(data: ArcArray2<i64>, scale: f64) -> Weights {
-        Weights::Fixed {
-            data: data.into_dyn(),
-            scale,
-        }
+        Weights::Fixed { data: data.into_dyn(), scale }
     }
 
     #[test]

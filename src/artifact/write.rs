@@ -29,18 +29,15 @@ pub enum WriteError {
     )]
     NotAFile { path: PathBuf },
 
-    #[error("cannot write {path}: there is no folder {folder}", path = path.display(),
-        folder = folder.display())]
+    #[error("cannot write {path}: there is no folder {folder}", path = path.display(), folder = folder.display())]
     #[diagnostic(code(zknn::write::missing_folder), help("make the folder first, or check the path"))]
     MissingFolder { path: PathBuf, folder: PathBuf },
 
-    #[error("cannot write {path}: no permission to make files in {folder}", path = path.display(),
-        folder = folder.display())]
+    #[error("cannot write {path}: no permission to make files in {folder}", path = path.display(), folder = folder.display())]
     #[diagnostic(code(zknn::write::permission_denied), help("choose a folder that you may write to"))]
     PermissionDenied { path: PathBuf, folder: PathBuf },
 
-    #[error("cannot write {path}: {folder} is on a read-only file system", path = path.display(),
-        folder = folder.display())]
+    #[error("cannot write {path}: {folder} is on a read-only file system", path = path.display(), folder = folder.display())]
     #[diagnostic(code(zknn::write::read_only), help("choose a folder that can be written to"))]
     ReadOnly { path: PathBuf, folder: PathBuf },
 

@@ -19,24 +19,25 @@ fn gate_of_rows(layout: &Layout, gates: &Gates) -> Vec<usize> {
 }
 
 /// Selector columns, then constant columns.
-pub fn constant_columns(layout: &Layout, gates: &Gates) -> Vec<PolynomialValues<F>> {
+pub fn constant_columns(plan: &Plan, gates: &Gates) -> Vec<PolynomialValues<F>> {
+    let layout = &plan.layout;
     let rows = gate_of_rows(layout, gates);
     let selector = |group: usize| {
         let values = rows.iter().map(|&gate| F::from_canonical_u64(gates.selector(group, gate))).collect();
         PolynomialValues::new(values)
     };
     let mut columns: Vec<_> = (0..gates.selectors()).map(selector).collect();
-    let constant = |index: usize| PolynomialValues::new(constant_column(layout, index));
+    let constant = |index: usize| PolynomialValues::new(constant_column(plan, index));
     columns.par_extend((0..layout.constants).into_par_iter().map(constant));
     columns
 }
 
 /// The constants of a row are the weights of its tile.
-fn constant_column(layout: &Layout, index: usize) -> Vec<F> {
-    let mut column = vec![F::ZERO; layout.rows()];
-    if let Some(shape) = layout.tiles.shape {
+fn constant_column(plan: &Plan, index: usize) -> Vec<F> {
+    let mut column = vec![F::ZERO; plan.layout.rows()];
+    if let Some(shape) = plan.layout.tile {
         let (i, j) = (index / shape.width, index % shape.width);
-        for (slot, tile) in column.iter_mut().zip(&layout.tiles.tiles) {
+        for (slot, tile) in column.iter_mut().zip(&plan.tiles.tiles) {
             *slot = from_signed(tile.weight(i, j));
         }
     }
@@ -63,12 +64,11 @@ impl Permutation {
                 cycles.tie_all(row, place.routed, wiring(&block.wiring, routed, i));
             }
         }
-        if let Some(shape) = layout.tiles.shape {
-            let routed = shape.width + 2 * shape.height;
+        if let Some(shape) = layout.tile {
             for kind in &layout.kinds {
                 let Some(part) = kind.parts.last() else { continue };
-                for row in kind.rows.clone().take_while(|&row| row < layout.tiles.tiles.len()) {
-                    cycles.tie_all(row, part.place.routed, wiring(&layout.tiles.wiring, routed, row));
+                for row in kind.rows.clone().take_while(|&row| row < layout.tiles) {
+                    cycles.tie_all(row, part.place.routed, wiring(&plan.tiles.wiring, shape.routed(), row));
                 }
             }
         }

@@ -1,16 +1,19 @@
 //! From a plan to plonky2: gates, rows, the witness, proving and verifying.
 
+mod check;
 mod columns;
 pub mod hash;
+mod hash_kind;
 mod prove;
 mod row_gate;
 mod shape;
 mod verify;
 mod witness;
 
-pub use prove::{Prover, ProveError};
+pub use hash_kind::{AnyProver, HashKind, verify};
+pub use prove::{ProveError, Prover};
 pub use shape::CircuitShape;
-pub use verify::{Key, VerifyError};
+pub use verify::{Binding, Key, VerifyError};
 pub use witness::{Secrets, Witness};
 
 #[cfg(test)]

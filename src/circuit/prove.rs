@@ -44,7 +44,7 @@ impl<C: GenericConfig<D, F = F>> Prover<C> {
         let subgroup = F::two_adic_subgroup(shape.degree_bits);
         let sigmas = Permutation::new(plan).columns(&common.k_is, &subgroup);
         let rows_of_sigmas = transpose(&sigmas.iter().map(|column| column.values.clone()).collect::<Vec<_>>());
-        let mut columns = constant_columns(&plan.layout, &gates);
+        let mut columns = constant_columns(plan, &gates);
         columns.extend(sigmas);
         let fft_root_table = fft_root_table(1 << (shape.degree_bits + RATE_BITS));
         let constants_sigmas_commitment = PolynomialBatch::<F, C, D>::from_values(

@@ -33,11 +33,6 @@ impl RowGate {
         Self { parts, id }
     }
 
-    /// The gadgets and where they lie.
-    pub fn parts(&self) -> &[Part] {
-        &self.parts
-    }
-
     fn shapes(&self) -> impl Iterator<Item = (Place, Shape)> + '_ {
         self.parts.iter().map(|part| (part.place, part.gadget.shape()))
     }

@@ -2,12 +2,12 @@
 
 use super::shape::{CircuitShape, Gates, common_data};
 use crate::gadget::field::{D, F};
+use plonky2::field::types::Field;
 use plonky2::hash::hash_types::BytesHash;
 use plonky2::hash::merkle_tree::MerkleCap;
 use plonky2::plonk::circuit_data::{CommonCircuitData, VerifierCircuitData, VerifierOnlyCircuitData};
 use plonky2::plonk::config::{GenericConfig, GenericHashOut, Hasher};
 use plonky2::plonk::proof::ProofWithPublicInputs;
-use plonky2::field::types::Field;
 
 /// A digest of everything that the statement depends on.
 pub type Binding = [u8; 32];

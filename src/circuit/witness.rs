@@ -2,8 +2,8 @@
 
 use super::columns::blinding_pairs;
 use crate::gadget::Gadget;
-use crate::gadget::field::{F, from_signed};
-use crate::plan::{DIGEST, Kind, Plan, POSEIDON_WIRES, Place, SPONGE_WIDTH, Value, wiring};
+use crate::gadget::field::{F, from_signed, to_signed};
+use crate::plan::{DIGEST, Kind, POSEIDON_WIRES, Place, Plan, SPONGE_WIDTH, Value, wiring};
 use plonky2::field::types::{Field, Sample};
 use plonky2::gates::gate::Gate;
 use plonky2::gates::poseidon::PoseidonGate;
@@ -19,8 +19,10 @@ pub struct Witness {
     pub cells: Vec<F>,
     /// Columns.
     pub wires: usize,
-    /// The public inputs.
+    /// The public inputs: the output, and what is disclosed of the input.
     pub public: Vec<F>,
+    /// How many of them are the output.
+    output: usize,
 }
 
 /// The secrets that a proof is made with, apart from the input.
@@ -44,11 +46,8 @@ impl Witness {
     /// An input outside its range gives a witness that no proof can be made of.
     pub fn new(plan: &Plan, input: &[i64], mut secrets: Secrets) -> Self {
         let layout = &plan.layout;
-        let mut filling = Filling {
-            plan,
-            values: vec![F::ZERO; plan.values()],
-            cells: vec![F::ZERO; layout.rows() * layout.wires],
-        };
+        let mut filling =
+            Filling { plan, values: vec![F::ZERO; plan.values()], cells: vec![F::ZERO; layout.rows() * layout.wires] };
         for (value, &element) in plan.program.input.clone().zip(input) {
             filling.values[value as usize] = from_signed(element);
         }
@@ -60,7 +59,12 @@ impl Witness {
         filling.public_row(&mut secrets.randomness);
         filling.blinding(&mut secrets.randomness);
         let public = plan.program.public.iter().map(|&value| filling.values[value as usize]).collect();
-        Self { cells: filling.cells, wires: layout.wires, public }
+        Self { cells: filling.cells, wires: layout.wires, public, output: plan.program.output.len() }
+    }
+
+    /// The model's output.
+    pub fn outputs(&self) -> impl Iterator<Item = i64> + '_ {
+        self.public[..self.output].iter().map(|&y| to_signed(y))
     }
 }
 
@@ -115,10 +119,9 @@ impl Filling<'_> {
     }
 
     fn tiles(&mut self, block: usize) {
-        let tiles = &self.plan.layout.tiles;
-        let (Some(shape), Some(first)) = (tiles.shape, tiles.first[block]) else { return };
+        let tiles = &self.plan.tiles;
+        let (Some(shape), Some(first)) = (self.plan.layout.tile, tiles.first[block]) else { return };
         let end = tiles.first[block + 1..].iter().flatten().next().copied().unwrap_or(tiles.tiles.len());
-        let routed = shape.width + 2 * shape.height;
         let mut constants = vec![F::ZERO; shape.width * shape.height];
         for kind in &self.plan.layout.kinds {
             let Some(part) = kind.parts.last() else { continue };
@@ -126,7 +129,7 @@ impl Filling<'_> {
                 for (k, constant) in constants.iter_mut().enumerate() {
                     *constant = from_signed(tiles.tiles[row].weight(k / shape.width, k % shape.width));
                 }
-                self.instance(&part.gadget, &constants, row, part.place, wiring(&tiles.wiring, routed, row));
+                self.instance(&part.gadget, &constants, row, part.place, wiring(&tiles.wiring, shape.routed(), row));
             }
         }
     }

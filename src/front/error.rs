@@ -26,12 +26,7 @@ pub struct FrontError {
 
 impl FrontError {
     pub(super) fn unplaced(problem: Problem) -> Box<FrontError> {
-        Box::new(FrontError {
-            problem,
-            excerpt: None,
-            span: None,
-            label: String::new(),
-        })
+        Box::new(FrontError { problem, excerpt: None, span: None, label: String::new() })
     }
 
     pub(super) fn placed(
@@ -41,12 +36,7 @@ impl FrontError {
         label: String,
     ) -> Box<FrontError> {
         let (excerpt, span) = source.excerpt(range);
-        Box::new(FrontError {
-            problem,
-            excerpt: Some(excerpt),
-            span: Some(span),
-            label,
-        })
+        Box::new(FrontError { problem, excerpt: Some(excerpt), span: Some(span), label })
     }
 }
 
@@ -56,10 +46,7 @@ impl FrontError {
 #[allow(missing_docs, reason = "the messages say what each one is")]
 pub enum Problem {
     #[error("there is no file {name}")]
-    #[diagnostic(
-        code(zknn::file::not_found),
-        help("check the path; it is taken relative to the current folder")
-    )]
+    #[diagnostic(code(zknn::file::not_found), help("check the path; it is taken relative to the current folder"))]
     NotFound { name: String },
 
     #[error("{name} is a folder")]
@@ -67,24 +54,15 @@ pub enum Problem {
     Directory { name: String },
 
     #[error("{name} is larger than 4 GiB")]
-    #[diagnostic(
-        code(zknn::file::too_large),
-        help("no circuit holds that many weights; is it the right file?")
-    )]
+    #[diagnostic(code(zknn::file::too_large), help("no circuit holds that many weights; is it the right file?"))]
     FileTooLarge { name: String },
 
     #[error("cannot read {name}: {error}")]
-    #[diagnostic(
-        code(zknn::file::unreadable),
-        help("check that it is a file you may read")
-    )]
+    #[diagnostic(code(zknn::file::unreadable), help("check that it is a file you may read"))]
     Unreadable { name: String, error: io::Error },
 
     #[error("{name} is not UTF-8: invalid byte at offset {offset}")]
-    #[diagnostic(
-        code(zknn::file::not_utf8),
-        help("JSON is UTF-8 text; save it as such, without compression")
-    )]
+    #[diagnostic(code(zknn::file::not_utf8), help("JSON is UTF-8 text; save it as such, without compression"))]
     NotUtf8 { name: String, offset: usize },
 
     #[error("not valid JSON: {message}")]
@@ -104,45 +82,25 @@ pub enum Problem {
     #[error("`{literal}` is not a number in JSON")]
     #[diagnostic(
         code(zknn::json::not_finite),
-        help(
-            "JSON has no NaN and no Infinity, though Python writes them; make every number finite before export"
-        )
+        help("JSON has no NaN and no Infinity, though Python writes them; make every number finite before export")
     )]
     NotFinite { literal: String },
 
     #[error("{what} must be {expected}, got {got}")]
     #[diagnostic(code(zknn::json::wrong_type), help("replace it by {expected}"))]
-    WrongType {
-        what: String,
-        expected: &'static str,
-        got: &'static str,
-    },
+    WrongType { what: String, expected: &'static str, got: &'static str },
 
     #[error("the number {text} does not fit a 64-bit float")]
-    #[diagnostic(
-        code(zknn::json::number_too_large),
-        help("every number must be finite: below 1.8e308 in size")
-    )]
+    #[diagnostic(code(zknn::json::number_too_large), help("every number must be finite: below 1.8e308 in size"))]
     NumberTooLarge { text: String },
 
     #[error("{object} has no field `{field}`")]
-    #[diagnostic(
-        code(zknn::model::missing_field),
-        help("add `\"{field}\": …`; the fields of {object} are {known}")
-    )]
-    MissingField {
-        object: String,
-        field: &'static str,
-        known: String,
-    },
+    #[diagnostic(code(zknn::model::missing_field), help("add `\"{field}\": …`; the fields of {object} are {known}"))]
+    MissingField { object: String, field: &'static str, known: String },
 
     #[error("{object} has an unknown field `{field}`")]
     #[diagnostic(code(zknn::model::unknown_field), help("{advice}"))]
-    UnknownField {
-        object: String,
-        field: String,
-        advice: String,
-    },
+    UnknownField { object: String, field: String, advice: String },
 
     #[error("{object} has the field `{field}` twice")]
     #[diagnostic(code(zknn::model::duplicate_field), help("remove one of them"))]
@@ -153,10 +111,7 @@ pub enum Problem {
     UnknownLayerType { got: String, advice: String },
 
     #[error("the model has no layers")]
-    #[diagnostic(
-        code(zknn::model::no_layers),
-        help("`layers` must list at least one layer")
-    )]
+    #[diagnostic(code(zknn::model::no_layers), help("`layers` must list at least one layer"))]
     NoLayers,
 
     #[error("`input_range` must be two integers [lo, hi] with lo ≤ hi, within ±2^31")]
@@ -167,10 +122,7 @@ pub enum Problem {
     InputRange,
 
     #[error("`window` must be a positive integer, or two of them: [height, width]")]
-    #[diagnostic(
-        code(zknn::model::window),
-        help("write 2 for windows of 2 by 2, or [1, 3] for windows of 1 by 3")
-    )]
+    #[diagnostic(code(zknn::model::window), help("write 2 for windows of 2 by 2, or [1, 3] for windows of 1 by 3"))]
     Window,
 
     #[error("tensor version {got} is not supported")]
@@ -181,39 +133,22 @@ pub enum Problem {
     TensorVersion { got: String },
 
     #[error("`{field}` must have rank {expected}, got rank {got}")]
-    #[diagnostic(
-        code(zknn::tensor::rank),
-        help("the dimensions of `{field}` are {meaning}")
-    )]
-    TensorRank {
-        field: String,
-        expected: usize,
-        got: usize,
-        meaning: &'static str,
-    },
+    #[diagnostic(code(zknn::tensor::rank), help("the dimensions of `{field}` are {meaning}"))]
+    TensorRank { field: String, expected: usize, got: usize, meaning: &'static str },
 
     #[error("{what} has the extent {got}")]
     #[diagnostic(
         code(zknn::tensor::extent),
-        help(
-            "every extent must be a positive integer, and their product at most {}",
-            super::MAX_ELEMENTS
-        )
+        help("every extent must be a positive integer, and their product at most {}", super::MAX_ELEMENTS)
     )]
     Extent { what: String, got: String },
 
     #[error("{what} has no extents")]
-    #[diagnostic(
-        code(zknn::tensor::no_extents),
-        help("even a single value has an extent: write [1]")
-    )]
+    #[diagnostic(code(zknn::tensor::no_extents), help("even a single value has an extent: write [1]"))]
     NoExtents { what: String },
 
     #[error("{what} has more than {} extents", super::MAX_RANK)]
-    #[diagnostic(
-        code(zknn::tensor::too_many_extents),
-        help("no layer takes a tensor of such a rank")
-    )]
+    #[diagnostic(code(zknn::tensor::too_many_extents), help("no layer takes a tensor of such a rank"))]
     TooManyExtents { what: String },
 
     #[error("{what} {extents:?} has too many elements")]
@@ -225,15 +160,8 @@ pub enum Problem {
 
     #[error("`data` is too {}: expected {expected} elements for `dim` {dim:?}, got {got}",
         if got < expected { "short" } else { "long" })]
-    #[diagnostic(
-        code(zknn::tensor::data_length),
-        help("`data` must have as many elements as the product of `dim`")
-    )]
-    DataLength {
-        dim: Vec<usize>,
-        expected: usize,
-        got: usize,
-    },
+    #[diagnostic(code(zknn::tensor::data_length), help("`data` must have as many elements as the product of `dim`"))]
+    DataLength { dim: Vec<usize>, expected: usize, got: usize },
 
     #[error("layer {layer}: {error}")]
     #[diagnostic(forward(error))]
@@ -261,9 +189,7 @@ impl Diagnostic for LayerDiagnostic {
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
-        self.place
-            .as_ref()
-            .map(|(excerpt, _)| excerpt as &dyn SourceCode)
+        self.place.as_ref().map(|(excerpt, _)| excerpt as &dyn SourceCode)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {

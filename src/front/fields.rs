@@ -14,12 +14,7 @@ pub(super) struct Object<'a> {
 impl<'a> Object<'a> {
     pub(super) fn new(piece: Piece<'a>, what: &str) -> Result<Object<'a>> {
         let fields = piece.object(what)?;
-        Ok(Object {
-            what: what.to_string(),
-            piece,
-            fields,
-            known: &[],
-        })
+        Ok(Object { what: what.to_string(), piece, fields, known: &[] })
     }
 
     pub(super) fn called(self, what: String) -> Object<'a> {
@@ -35,10 +30,7 @@ impl<'a> Object<'a> {
                 return Err(self.unknown(field));
             };
             if seen.contains(name) {
-                let problem = Problem::DuplicateField {
-                    object: self.what,
-                    field: name,
-                };
+                let problem = Problem::DuplicateField { object: self.what, field: name };
                 return Err(field.key.error(problem, "given again here"));
             }
             seen.push(*name);
@@ -47,24 +39,16 @@ impl<'a> Object<'a> {
     }
 
     pub(super) fn optional(&self, name: &str) -> Option<Piece<'a>> {
-        self.fields
-            .iter()
-            .find(|field| field.name == name)
-            .map(|field| field.value)
+        self.fields.iter().find(|field| field.name == name).map(|field| field.value)
     }
 
     pub(super) fn required(&self, name: &'static str) -> Result<Piece<'a>> {
-        self.optional(name)
-            .ok_or_else(|| self.missing(name, self.piece.opening()))
+        self.optional(name).ok_or_else(|| self.missing(name, self.piece.opening()))
     }
 
     /// The error for a missing field, shown at a place of the caller's choice.
     pub(super) fn missing(&self, field: &'static str, place: Piece) -> Box<super::FrontError> {
-        let problem = Problem::MissingField {
-            object: self.what.clone(),
-            field,
-            known: list(self.known),
-        };
+        let problem = Problem::MissingField { object: self.what.clone(), field, known: list(self.known) };
         place.error(problem, format!("no `{field}` in this object"))
     }
 
@@ -78,14 +62,7 @@ impl<'a> Object<'a> {
             [] => "it takes no such field".to_string(),
             known => format!("the fields of {} are {}", self.what, list(known)),
         };
-        field.key.error(
-            Problem::UnknownField {
-                object: self.what.clone(),
-                field: name,
-                advice,
-            },
-            label,
-        )
+        field.key.error(Problem::UnknownField { object: self.what.clone(), field: name, advice }, label)
     }
 }
 
@@ -95,12 +72,8 @@ pub(super) fn closest(name: &str, known: &[&'static str]) -> Option<&'static str
     if name.len() > 64 {
         return None;
     }
-    let similarity =
-        |known: &&'static str| (strsim::jaro_winkler(&name.to_lowercase(), known), *known);
-    let (best, known) = known
-        .iter()
-        .map(similarity)
-        .max_by(|a, b| a.0.total_cmp(&b.0))?;
+    let similarity = |known: &&'static str| (strsim::jaro_winkler(&name.to_lowercase(), known), *known);
+    let (best, known) = known.iter().map(similarity).max_by(|a, b| a.0.total_cmp(&b.0))?;
     (best > 0.8).then_some(known)
 }
 

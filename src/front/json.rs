@@ -10,29 +10,16 @@ use super::{Layer, LayerKind, LayerSpans, MAX_ELEMENTS, Model, shapes, tensor};
 
 /// The types of layers, and the fields each may have.
 const LAYER_TYPES: [(&str, &[&str]); 6] = [
-    (
-        "convolution",
-        &["layer_type", "input_shape", "kernel", "biases"],
-    ),
+    ("convolution", &["layer_type", "input_shape", "kernel", "biases"]),
     ("max_pool", &["layer_type", "input_shape", "window"]),
     ("relu", &["layer_type", "input_shape"]),
     ("flatten", &["layer_type", "input_shape"]),
-    (
-        "fully_connected",
-        &["layer_type", "input_shape", "weights", "biases"],
-    ),
+    ("fully_connected", &["layer_type", "input_shape", "weights", "biases"]),
     ("normalize", &["layer_type", "input_shape"]),
 ];
 
 /// For a layer whose type is missing, so that nothing tells which of them it may have.
-const ALL_FIELDS: &[&str] = &[
-    "layer_type",
-    "input_shape",
-    "kernel",
-    "window",
-    "weights",
-    "biases",
-];
+const ALL_FIELDS: &[&str] = &["layer_type", "input_shape", "kernel", "window", "weights", "biases"];
 
 pub(super) fn read(source: Source) -> Result<Model> {
     let root = Piece::root(&source)?;
@@ -53,42 +40,22 @@ pub(super) fn read(source: Source) -> Result<Model> {
     if layers.is_empty() {
         return Err(list.error(Problem::NoLayers, "empty"));
     }
-    Ok(Model {
-        layers,
-        input_range,
-        source: Some(Arc::new(source)),
-    })
+    Ok(Model { layers, input_range, source: Some(Arc::new(source)) })
 }
 
 fn read_layer(piece: Piece, index: usize) -> Result<Layer> {
     let object = Object::new(piece, &format!("layer {index}"))?;
     let Some(type_piece) = object.optional("layer_type") else {
-        return Err(object
-            .only(ALL_FIELDS)?
-            .missing("layer_type", piece.opening()));
+        return Err(object.only(ALL_FIELDS)?.missing("layer_type", piece.opening()));
     };
     let name = type_piece.string("`layer_type`")?;
-    let Some((layer_type, known)) = LAYER_TYPES
-        .iter()
-        .find(|(layer_type, _)| *layer_type == name)
-    else {
+    let Some((layer_type, known)) = LAYER_TYPES.iter().find(|(layer_type, _)| *layer_type == name) else {
         return Err(unknown_layer_type(type_piece, &name));
     };
-    let object = object
-        .called(format!("layer {index} ({layer_type})"))
-        .only(known)?;
+    let object = object.called(format!("layer {index} ({layer_type})")).only(known)?;
     // Where a field is missing, the type says best which layer it is.
-    let required = |field| {
-        object
-            .optional(field)
-            .ok_or_else(|| object.missing(field, type_piece))
-    };
-    let optional_tensor = |field| {
-        object
-            .optional(field)
-            .map(|piece| tensor::read(piece, Some(field)))
-            .transpose()
-    };
+    let required = |field| object.optional(field).ok_or_else(|| object.missing(field, type_piece));
+    let optional_tensor = |field| object.optional(field).map(|piece| tensor::read(piece, Some(field))).transpose();
 
     let input_shape = tensor::extents(required("input_shape")?, "`input_shape`")?;
     let kind = match *layer_type {
@@ -100,23 +67,13 @@ fn read_layer(piece: Piece, index: usize) -> Result<Layer> {
             weights: tensor::read(required("weights")?, Some("weights"))?,
             biases: optional_tensor("biases")?,
         },
-        "max_pool" => LayerKind::MaxPool {
-            window: window(required("window")?)?,
-        },
+        "max_pool" => LayerKind::MaxPool { window: window(required("window")?)? },
         "relu" => LayerKind::Relu,
         "flatten" => LayerKind::Flatten,
         _ => LayerKind::Normalize,
     };
-    let spans = known
-        .iter()
-        .filter_map(|field| Some((*field, object.optional(field)?.range())))
-        .collect();
-    Ok(Layer {
-        kind,
-        input_shape,
-        output_shape: Vec::new(),
-        spans: LayerSpans(spans),
-    })
+    let spans = known.iter().filter_map(|field| Some((*field, object.optional(field)?.range()))).collect();
+    Ok(Layer { kind, input_shape, output_shape: Vec::new(), spans: LayerSpans(spans) })
 }
 
 fn unknown_layer_type(piece: Piece, name: &str) -> Box<FrontError> {
@@ -126,30 +83,13 @@ fn unknown_layer_type(piece: Piece, name: &str) -> Box<FrontError> {
         None => "not supported".to_string(),
     };
     let advice = format!("the supported types are {}", list(&known));
-    piece.error(
-        Problem::UnknownLayerType {
-            got: shown(name),
-            advice,
-        },
-        label,
-    )
+    piece.error(Problem::UnknownLayerType { got: shown(name), advice }, label)
 }
 
-fn shape_error(
-    source: &Source,
-    index: usize,
-    layer: &Layer,
-    error: shapes::ShapeError,
-) -> Box<FrontError> {
+fn shape_error(source: &Source, index: usize, layer: &Layer, error: shapes::ShapeError) -> Box<FrontError> {
     let label = error.label();
-    let field = layer
-        .spans
-        .field(error.field())
-        .and_then(|range| Piece::at(source, range));
-    let problem = Problem::Shape {
-        layer: index,
-        error,
-    };
+    let field = layer.spans.field(error.field()).and_then(|range| Piece::at(source, range));
+    let problem = Problem::Shape { layer: index, error };
     match field {
         // Of a tensor, the part that is about its shape.
         Some(field) => field.member("dim").unwrap_or(field).error(problem, label),

@@ -105,17 +105,11 @@ impl Model {
 
     /// Reads a model from JSON text. Diagnostics call it `name`.
     pub fn parse(name: &str, text: String) -> Result<Model, Box<FrontError>> {
-        json::read(Source {
-            name: name.to_string(),
-            text,
-        })
+        json::read(Source { name: name.to_string(), text })
     }
 
     /// A model made in memory, under the same rules as one that is read.
-    pub fn new(
-        mut layers: Vec<Layer>,
-        input_range: Option<(i64, i64)>,
-    ) -> Result<Model, Box<FrontError>> {
+    pub fn new(mut layers: Vec<Layer>, input_range: Option<(i64, i64)>) -> Result<Model, Box<FrontError>> {
         if layers.is_empty() {
             return Err(FrontError::unplaced(Problem::NoLayers));
         }
@@ -126,19 +120,10 @@ impl Model {
         for (index, layer) in layers.iter_mut().enumerate() {
             layer.spans = LayerSpans::default();
             let settled = layer.settle(previous);
-            settled.map_err(|error| {
-                FrontError::unplaced(Problem::Shape {
-                    layer: index,
-                    error,
-                })
-            })?;
+            settled.map_err(|error| FrontError::unplaced(Problem::Shape { layer: index, error }))?;
             previous = Some(&layer.output_shape);
         }
-        Ok(Model {
-            layers,
-            input_range,
-            source: None,
-        })
+        Ok(Model { layers, input_range, source: None })
     }
 
     /// Writes the model as JSON, byte for byte as Python's `json.dump` does.
@@ -183,13 +168,7 @@ impl Model {
     ) -> LayerDiagnostic {
         let source = self.source.as_deref();
         let place = source.and_then(|source| Some(source.excerpt(self.locate(source, place)?)));
-        LayerDiagnostic {
-            code,
-            message: message.into(),
-            help: help.into(),
-            label: label.into(),
-            place,
-        }
+        LayerDiagnostic { code, message: message.into(), help: help.into(), label: label.into(), place }
     }
 
     fn locate(&self, source: &Source, place: LayerPlace) -> Option<Range<usize>> {
@@ -197,9 +176,7 @@ impl Model {
         let Some(field) = place.field.and_then(|field| spans.field(field)) else {
             return spans.field("layer_type");
         };
-        let element = place
-            .element
-            .and_then(|element| Piece::at(source, field.clone())?.element(element));
+        let element = place.element.and_then(|element| Piece::at(source, field.clone())?.element(element));
         Some(element.map_or(field, Piece::range))
     }
 }
@@ -207,12 +184,7 @@ impl Model {
 impl Layer {
     /// A layer made in memory. Its shapes are checked when it becomes part of a [`Model`].
     pub fn new(kind: LayerKind, input_shape: impl Into<Vec<usize>>) -> Layer {
-        Layer {
-            kind,
-            input_shape: input_shape.into(),
-            output_shape: Vec::new(),
-            spans: LayerSpans::default(),
-        }
+        Layer { kind, input_shape: input_shape.into(), output_shape: Vec::new(), spans: LayerSpans::default() }
     }
 
     /// The shape of the output: [`shapes::output_shape`], kept. Empty until the layer is part of a model.
@@ -246,37 +218,24 @@ impl LayerKind {
 
 impl LayerSpans {
     fn field(&self, name: &str) -> Option<Range<usize>> {
-        self.0
-            .iter()
-            .find(|(field, _)| *field == name)
-            .map(|(_, range)| range.clone())
+        self.0.iter().find(|(field, _)| *field == name).map(|(_, range)| range.clone())
     }
 }
 
 impl<'a> LayerPlace<'a> {
     /// The layer as such: its `layer_type`.
     pub fn of(layer: usize) -> LayerPlace<'a> {
-        LayerPlace {
-            layer,
-            field: None,
-            element: None,
-        }
+        LayerPlace { layer, field: None, element: None }
     }
 
     /// A field of the layer.
     pub fn field(self, field: &'a str) -> LayerPlace<'a> {
-        LayerPlace {
-            field: Some(field),
-            ..self
-        }
+        LayerPlace { field: Some(field), ..self }
     }
 
     /// An element of the field: of its `data`, if the field is a tensor, counted in the order in which it stands.
     pub fn element(self, element: usize) -> LayerPlace<'a> {
-        LayerPlace {
-            element: Some(element),
-            ..self
-        }
+        LayerPlace { element: Some(element), ..self }
     }
 }
 
@@ -288,10 +247,7 @@ pub fn read_tensor(path: &Path) -> Result<ArrayD<f64>, Box<FrontError>> {
 
 /// Reads a tensor from JSON text. Diagnostics call it `name`.
 pub fn parse_tensor(name: &str, text: String) -> Result<ArrayD<f64>, Box<FrontError>> {
-    let source = Source {
-        name: name.to_string(),
-        text,
-    };
+    let source = Source { name: name.to_string(), text };
     tensor::read(Piece::root(&source)?, None)
 }
 

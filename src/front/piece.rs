@@ -30,11 +30,7 @@ pub(super) struct Field<'a> {
 impl<'a> Piece<'a> {
     /// The value that the source consists of.
     pub(super) fn root(source: &'a Source) -> Result<Piece<'a>> {
-        let whole = Piece {
-            source,
-            start: 0,
-            text: &source.text,
-        };
+        let whole = Piece { source, start: 0, text: &source.text };
         let text = source.text.trim_matches([' ', '\t', '\r', '\n']);
         let start = text.as_ptr().addr() - source.text.as_ptr().addr();
         // What is to be an object is checked when its fields are read. Of anything else the syntax comes first.
@@ -42,31 +38,19 @@ impl<'a> Piece<'a> {
             let checked = serde_json::from_str::<&RawValue>(&source.text);
             checked.map_err(|error| whole.syntax_error(&error))?;
         }
-        Ok(Piece {
-            source,
-            start,
-            text,
-        })
+        Ok(Piece { source, start, text })
     }
 
     /// The piece at a range that an earlier piece had.
     pub(super) fn at(source: &'a Source, range: Range<usize>) -> Option<Piece<'a>> {
-        Some(Piece {
-            source,
-            start: range.start,
-            text: source.text.get(range)?,
-        })
+        Some(Piece { source, start: range.start, text: source.text.get(range)? })
     }
 
     fn inner(self, raw: &'a RawValue) -> Piece<'a> {
         let text = raw.get();
         // Both are borrowed from one string, of which the outer text is a part that holds the inner one.
         let start = self.start + (text.as_ptr().addr() - self.text.as_ptr().addr());
-        Piece {
-            source: self.source,
-            start,
-            text,
-        }
+        Piece { source: self.source, start, text }
     }
 
     pub(super) fn text(self) -> &'a str {
@@ -79,36 +63,21 @@ impl<'a> Piece<'a> {
 
     /// The first character: the brace of an object.
     pub(super) fn opening(self) -> Piece<'a> {
-        Piece {
-            text: self.text.get(..1).unwrap_or(self.text),
-            ..self
-        }
+        Piece { text: self.text.get(..1).unwrap_or(self.text), ..self }
     }
 
     /// The last character: the bracket that ends an array.
     pub(super) fn closing(self) -> Piece<'a> {
         let at = self.text.len().saturating_sub(1);
-        Piece {
-            start: self.start + at,
-            text: self.text.get(at..).unwrap_or(""),
-            ..self
-        }
+        Piece { start: self.start + at, text: self.text.get(at..).unwrap_or(""), ..self }
     }
 
     pub(super) fn error(self, problem: Problem, label: impl Into<String>) -> Box<FrontError> {
         FrontError::placed(problem, self.source, self.range(), label.into())
     }
 
-    pub(super) fn wrong_type(
-        self,
-        what: impl Into<String>,
-        expected: &'static str,
-    ) -> Box<FrontError> {
-        let problem = Problem::WrongType {
-            what: what.into(),
-            expected,
-            got: self.json_type(),
-        };
+    pub(super) fn wrong_type(self, what: impl Into<String>, expected: &'static str) -> Box<FrontError> {
+        let problem = Problem::WrongType { what: what.into(), expected, got: self.json_type() };
         self.error(problem, format!("expected {expected}"))
     }
 
@@ -140,21 +109,13 @@ impl<'a> Piece<'a> {
         self.visit(|de| de.deserialize_map(Members(&mut members)))?;
         let field = |(key, value): (&'a RawValue, &'a RawValue)| {
             let key = self.inner(key);
-            Ok(Field {
-                name: key.string("a field name")?,
-                key,
-                value: self.inner(value),
-            })
+            Ok(Field { name: key.string("a field name")?, key, value: self.inner(value) })
         };
         members.into_iter().map(field).collect()
     }
 
     /// Calls `visit` with the index and piece of each element of an array, until it fails.
-    pub(super) fn each(
-        self,
-        what: &str,
-        mut visit: impl FnMut(usize, Piece<'a>) -> Result<()>,
-    ) -> Result<()> {
+    pub(super) fn each(self, what: &str, mut visit: impl FnMut(usize, Piece<'a>) -> Result<()>) -> Result<()> {
         if !self.is_array() {
             return Err(self.wrong_type(what, "an array"));
         }
@@ -205,12 +166,7 @@ impl<'a> Piece<'a> {
         }
         match serde_json::from_str::<f64>(self.text) {
             Ok(number) if number.is_finite() => Ok(number),
-            _ => Err(self.error(
-                Problem::NumberTooLarge {
-                    text: shown(self.text),
-                },
-                "out of range",
-            )),
+            _ => Err(self.error(Problem::NumberTooLarge { text: shown(self.text) }, "out of range")),
         }
     }
 
@@ -232,49 +188,32 @@ impl<'a> Piece<'a> {
     /// A field of an object, if this is one.
     pub(super) fn member(self, name: &str) -> Option<Piece<'a>> {
         let fields = self.object("").ok()?;
-        fields
-            .iter()
-            .find(|field| field.name == name)
-            .map(|field| field.value)
+        fields.iter().find(|field| field.name == name).map(|field| field.value)
     }
 
     fn visit(
         self,
-        read: impl FnOnce(
-            &mut serde_json::Deserializer<serde_json::de::StrRead<'a>>,
-        ) -> serde_json::Result<()>,
+        read: impl FnOnce(&mut serde_json::Deserializer<serde_json::de::StrRead<'a>>) -> serde_json::Result<()>,
     ) -> Result<()> {
         let mut deserializer = serde_json::Deserializer::from_str(self.text);
-        read(&mut deserializer)
-            .and_then(|()| deserializer.end())
-            .map_err(|error| self.syntax_error(&error))
+        read(&mut deserializer).and_then(|()| deserializer.end()).map_err(|error| self.syntax_error(&error))
     }
 
     fn syntax_error(self, error: &serde_json::Error) -> Box<FrontError> {
         let source = self.source;
         if source.text.trim().is_empty() {
-            return FrontError::unplaced(Problem::Empty {
-                name: source.name.clone(),
-            });
+            return FrontError::unplaced(Problem::Empty { name: source.name.clone() });
         }
         let offset = self.start + offset_of(self.text, error.line(), error.column());
         let word = word_around(&source.text, offset);
         let literal = &source.text[word.clone()];
         let size = literal.trim_start_matches('-').to_ascii_lowercase();
         if ["nan", "inf", "infinity"].contains(&size.as_str()) {
-            let problem = Problem::NotFinite {
-                literal: literal.to_string(),
-            };
+            let problem = Problem::NotFinite { literal: literal.to_string() };
             return FrontError::placed(problem, source, word, "not finite".to_string());
         }
-        let label = if error.is_eof() {
-            "the text ends here"
-        } else {
-            "here"
-        };
-        let problem = Problem::Syntax {
-            message: message_of(error),
-        };
+        let label = if error.is_eof() { "the text ends here" } else { "here" };
+        let problem = Problem::Syntax { message: message_of(error) };
         FrontError::placed(problem, source, offset..offset + 1, label.to_string())
     }
 }

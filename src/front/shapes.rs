@@ -12,64 +12,36 @@ use super::{Layer, LayerKind, MAX_ELEMENTS};
 pub enum ShapeError {
     #[error("a {layer_type} layer takes an input of rank {expected}, got shape {got:?}")]
     #[diagnostic(code(zknn::shape::input_rank), help("{advice}"))]
-    InputRank {
-        layer_type: &'static str,
-        expected: usize,
-        got: Vec<usize>,
-        advice: &'static str,
-    },
+    InputRank { layer_type: &'static str, expected: usize, got: Vec<usize>, advice: &'static str },
 
     #[error("`{field}` must have rank {expected}, got shape {got:?}")]
-    #[diagnostic(
-        code(zknn::shape::tensor_rank),
-        help("the dimensions of `{field}` are {meaning}")
-    )]
-    TensorRank {
-        field: &'static str,
-        expected: usize,
-        got: Vec<usize>,
-        meaning: &'static str,
-    },
+    #[diagnostic(code(zknn::shape::tensor_rank), help("the dimensions of `{field}` are {meaning}"))]
+    TensorRank { field: &'static str, expected: usize, got: Vec<usize>, meaning: &'static str },
 
     #[error("`{field}` has an extent of zero: {got:?}")]
     #[diagnostic(code(zknn::shape::empty), help("every extent must be positive"))]
-    Empty {
-        field: &'static str,
-        got: Vec<usize>,
-    },
+    Empty { field: &'static str, got: Vec<usize> },
 
     #[error("the kernel takes {expected} channels, but the input has {got}")]
     #[diagnostic(
         code(zknn::shape::channels),
-        help(
-            "a kernel is [c_out, height, width, c_in]; c_in must be the last extent of `input_shape`"
-        )
+        help("a kernel is [c_out, height, width, c_in]; c_in must be the last extent of `input_shape`")
     )]
     Channels { expected: usize, got: usize },
 
     #[error("a {height} by {width} kernel does not fit in an input of shape {input:?}")]
     #[diagnostic(
         code(zknn::shape::kernel_too_large),
-        help(
-            "convolution is without padding, so a kernel may be at most as high and wide as its input"
-        )
+        help("convolution is without padding, so a kernel may be at most as high and wide as its input")
     )]
-    KernelTooLarge {
-        height: usize,
-        width: usize,
-        input: Vec<usize>,
-    },
+    KernelTooLarge { height: usize, width: usize, input: Vec<usize> },
 
     #[error("a {height} by {width} window does not divide an input of shape {input:?}")]
     #[diagnostic(
         code(zknn::shape::window),
         help("pooling is without padding: height and width must be multiples of the window's")
     )]
-    Window {
-        height: usize,
-        width: usize,
-        input: Vec<usize>,
-    },
+    Window { height: usize, width: usize, input: Vec<usize> },
 
     #[error("`weights` has {expected} columns, but the input has {got} elements")]
     #[diagnostic(
@@ -79,17 +51,11 @@ pub enum ShapeError {
     Columns { expected: usize, got: usize },
 
     #[error("expected {expected} biases, one for each output, got {got}")]
-    #[diagnostic(
-        code(zknn::shape::biases),
-        help("make `biases` as long as the first extent of the layer's weights")
-    )]
+    #[diagnostic(code(zknn::shape::biases), help("make `biases` as long as the first extent of the layer's weights"))]
     Biases { expected: usize, got: usize },
 
     #[error("the output of shape {got:?} has too many elements")]
-    #[diagnostic(
-        code(zknn::shape::too_large),
-        help("no circuit holds more than {MAX_ELEMENTS} values of one layer")
-    )]
+    #[diagnostic(code(zknn::shape::too_large), help("no circuit holds more than {MAX_ELEMENTS} values of one layer"))]
     TooLarge { got: Vec<usize> },
 
     #[error("the layer before gives shape {expected:?}, but `input_shape` is {got:?}")]
@@ -97,10 +63,7 @@ pub enum ShapeError {
         code(zknn::shape::chain),
         help("set `input_shape` to {expected:?}, or check the layer before this one")
     )]
-    Chain {
-        expected: Vec<usize>,
-        got: Vec<usize>,
-    },
+    Chain { expected: Vec<usize>, got: Vec<usize> },
 }
 
 impl ShapeError {
@@ -112,9 +75,7 @@ impl ShapeError {
             ShapeError::Window { .. } => "window",
             ShapeError::Columns { .. } => "weights",
             ShapeError::Biases { .. } => "biases",
-            ShapeError::InputRank { .. }
-            | ShapeError::TooLarge { .. }
-            | ShapeError::Chain { .. } => "input_shape",
+            ShapeError::InputRank { .. } | ShapeError::TooLarge { .. } | ShapeError::Chain { .. } => "input_shape",
         }
     }
 
@@ -163,17 +124,12 @@ pub fn check_chain(previous_output: &[usize], layer: &Layer) -> Result<(), Shape
     if previous_output == layer.input_shape {
         return Ok(());
     }
-    Err(ShapeError::Chain {
-        expected: previous_output.to_vec(),
-        got: layer.input_shape.clone(),
-    })
+    Err(ShapeError::Chain { expected: previous_output.to_vec(), got: layer.input_shape.clone() })
 }
 
 /// The number of elements of a shape, unless it is beyond [`MAX_ELEMENTS`].
 pub(super) fn elements(shape: &[usize]) -> Option<usize> {
-    let product = shape
-        .iter()
-        .try_fold(1_usize, |product, extent| product.checked_mul(*extent))?;
+    let product = shape.iter().try_fold(1_usize, |product, extent| product.checked_mul(*extent))?;
     (product <= MAX_ELEMENTS).then_some(product)
 }
 
@@ -187,11 +143,7 @@ pub(super) fn dimensions(field: &str) -> Option<(usize, &'static str)> {
     }
 }
 
-fn convolution(
-    input: &[usize],
-    kernel: &[usize],
-    biases: Option<&[usize]>,
-) -> Result<Vec<usize>, ShapeError> {
+fn convolution(input: &[usize], kernel: &[usize], biases: Option<&[usize]>) -> Result<Vec<usize>, ShapeError> {
     let &[c_out, k_h, k_w, c_in] = kernel else {
         return Err(tensor_rank("kernel", kernel));
     };
@@ -200,17 +152,10 @@ fn convolution(
         return Err(image_rank("convolution", input));
     };
     if channels != c_in {
-        return Err(ShapeError::Channels {
-            expected: c_in,
-            got: channels,
-        });
+        return Err(ShapeError::Channels { expected: c_in, got: channels });
     }
     if k_h > h || k_w > w {
-        return Err(ShapeError::KernelTooLarge {
-            height: k_h,
-            width: k_w,
-            input: input.to_vec(),
-        });
+        return Err(ShapeError::KernelTooLarge { height: k_h, width: k_w, input: input.to_vec() });
     }
     check_biases(biases, c_out)?;
     Ok(vec![h - k_h + 1, w - k_w + 1, c_out])
@@ -222,38 +167,22 @@ fn max_pool(input: &[usize], [height, width]: [usize; 2]) -> Result<Vec<usize>, 
         return Err(image_rank("max_pool", input));
     };
     if h % height != 0 || w % width != 0 {
-        return Err(ShapeError::Window {
-            height,
-            width,
-            input: input.to_vec(),
-        });
+        return Err(ShapeError::Window { height, width, input: input.to_vec() });
     }
     Ok(vec![h / height, w / width, channels])
 }
 
-fn fully_connected(
-    input: &[usize],
-    weights: &[usize],
-    biases: Option<&[usize]>,
-) -> Result<Vec<usize>, ShapeError> {
+fn fully_connected(input: &[usize], weights: &[usize], biases: Option<&[usize]>) -> Result<Vec<usize>, ShapeError> {
     let &[outputs, columns] = weights else {
         return Err(tensor_rank("weights", weights));
     };
     check_extents("weights", weights)?;
     let &[inputs] = input else {
         let advice = "put a `flatten` layer before it";
-        return Err(ShapeError::InputRank {
-            layer_type: "fully_connected",
-            expected: 1,
-            got: input.to_vec(),
-            advice,
-        });
+        return Err(ShapeError::InputRank { layer_type: "fully_connected", expected: 1, got: input.to_vec(), advice });
     };
     if inputs != columns {
-        return Err(ShapeError::Columns {
-            expected: columns,
-            got: inputs,
-        });
+        return Err(ShapeError::Columns { expected: columns, got: inputs });
     }
     check_biases(biases, outputs)?;
     Ok(vec![outputs])
@@ -263,46 +192,28 @@ fn check_biases(biases: Option<&[usize]>, outputs: usize) -> Result<(), ShapeErr
     match biases {
         None => Ok(()),
         Some(&[length]) if length == outputs => Ok(()),
-        Some(&[length]) => Err(ShapeError::Biases {
-            expected: outputs,
-            got: length,
-        }),
+        Some(&[length]) => Err(ShapeError::Biases { expected: outputs, got: length }),
         Some(shape) => Err(tensor_rank("biases", shape)),
     }
 }
 
 fn check_extents(field: &'static str, shape: &[usize]) -> Result<(), ShapeError> {
     if shape.is_empty() || shape.contains(&0) {
-        return Err(ShapeError::Empty {
-            field,
-            got: shape.to_vec(),
-        });
+        return Err(ShapeError::Empty { field, got: shape.to_vec() });
     }
     Ok(())
 }
 
 fn tensor_rank(field: &'static str, got: &[usize]) -> ShapeError {
     let (expected, meaning) = dimensions(field).unwrap_or((1, "[outputs]"));
-    ShapeError::TensorRank {
-        field,
-        expected,
-        got: got.to_vec(),
-        meaning,
-    }
+    ShapeError::TensorRank { field, expected, got: got.to_vec(), meaning }
 }
 
 fn image_rank(layer_type: &'static str, got: &[usize]) -> ShapeError {
     let advice = "an image is [height, width, channels], without a batch axis";
-    ShapeError::InputRank {
-        layer_type,
-        expected: 3,
-        got: got.to_vec(),
-        advice,
-    }
+    ShapeError::InputRank { layer_type, expected: 3, got: got.to_vec(), advice }
 }
 
 fn too_large(shape: &[usize]) -> ShapeError {
-    ShapeError::TooLarge {
-        got: shape.to_vec(),
-    }
+    ShapeError::TooLarge { got: shape.to_vec() }
 }

@@ -35,11 +35,7 @@ impl Source {
         };
         match String::from_utf8(bytes) {
             Ok(text) => Ok(Source { name, text }),
-            Err(error) => Err(not_utf8(
-                name,
-                error.as_bytes(),
-                error.utf8_error().valid_up_to(),
-            )),
+            Err(error) => Err(not_utf8(name, error.as_bytes(), error.utf8_error().valid_up_to())),
         }
     }
 
@@ -54,10 +50,7 @@ impl Source {
         let skip = left_chars.saturating_sub(CONTEXT_CHARS);
         let left = before[line_start..].chars().skip(skip);
         let marked_bytes = range.end.saturating_sub(start).min(line.len());
-        let marked_chars = line
-            .char_indices()
-            .take_while(|(at, _)| *at < marked_bytes)
-            .count();
+        let marked_chars = line.char_indices().take_while(|(at, _)| *at < marked_bytes).count();
         let marked = line.chars().take(marked_chars.min(MAX_MARKED_CHARS));
         let mut right = line.chars().skip(marked_chars.min(MAX_MARKED_CHARS));
 
@@ -68,19 +61,10 @@ impl Source {
         text.extend(marked.map(printable));
         let length = text.len() - at;
         text.extend(right.clone().take(CONTEXT_CHARS).map(printable));
-        text.push_str(if right.nth(CONTEXT_CHARS).is_some() {
-            "…"
-        } else {
-            ""
-        });
+        text.push_str(if right.nth(CONTEXT_CHARS).is_some() { "…" } else { "" });
 
         let line = before.bytes().filter(|byte| *byte == b'\n').count();
-        let excerpt = Excerpt {
-            name: self.name.clone(),
-            text,
-            line,
-            column: left_chars,
-        };
+        let excerpt = Excerpt { name: self.name.clone(), text, line, column: left_chars };
         (excerpt, (at, length).into())
     }
 }
@@ -105,14 +89,7 @@ impl SourceCode for Excerpt {
     ) -> std::result::Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
         let all = (0, self.text.len()).into();
         let text = self.text.as_bytes();
-        Ok(Box::new(MietteSpanContents::new_named(
-            self.name.clone(),
-            text,
-            all,
-            self.line,
-            self.column,
-            1,
-        )))
+        Ok(Box::new(MietteSpanContents::new_named(self.name.clone(), text, all, self.line, self.column, 1)))
     }
 }
 
@@ -164,21 +141,10 @@ fn file_problem(name: String, error: io::Error) -> Problem {
 fn not_utf8(name: String, bytes: &[u8], valid: usize) -> Box<FrontError> {
     let shown = &bytes[..bytes.len().min(valid + CONTEXT_CHARS)];
     let text = String::from_utf8_lossy(shown).into_owned();
-    let source = Source {
-        name: name.clone(),
-        text,
-    };
+    let source = Source { name: name.clone(), text };
     let mark = valid..valid + char::REPLACEMENT_CHARACTER.len_utf8();
     let byte = bytes.get(valid).copied().unwrap_or(0);
-    FrontError::placed(
-        Problem::NotUtf8 {
-            name,
-            offset: valid,
-        },
-        &source,
-        mark,
-        format!("byte 0x{byte:02x}"),
-    )
+    FrontError::placed(Problem::NotUtf8 { name, offset: valid }, &source, mark, format!("byte 0x{byte:02x}"))
 }
 
 #[cfg(test)]
@@ -188,29 +154,17 @@ mod tests {
     #[test]
     fn a_long_line_is_clipped_and_counted() {
         let text = format!("first\n{}\u{e9}X{}", "a".repeat(1000), "b".repeat(1000));
-        let source = Source {
-            name: "long".into(),
-            text,
-        };
+        let source = Source { name: "long".into(), text };
         let (excerpt, span) = source.excerpt(1008..1009);
         assert_eq!((excerpt.line, excerpt.column), (1, 1001));
-        assert_eq!(
-            excerpt.text,
-            format!("…{}\u{e9}X{}…", "a".repeat(39), "b".repeat(40))
-        );
-        assert_eq!(
-            &excerpt.text[span.offset()..span.offset() + span.len()],
-            "X"
-        );
+        assert_eq!(excerpt.text, format!("…{}\u{e9}X{}…", "a".repeat(39), "b".repeat(40)));
+        assert_eq!(&excerpt.text[span.offset()..span.offset() + span.len()], "X");
     }
 
     #[test]
     fn any_range_of_any_text_has_an_excerpt() {
         for text in ["", "\n", "a\u{e9}\r\n\t\u{1b}[1m", "\n\n"] {
-            let source = Source {
-                name: String::new(),
-                text: text.into(),
-            };
+            let source = Source { name: String::new(), text: text.into() };
             for start in 0..12 {
                 for end in 0..12 {
                     let (excerpt, span) = source.excerpt(start..end);
@@ -227,14 +181,8 @@ mod tests {
         let path = folder.path().join("file");
         std::fs::write(&path, "12345").unwrap();
         assert_eq!(read_limited(&path, 5).unwrap(), b"12345");
-        assert_eq!(
-            read_limited(&path, 4).unwrap_err().kind(),
-            io::ErrorKind::FileTooLarge
-        );
+        assert_eq!(read_limited(&path, 4).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
         #[cfg(unix)]
-        assert_eq!(
-            read_limited(Path::new("/dev/zero"), 4).unwrap_err().kind(),
-            io::ErrorKind::FileTooLarge
-        );
+        assert_eq!(read_limited(Path::new("/dev/zero"), 4).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
     }
 }

@@ -15,24 +15,16 @@ pub(super) fn read(piece: Piece, field: Option<&'static str>) -> Result<ArrayD<f
 
     let version = object.required("v")?;
     if version.text() != "1" {
-        let problem = Problem::TensorVersion {
-            got: shown(version.text()),
-        };
+        let problem = Problem::TensorVersion { got: shown(version.text()) };
         return Err(version.error(problem, "expected 1"));
     }
 
     let dim = object.required("dim")?;
     let extents = extents(dim, &format!("`dim` of {what}"))?;
-    if let Some((field, (rank, meaning))) =
-        field.and_then(|field| Some((field, shapes::dimensions(field)?)))
+    if let Some((field, (rank, meaning))) = field.and_then(|field| Some((field, shapes::dimensions(field)?)))
         && extents.len() != rank
     {
-        let problem = Problem::TensorRank {
-            field: field.to_string(),
-            expected: rank,
-            got: extents.len(),
-            meaning,
-        };
+        let problem = Problem::TensorRank { field: field.to_string(), expected: rank, got: extents.len(), meaning };
         return Err(dim.error(problem, format!("expected {meaning}")));
     }
 
@@ -41,17 +33,11 @@ pub(super) fn read(piece: Piece, field: Option<&'static str>) -> Result<ArrayD<f
     let expected = extents.iter().product();
     let numbers = data.floats(&format!("`data` of {what}"), expected)?;
     let got = numbers.len();
-    ArrayD::from_shape_vec(IxDyn(&extents), numbers)
-        .map_err(|_| wrong_length(data, extents, expected, got))
+    ArrayD::from_shape_vec(IxDyn(&extents), numbers).map_err(|_| wrong_length(data, extents, expected, got))
 }
 
 /// An error at the first element too many, or at the bracket where elements are missing.
-fn wrong_length(
-    data: Piece,
-    dim: Vec<usize>,
-    expected: usize,
-    got: usize,
-) -> Box<super::FrontError> {
+fn wrong_length(data: Piece, dim: Vec<usize>, expected: usize, got: usize) -> Box<super::FrontError> {
     let problem = Problem::DataLength { dim, expected, got };
     match data.element(expected) {
         Some(surplus) => surplus.error(problem, format!("one more than {expected}")),
@@ -64,27 +50,17 @@ pub(super) fn extents(piece: Piece, what: &str) -> Result<Vec<usize>> {
     let mut extents = Vec::new();
     piece.each(what, |index, element| {
         if index == MAX_RANK {
-            let problem = Problem::TooManyExtents {
-                what: what.to_string(),
-            };
+            let problem = Problem::TooManyExtents { what: what.to_string() };
             return Err(element.error(problem, "one too many"));
         }
         extents.push(extent(element, what)?);
         Ok(())
     })?;
     if extents.is_empty() {
-        return Err(piece.error(
-            Problem::NoExtents {
-                what: what.to_string(),
-            },
-            "empty",
-        ));
+        return Err(piece.error(Problem::NoExtents { what: what.to_string() }, "empty"));
     }
     if shapes::elements(&extents).is_none() {
-        let problem = Problem::TooManyElements {
-            what: what.to_string(),
-            extents,
-        };
+        let problem = Problem::TooManyElements { what: what.to_string(), extents };
         return Err(piece.error(problem, format!("more than {MAX_ELEMENTS} elements")));
     }
     Ok(extents)
@@ -97,10 +73,7 @@ fn extent(piece: Piece, what: &str) -> Result<usize> {
     match piece.text().parse::<usize>() {
         Ok(extent) if (1..=MAX_ELEMENTS).contains(&extent) => Ok(extent),
         _ => {
-            let problem = Problem::Extent {
-                what: what.to_string(),
-                got: shown(piece.text()),
-            };
+            let problem = Problem::Extent { what: what.to_string(), got: shown(piece.text()) };
             Err(piece.error(problem, "not a positive integer in range"))
         }
     }

@@ -9,17 +9,14 @@ use super::*;
 
 /// As the command line prints it, without colours.
 fn render(diagnostic: &dyn Diagnostic) -> String {
-    let handler =
-        GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor()).with_width(100);
+    let handler = GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor()).with_width(100);
     let mut rendered = String::new();
     handler.render_report(&mut rendered, diagnostic).unwrap();
     rendered
 }
 
 fn files(folder: &str) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let mut files: Vec<PathBuf> = entries.filter(|path| path.is_file()).collect();
     files.sort();
     assert!(!files.is_empty());
@@ -27,16 +24,10 @@ fn files(folder: &str) -> Vec<PathBuf> {
 }
 
 /// One snapshot a file, named after it.
-fn snapshot_errors<T>(
-    folder: &str,
-    prefix: &str,
-    read: impl Fn(&Path) -> Result<T, Box<FrontError>>,
-) {
+fn snapshot_errors<T>(folder: &str, prefix: &str, read: impl Fn(&Path) -> Result<T, Box<FrontError>>) {
     for path in files(folder) {
         let name = path.file_stem().unwrap().to_str().unwrap().to_string();
-        let Err(error) = read(&path) else {
-            panic!("{} is valid", path.display())
-        };
+        let Err(error) = read(&path) else { panic!("{} is valid", path.display()) };
         insta::assert_snapshot!(format!("{prefix}_{name}"), render(&*error));
     }
 }
@@ -53,14 +44,8 @@ fn invalid_tensors() {
 
 #[test]
 fn files_that_cannot_be_read() {
-    insta::assert_snapshot!(
-        "file_not_found",
-        render(&*Model::read(Path::new("testdata/none.json")).unwrap_err())
-    );
-    insta::assert_snapshot!(
-        "file_directory",
-        render(&*Model::read(Path::new("testdata")).unwrap_err())
-    );
+    insta::assert_snapshot!("file_not_found", render(&*Model::read(Path::new("testdata/none.json")).unwrap_err()));
+    insta::assert_snapshot!("file_directory", render(&*Model::read(Path::new("testdata")).unwrap_err()));
     // A file as if it were a folder.
     let error = Model::read(Path::new("Cargo.toml/model.json")).unwrap_err();
     assert_eq!(error.code().unwrap().to_string(), "zknn::file::unreadable");
@@ -71,8 +56,7 @@ fn a_later_pass_can_point_at_the_file() {
     let path = "testdata/models/tiny_mlp.json";
     let model = Model::read(Path::new(path)).unwrap();
     let point = |place| {
-        let diagnostic =
-            model.layer_diagnostic(place, "zknn::test::code", "message", "help", "label");
+        let diagnostic = model.layer_diagnostic(place, "zknn::test::code", "message", "help", "label");
         render(&diagnostic)
     };
     let places = [
@@ -89,50 +73,20 @@ fn a_later_pass_can_point_at_the_file() {
 
 #[test]
 fn a_model_made_in_memory_is_checked_too() {
-    let code = |layers, range| {
-        Model::new(layers, range)
-            .unwrap_err()
-            .code()
-            .unwrap()
-            .to_string()
-    };
+    let code = |layers, range| Model::new(layers, range).unwrap_err().code().unwrap().to_string();
     let relu = |shape: &[usize]| Layer::new(LayerKind::Relu, shape);
     assert_eq!(code(vec![], None), "zknn::model::no_layers");
-    assert_eq!(
-        code(vec![relu(&[3])], Some((1, 0))),
-        "zknn::model::input_range"
-    );
-    assert_eq!(
-        code(vec![relu(&[3]), relu(&[4])], None),
-        "zknn::shape::chain"
-    );
+    assert_eq!(code(vec![relu(&[3])], Some((1, 0))), "zknn::model::input_range");
+    assert_eq!(code(vec![relu(&[3]), relu(&[4])], None), "zknn::shape::chain");
     assert_eq!(code(vec![relu(&[3, 0])], None), "zknn::shape::empty");
-    assert_eq!(
-        code(vec![relu(&[1 << 20, 1 << 20])], None),
-        "zknn::shape::too_large"
-    );
+    assert_eq!(code(vec![relu(&[1 << 20, 1 << 20])], None), "zknn::shape::too_large");
     let vector = arr1(&[1.0, 2.0]).into_dyn();
-    let dense = LayerKind::FullyConnected {
-        weights: vector.clone(),
-        biases: None,
-    };
-    assert_eq!(
-        code(vec![Layer::new(dense, [2])], None),
-        "zknn::shape::tensor_rank"
-    );
-    let convolution = LayerKind::Convolution {
-        kernel: vector,
-        biases: None,
-    };
-    assert_eq!(
-        code(vec![Layer::new(convolution, [2, 2, 1])], None),
-        "zknn::shape::tensor_rank"
-    );
+    let dense = LayerKind::FullyConnected { weights: vector.clone(), biases: None };
+    assert_eq!(code(vec![Layer::new(dense, [2])], None), "zknn::shape::tensor_rank");
+    let convolution = LayerKind::Convolution { kernel: vector, biases: None };
+    assert_eq!(code(vec![Layer::new(convolution, [2, 2, 1])], None), "zknn::shape::tensor_rank");
     let pool = LayerKind::MaxPool { window: [1, 0] };
-    assert_eq!(
-        code(vec![Layer::new(pool, [2, 2, 1])], None),
-        "zknn::shape::empty"
-    );
+    assert_eq!(code(vec![Layer::new(pool, [2, 2, 1])], None), "zknn::shape::empty");
 }
 
 #[test]
@@ -144,21 +98,8 @@ fn fields_may_stand_in_any_order_and_lines() {
             "input_shape": [2], "layer_t\u0079pe": "fully_connected"
         }]}"#;
     let model = Model::parse("text", text.to_string()).unwrap();
-    assert_eq!(
-        (
-            model.input_shape(),
-            model.output_shape(),
-            model.input_range()
-        ),
-        (&[2][..], &[1][..], None)
-    );
-    let LayerKind::FullyConnected {
-        weights,
-        biases: Some(biases),
-    } = &model.layers()[0].kind
-    else {
-        panic!()
-    };
+    assert_eq!((model.input_shape(), model.output_shape(), model.input_range()), (&[2][..], &[1][..], None));
+    let LayerKind::FullyConnected { weights, biases: Some(biases) } = &model.layers()[0].kind else { panic!() };
     assert_eq!((weights.shape(), biases.shape()), (&[1, 2][..], &[1][..]));
     assert_eq!(weights.iter().copied().collect::<Vec<_>>(), [1.0, -2.0]);
 }
@@ -174,19 +115,10 @@ fn control_characters_are_not_printed() {
 #[test]
 fn nesting_does_not_use_up_the_stack() {
     let deep = "[".repeat(1_000_000) + &"]".repeat(1_000_000);
-    for text in [
-        deep.clone(),
-        format!("{{\"layers\": {deep}}}"),
-        format!("{{\"layers\": [{{\"layer_type\": {deep}}}]}}"),
-    ] {
-        assert_eq!(
-            Model::parse("deep", text)
-                .unwrap_err()
-                .code()
-                .unwrap()
-                .to_string(),
-            "zknn::json::wrong_type"
-        );
+    for text in
+        [deep.clone(), format!("{{\"layers\": {deep}}}"), format!("{{\"layers\": [{{\"layer_type\": {deep}}}]}}")]
+    {
+        assert_eq!(Model::parse("deep", text).unwrap_err().code().unwrap().to_string(), "zknn::json::wrong_type");
     }
 }
 

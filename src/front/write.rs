@@ -17,10 +17,7 @@ pub(super) fn model(model: &Model, w: impl Write) -> io::Result<()> {
         let separator = if index == 0 { "" } else { ", " };
         // A list of integers has the same form in Python and in Rust.
         let (layer_type, input_shape) = (layer.kind.layer_type(), &layer.input_shape);
-        write!(
-            w,
-            "{separator}{{\"layer_type\": \"{layer_type}\", \"input_shape\": {input_shape:?}"
-        )?;
+        write!(w, "{separator}{{\"layer_type\": \"{layer_type}\", \"input_shape\": {input_shape:?}")?;
         match &layer.kind {
             LayerKind::Convolution { kernel, biases } => {
                 fields(w, [("kernel", Some(kernel)), ("biases", biases.as_ref())])?
@@ -28,9 +25,7 @@ pub(super) fn model(model: &Model, w: impl Write) -> io::Result<()> {
             LayerKind::FullyConnected { weights, biases } => {
                 fields(w, [("weights", Some(weights)), ("biases", biases.as_ref())])?;
             }
-            LayerKind::MaxPool {
-                window: [height, width],
-            } if height == width => write!(w, ", \"window\": {height}")?,
+            LayerKind::MaxPool { window: [height, width] } if height == width => write!(w, ", \"window\": {height}")?,
             LayerKind::MaxPool { window } => write!(w, ", \"window\": {window:?}")?,
             LayerKind::Relu | LayerKind::Flatten | LayerKind::Normalize => {}
         }
@@ -46,10 +41,7 @@ pub(super) fn tensor_file(tensor: &ArrayD<f64>, w: impl Write) -> io::Result<()>
     w.flush()
 }
 
-fn fields<const N: usize>(
-    w: &mut impl Write,
-    fields: [(&str, Option<&ArrayD<f64>>); N],
-) -> io::Result<()> {
+fn fields<const N: usize>(w: &mut impl Write, fields: [(&str, Option<&ArrayD<f64>>); N]) -> io::Result<()> {
     for (field, tensor) in fields {
         if let Some(tensor) = tensor {
             write!(w, ", \"{field}\": ")?;
@@ -73,10 +65,7 @@ fn write_tensor(w: &mut impl Write, tensor: &ArrayD<f64>) -> io::Result<()> {
 /// `repr(float)`: the fewest digits that read back as the same number, with an exponent below 1e-4 and from 1e16 on.
 fn float(w: &mut impl Write, number: f64) -> io::Result<()> {
     if !number.is_finite() {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            format!("JSON has no number {number}"),
-        ));
+        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("JSON has no number {number}")));
     }
     let size = number.abs();
     if number == 0.0 || (1e-4..1e16).contains(&size) {

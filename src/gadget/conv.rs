@@ -8,6 +8,9 @@ use ndarray::{Array2, Array4};
 use serde::{Deserialize, Serialize};
 use std::sync::OnceLock;
 
+/// The most weights that a convolution's matrix may have.
+const MAX_MATRIX: usize = 1 << 28;
+
 /// All channels of a valid convolution at one output position, or, with pooling, at a block of positions of which
 /// the maximum is taken.
 ///
@@ -34,16 +37,6 @@ impl Conv {
     pub fn with_max(self, block: [usize; 2], relu: bool, spread: u64) -> Self {
         let max = Max::new(block[0] * block[1], relu, spread);
         Self { block, max: Some(max), ..self }
-    }
-
-    /// Whether the parts fit together: what a deserialized gadget must satisfy before it is used.
-    pub fn is_consistent(&self) -> bool {
-        let outputs = self.kernel.shape()[0];
-        let positions = self.block[0].checked_mul(self.block[1]);
-        self.bias.len() == outputs
-            && !self.kernel.is_empty()
-            && positions.is_some_and(|p| (1..=1 << 10).contains(&p))
-            && self.max.as_ref().map_or(positions == Some(1), |max| Some(max.arity()) == positions)
     }
 
     /// Height, width and channels of the patch.
@@ -79,6 +72,23 @@ impl Conv {
 }
 
 impl Statement for Conv {
+    fn is_consistent(&self) -> bool {
+        let within = |values: &[usize]| {
+            let product = values.iter().try_fold(1usize, |product, &n| product.checked_mul(n));
+            product.is_some_and(|product| (1..=MAX_MATRIX).contains(&product))
+        };
+        let [outputs, height, width, channels] = self.kernel_shape();
+        let [block_height, block_width] = self.block;
+        within(&self.block)
+            && within(&[outputs, height, width, channels])
+            && within(&[outputs, block_height, block_width, height + block_height, width + block_width, channels])
+            && self.bias.len() == outputs
+            && match &self.max {
+                Some(max) => max.has_consistent_parts() && max.arity() == self.positions(),
+                None => self.block == [1, 1],
+            }
+    }
+
     fn shape(&self) -> Shape {
         let outputs = self.bias.len();
         let (advice, constraints, degree) =

@@ -1,6 +1,6 @@
 //! Tiles of matrix-vector products.
 
-use super::{Cells, Shape, Statement};
+use super::{Cells, MAX_SIZE, Shape, Statement};
 use crate::gadget::arith::Arith;
 use crate::gadget::field::F;
 use plonky2::field::types::Field;
@@ -19,6 +19,10 @@ pub struct DenseTile {
 }
 
 impl Statement for DenseTile {
+    fn is_consistent(&self) -> bool {
+        (1..=MAX_SIZE).contains(&self.width) && (1..=MAX_SIZE).contains(&self.height)
+    }
+
     fn shape(&self) -> Shape {
         Shape {
             inputs: self.width + self.height,

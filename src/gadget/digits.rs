@@ -44,6 +44,13 @@ impl Digits {
         (1..=1 << 63).contains(&size).then_some(Self { radices })
     }
 
+    /// Whether the radices are such as [`Digits::for_bits`] and [`Digits::exact`] give.
+    pub fn is_consistent(&self) -> bool {
+        let size = self.radices.iter().try_fold(1u64, |size, &radix| size.checked_mul(radix.into()));
+        let radices = self.radices.iter().all(|radix| (1..=MAX_RADIX).contains(radix));
+        !self.radices.is_empty() && radices && size.is_some_and(|size| size <= 1 << 63)
+    }
+
     /// How many advice wires the form needs.
     pub fn advice(&self) -> usize {
         self.radices.len() - 1

@@ -16,21 +16,13 @@ pub type Ext = QuadraticExtension<F>;
 /// The element that stands for a signed integer. Any `i64` is accepted; integers in `±2^62` are the
 /// ones that [`to_signed`] gives back.
 pub fn from_signed(value: i64) -> F {
-    if value < 0 {
-        -F::from_canonical_u64(value.unsigned_abs())
-    } else {
-        F::from_canonical_u64(value.unsigned_abs())
-    }
+    if value < 0 { -F::from_canonical_u64(value.unsigned_abs()) } else { F::from_canonical_u64(value.unsigned_abs()) }
 }
 
 /// The signed integer nearest zero that `element` stands for: in `(-p/2, p/2)`.
 pub fn to_signed(element: F) -> i64 {
     let value = element.to_canonical_u64();
-    if value > F::ORDER / 2 {
-        -((F::ORDER - value) as i64)
-    } else {
-        value as i64
-    }
+    if value > F::ORDER / 2 { -((F::ORDER - value) as i64) } else { value as i64 }
 }
 
 #[cfg(test)]

@@ -54,6 +54,14 @@ fn range_size(lo: i64, hi: i64) -> u64 {
 }
 
 impl Statement for PackInput {
+    fn is_consistent(&self) -> bool {
+        let (lo, hi) = (self.lo, self.hi);
+        lo <= hi
+            && hi.abs_diff(lo) <= 1 << 62
+            && (1..=Self::capacity(lo, hi)).contains(&self.count)
+            && *self == Self::new(lo, hi, self.count)
+    }
+
     fn shape(&self) -> Shape {
         Shape {
             inputs: self.count,

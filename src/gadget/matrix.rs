@@ -20,9 +20,8 @@ pub struct Matrix {
 impl Matrix {
     /// The matrix with these `weights`, one row an output.
     pub fn new(weights: Array2<i64>) -> Self {
-        let magnitude = |row: ndarray::ArrayView1<i64>| -> u128 {
-            row.iter().map(|w| u128::from(w.unsigned_abs())).sum()
-        };
+        let magnitude =
+            |row: ndarray::ArrayView1<i64>| -> u128 { row.iter().map(|w| u128::from(w.unsigned_abs())).sum() };
         let largest = weights.outer_iter().map(magnitude).max().unwrap_or(0);
         let exact = largest < 1 << (53 - 32);
         let floats = exact.then(|| weights.mapv(|w| w as f64));

@@ -1,6 +1,6 @@
 //! Maximum of a few values, and of zero: pooling and relu.
 
-use super::{Cells, Digits, Shape, Statement};
+use super::{Cells, Digits, MAX_SIZE, Shape, Statement};
 use crate::gadget::arith::Arith;
 use crate::gadget::field::{F, from_signed, to_signed};
 use plonky2::field::types::Field;
@@ -32,6 +32,11 @@ impl Max {
     /// How many values there are.
     pub fn arity(&self) -> usize {
         self.arity
+    }
+
+    /// Whether its parts fit together.
+    pub fn has_consistent_parts(&self) -> bool {
+        Statement::is_consistent(self)
     }
 
     fn factors(&self) -> usize {
@@ -101,6 +106,10 @@ impl Max {
 }
 
 impl Statement for Max {
+    fn is_consistent(&self) -> bool {
+        (1..=MAX_SIZE).contains(&self.arity) && self.digits.is_consistent()
+    }
+
     fn shape(&self) -> Shape {
         Shape {
             inputs: self.arity,

@@ -103,12 +103,20 @@ impl<'a, A: Arith> Cells<'a, A> {
     }
 }
 
+/// The most elements that a gadget read from a file may have of anything.
+const MAX_SIZE: usize = 1 << 16;
+
 /// What every gadget provides.
 trait Statement {
     /// Its wires and cost.
     fn shape(&self) -> Shape;
     /// States its constraints.
     fn constrain<A: Arith>(&self, cells: &mut Cells<'_, A>);
+    /// Whether its parts fit together, which those of a gadget read from a file may not. The other methods may panic
+    /// on one that is not consistent.
+    fn is_consistent(&self) -> bool {
+        true
+    }
     /// Inputs that an instance nobody uses may have; all zero unless the gadget forbids it.
     fn idle_inputs(&self) -> Vec<F> {
         vec![F::ZERO; self.shape().inputs]
@@ -147,6 +155,12 @@ macro_rules! gadgets {
             /// Computes outputs and advice from `inputs` and `constants`, each slice as long as the shape says.
             pub fn assign(&self, constants: &[F], inputs: &[F], outputs: &mut [F], advice: &mut [F]) {
                 match self { $(Gadget::$name(g) => g.assign(constants, inputs, outputs, advice)),* }
+            }
+
+            /// Whether its parts fit together, which those of a gadget read from a file may not. The other methods may
+            /// panic on one that is not consistent.
+            pub fn is_consistent(&self) -> bool {
+                match self { $(Gadget::$name(g) => g.is_consistent()),* }
             }
 
             /// Inputs that an instance nobody uses may have.

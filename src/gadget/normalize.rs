@@ -133,16 +133,9 @@ impl Statement for NormSquare {
         }
         outputs[MAGNITUDE] = F::from_bool(x < 0);
         // The limbs are those of `u + g` with the sign on the lowest, not carried: as the constraints have them.
-        let t: [F; MAGNITUDE] =
-            [outputs[0] + outputs[MAGNITUDE], outputs[1], outputs[2]];
+        let t: [F; MAGNITUDE] = [outputs[0] + outputs[MAGNITUDE], outputs[1], outputs[2]];
         let two = F::TWO;
-        let columns = [
-            t[0] * t[0],
-            two * t[0] * t[1],
-            two * t[0] * t[2] + t[1] * t[1],
-            two * t[1] * t[2],
-            t[2] * t[2],
-        ];
+        let columns = [t[0] * t[0], two * t[0] * t[1], two * t[0] * t[2] + t[1] * t[1], two * t[1] * t[2], t[2] * t[2]];
         for (i, column) in columns.into_iter().enumerate() {
             outputs[MAGNITUDE + 1 + i] = inputs[1 + i] + column;
         }

@@ -38,10 +38,7 @@ pub fn reference_cnn() -> (Model, ArrayD<f64>) {
 }
 
 fn convolution(kernel: ArrayD<f64>) -> LayerKind {
-    LayerKind::Convolution {
-        kernel,
-        biases: None,
-    }
+    LayerKind::Convolution { kernel, biases: None }
 }
 
 fn fully_connected(random: &mut NumpyRandom, outputs: usize, inputs: usize) -> LayerKind {
@@ -57,9 +54,7 @@ impl NumpyRandom {
     /// `np.random.randint(low, high, shape)`, as floats.
     fn integers(&mut self, low: i32, high: i32, shape: &[usize]) -> ArrayD<f64> {
         let span = high.abs_diff(low) - 1;
-        ArrayD::from_shape_simple_fn(IxDyn(shape), || {
-            f64::from(low) + f64::from(self.at_most(span))
-        })
+        ArrayD::from_shape_simple_fn(IxDyn(shape), || f64::from(low) + f64::from(self.at_most(span)))
     }
 
     /// Draws as many bits as `limit` has until they make a number that is not above it.

@@ -12,9 +12,7 @@ use crate::front::{Layer, LayerKind, Model};
 #[error("the model takes an input of shape {expected:?}, got {got:?}")]
 #[diagnostic(
     code(zknn::nn::wrong_input),
-    help(
-        "the shape of an input is its `dim`; the model's is the `input_shape` of its first layer"
-    )
+    help("the shape of an input is its `dim`; the model's is the `input_shape` of its first layer")
 )]
 pub struct WrongInput {
     /// The input shape of the model.
@@ -26,10 +24,7 @@ pub struct WrongInput {
 /// The output of the model.
 pub fn run(model: &Model, input: &ArrayD<f64>) -> Result<ArrayD<f64>, WrongInput> {
     check_input(model, input)?;
-    Ok(model
-        .layers()
-        .iter()
-        .fold(input.clone(), |x, layer| apply(layer, x)))
+    Ok(model.layers().iter().fold(input.clone(), |x, layer| apply(layer, x)))
 }
 
 /// The outputs of all layers, in order.
@@ -47,28 +42,19 @@ fn check_input(model: &Model, input: &ArrayD<f64>) -> Result<(), WrongInput> {
     if input.shape() == model.input_shape() {
         return Ok(());
     }
-    Err(WrongInput {
-        expected: model.input_shape().to_vec(),
-        got: input.shape().to_vec(),
-    })
+    Err(WrongInput { expected: model.input_shape().to_vec(), got: input.shape().to_vec() })
 }
 
 /// One layer of a model, on an input of the shape the layer declares.
 fn apply(layer: &Layer, x: ArrayD<f64>) -> ArrayD<f64> {
     let output = match &layer.kind {
-        LayerKind::Convolution { kernel, biases } => {
-            convolution(&x, kernel, biases.as_ref(), layer.output_shape())
-        }
-        LayerKind::FullyConnected { weights, biases } => {
-            fully_connected(&x, weights, biases.as_ref())
-        }
+        LayerKind::Convolution { kernel, biases } => convolution(&x, kernel, biases.as_ref(), layer.output_shape()),
+        LayerKind::FullyConnected { weights, biases } => fully_connected(&x, weights, biases.as_ref()),
         LayerKind::MaxPool { window } => Ok(max_pool(&x, *window, layer.output_shape())),
         LayerKind::Relu => Ok(x.mapv_into(|value| value.max(0.0))),
         LayerKind::Flatten => {
             let length = x.len();
-            x.as_standard_layout()
-                .into_owned()
-                .into_shape_with_order(IxDyn(&[length]))
+            x.as_standard_layout().into_owned().into_shape_with_order(IxDyn(&[length]))
         }
         LayerKind::Normalize => Ok(normalize(x)),
     };
@@ -102,21 +88,14 @@ fn convolution(
     let mut patches = Array2::<f64>::zeros((block, patch));
     for (nth, mut output) in output.axis_chunks_iter_mut(Axis(0), block).enumerate() {
         let count = output.nrows();
-        for (position, mut patch) in (nth * block..).zip(patches.rows_mut().into_iter().take(count))
-        {
+        for (position, mut patch) in (nth * block..).zip(patches.rows_mut().into_iter().take(count)) {
             let (y, x) = (position / out_w, position % out_w);
             for (k_y, mut part) in patch.axis_chunks_iter_mut(Axis(0), row).enumerate() {
                 let start = (y + k_y) * image_row + x * c_in;
                 part.assign(&ArrayView1::from(&image[start..start + row]));
             }
         }
-        general_mat_mul(
-            1.0,
-            &patches.slice(ndarray::s![..count, ..]),
-            &kernel.t(),
-            1.0,
-            &mut output,
-        );
+        general_mat_mul(1.0, &patches.slice(ndarray::s![..count, ..]), &kernel.t(), 1.0, &mut output);
     }
     output.into_shape_with_order(IxDyn(output_shape))
 }
@@ -136,17 +115,10 @@ fn fully_connected(
 fn broadcast(biases: Option<&ArrayD<f64>>, shape: &[usize]) -> Result<ArrayD<f64>, ShapeError> {
     let zero = ndarray::arr0(0.0).into_dyn();
     let biases: ArrayViewD<f64> = biases.unwrap_or(&zero).view();
-    Ok(biases
-        .broadcast(IxDyn(shape))
-        .ok_or_else(incompatible)?
-        .into_owned())
+    Ok(biases.broadcast(IxDyn(shape)).ok_or_else(incompatible)?.into_owned())
 }
 
-fn max_pool(
-    image: &ArrayD<f64>,
-    [height, width]: [usize; 2],
-    output_shape: &[usize],
-) -> ArrayD<f64> {
+fn max_pool(image: &ArrayD<f64>, [height, width]: [usize; 2], output_shape: &[usize]) -> ArrayD<f64> {
     let mut output = ArrayD::from_elem(IxDyn(output_shape), f64::NEG_INFINITY);
     for (y, image_row) in image.axis_iter(Axis(0)).enumerate() {
         let mut output_row = output.index_axis_mut(Axis(0), y / height);

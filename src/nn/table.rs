@@ -28,9 +28,7 @@ pub struct Row {
 impl Model {
     /// The sizes of the model's layers.
     pub fn table(&self) -> Table {
-        Table {
-            rows: self.layers().iter().map(row).collect(),
-        }
+        Table { rows: self.layers().iter().map(row).collect() }
     }
 }
 
@@ -45,11 +43,7 @@ fn row(layer: &Layer) -> Row {
         }
         LayerKind::FullyConnected { weights, biases } => {
             let biases = biases.as_ref().map_or(0, |biases| biases.len());
-            (
-                conv_name(weights.shape()),
-                weights.len() + biases,
-                weights.len() as u64,
-            )
+            (conv_name(weights.shape()), weights.len() + biases, weights.len() as u64)
         }
         LayerKind::MaxPool { .. } => ("max-pool".to_string(), 0, 0),
         LayerKind::Relu => ("relu".to_string(), 0, 0),
@@ -60,12 +54,7 @@ fn row(layer: &Layer) -> Row {
             ("normalize".to_string(), 0, values as u64 + 1)
         }
     };
-    Row {
-        name,
-        output_shape,
-        parameters: parameters as u64,
-        operations,
-    }
+    Row { name, output_shape, parameters: parameters as u64, operations }
 }
 
 fn conv_name(shape: &[usize]) -> String {
@@ -82,24 +71,11 @@ fn tuple(shape: &[usize]) -> String {
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        writeln!(
-            f,
-            "{:>20} | {:>15} | {:>15} | {:>15}",
-            "layer", "output shape", "#parameters", "#ops"
-        )?;
+        writeln!(f, "{:>20} | {:>15} | {:>15} | {:>15}", "layer", "output shape", "#parameters", "#ops")?;
         write!(f, "{0:->20} | {0:->15} | {0:->15} | {0:->15}", "")?;
-        for Row {
-            name,
-            output_shape,
-            parameters,
-            operations,
-        } in &self.rows
-        {
+        for Row { name, output_shape, parameters, operations } in &self.rows {
             let shape = tuple(output_shape);
-            write!(
-                f,
-                "\n{name:>20} | {shape:>15} | {parameters:>15} | {operations:>15}"
-            )?;
+            write!(f, "\n{name:>20} | {shape:>15} | {parameters:>15} | {operations:>15}")?;
         }
         Ok(())
     }

@@ -15,20 +15,8 @@ const MODEL_SHA256: &str = "cac0842b36558f8f64894e1295f88b7da2aceffeb36c93f71a1e
 const INPUT_SHA256: &str = "d4ff7c1531e405ddcd42d763ab23dab987ed85dac1d9f4846ab47c3d8ec8b23f";
 
 /// What `python3 ref_cnn/vanilla_cnn.py` prints, and asserts.
-const LOGITS: [f64; 5] = [
-    -9404869.0,
-    -11033050.0,
-    -34374361.0,
-    -20396580.0,
-    70483360.0,
-];
-const FINAL_OUTPUT: [f64; 5] = [
-    -0.11425511,
-    -0.13403508,
-    -0.41759714,
-    -0.24778798,
-    0.85626755,
-];
+const LOGITS: [f64; 5] = [-9404869.0, -11033050.0, -34374361.0, -20396580.0, 70483360.0];
+const FINAL_OUTPUT: [f64; 5] = [-0.11425511, -0.13403508, -0.41759714, -0.24778798, 0.85626755];
 const TABLE: &str = "               layer |    output shape |     #parameters |            #ops
 -------------------- | --------------- | --------------- | ---------------
        conv 32x5x5x3 |   (116, 76, 32) |            2400 |        21158400
@@ -47,10 +35,7 @@ const TABLE: &str = "               layer |    output shape |     #parameters | 
 #[test]
 fn serde_neural_net() {
     let folder = tempfile::tempdir().unwrap();
-    let (model_path, input_path) = (
-        folder.path().join("model.json"),
-        folder.path().join("input.json"),
-    );
+    let (model_path, input_path) = (folder.path().join("model.json"), folder.path().join("input.json"));
     let (model, input) = reference_cnn();
     model.write(File::create(&model_path).unwrap()).unwrap();
     write_tensor(&input, File::create(&input_path).unwrap()).unwrap();
@@ -58,29 +43,17 @@ fn serde_neural_net() {
 
     let start = Instant::now();
     let model = Model::read(&model_path).unwrap();
-    println!(
-        "read {} bytes in {:.2?}",
-        fs::metadata(&model_path).unwrap().len(),
-        start.elapsed()
-    );
+    println!("read {} bytes in {:.2?}", fs::metadata(&model_path).unwrap().len(), start.elapsed());
     let input = read_tensor(&input_path).unwrap();
     let start = Instant::now();
     let outputs = run_all(&model, &input).unwrap();
     println!("inference in {:.2?}", start.elapsed());
 
-    let [.., logits, output] = outputs.as_slice() else {
-        panic!("too few outputs")
-    };
+    let [.., logits, output] = outputs.as_slice() else { panic!("too few outputs") };
     println!("{}\nfinal output (normalized): {output:.8}", model.table());
     assert_eq!(model.table().to_string(), TABLE);
     assert_eq!(logits, &arr1(&LOGITS).into_dyn());
-    assert!(
-        output
-            .iter()
-            .zip(FINAL_OUTPUT)
-            .all(|(got, expected)| (got - expected).abs() < 5e-9),
-        "{output}"
-    );
+    assert!(output.iter().zip(FINAL_OUTPUT).all(|(got, expected)| (got - expected).abs() < 5e-9), "{output}");
     assert_eq!(run(&model, &input).unwrap(), *output);
     assert_eq!(model.input_range(), Some((-5, 4)));
 }
@@ -110,10 +83,7 @@ fn small_models() {
 
         let mut written = Vec::new();
         model.write(&mut written).unwrap();
-        assert!(
-            fs::read(&path).unwrap() == written,
-            "{name} is not written as it was read"
-        );
+        assert!(fs::read(&path).unwrap() == written, "{name} is not written as it was read");
     }
     insta::assert_snapshot!(printed);
 }
@@ -122,40 +92,25 @@ fn small_models() {
 fn an_input_of_another_shape_is_refused() {
     let model = Model::new(vec![Layer::new(LayerKind::Relu, [2, 3])], None).unwrap();
     let input = ArrayD::zeros(IxDyn(&[3, 2]));
-    let error = WrongInput {
-        expected: vec![2, 3],
-        got: vec![3, 2],
-    };
+    let error = WrongInput { expected: vec![2, 3], got: vec![3, 2] };
     assert_eq!(run(&model, &input), Err(error.clone()));
     assert_eq!(run_all(&model, &input), Err(error));
 }
 
 /// The definition of a convolution, one product at a time.
-fn naive_convolution(
-    image: &ArrayD<f64>,
-    kernel: &ArrayD<f64>,
-    biases: &ArrayD<f64>,
-) -> ArrayD<f64> {
+fn naive_convolution(image: &ArrayD<f64>, kernel: &ArrayD<f64>, biases: &ArrayD<f64>) -> ArrayD<f64> {
     let (image_shape, kernel_shape) = (image.shape(), kernel.shape());
-    let (h, w) = (
-        image_shape[0] - kernel_shape[1] + 1,
-        image_shape[1] - kernel_shape[2] + 1,
-    );
+    let (h, w) = (image_shape[0] - kernel_shape[1] + 1, image_shape[1] - kernel_shape[2] + 1);
     ArrayD::from_shape_fn(IxDyn(&[h, w, kernel_shape[0]]), |at| {
         let (y, x, channel) = (at[0], at[1], at[2]);
         let kernel = kernel.index_axis(ndarray::Axis(0), channel);
-        let products = kernel
-            .indexed_iter()
-            .map(|(k, weight)| weight * image[[y + k[0], x + k[1], k[2]]]);
+        let products = kernel.indexed_iter().map(|(k, weight)| weight * image[[y + k[0], x + k[1], k[2]]]);
         products.sum::<f64>() + biases[channel]
     })
 }
 
 fn tensor(shape: Vec<usize>) -> impl Strategy<Value = ArrayD<f64>> {
-    let values = prop::collection::vec(
-        (-9_i8..9).prop_map(f64::from),
-        shape.iter().product::<usize>(),
-    );
+    let values = prop::collection::vec((-9_i8..9).prop_map(f64::from), shape.iter().product::<usize>());
     values.prop_map(move |values| ArrayD::from_shape_vec(IxDyn(&shape), values).unwrap())
 }
 
@@ -188,17 +143,11 @@ proptest! {
 /// A model whose patches do not fit one block, so that several are laid out.
 #[test]
 fn a_convolution_of_several_blocks() {
-    let image = ArrayD::from_shape_fn(IxDyn(&[70, 50, 8]), |at| {
-        ((at[0] * 7 + at[1] * 3 + at[2]) % 11) as f64 - 5.0
-    });
-    let kernel = ArrayD::from_shape_fn(IxDyn(&[3, 4, 5, 8]), |at| {
-        ((at[0] + at[1] * 5 + at[2] + at[3]) % 7) as f64 - 3.0
-    });
+    let image = ArrayD::from_shape_fn(IxDyn(&[70, 50, 8]), |at| ((at[0] * 7 + at[1] * 3 + at[2]) % 11) as f64 - 5.0);
+    let kernel =
+        ArrayD::from_shape_fn(IxDyn(&[3, 4, 5, 8]), |at| ((at[0] + at[1] * 5 + at[2] + at[3]) % 7) as f64 - 3.0);
     let expected = naive_convolution(&image, &kernel, &arr1(&[0.0; 3]).into_dyn());
-    let kind = LayerKind::Convolution {
-        kernel,
-        biases: None,
-    };
+    let kind = LayerKind::Convolution { kernel, biases: None };
     let model = Model::new(vec![Layer::new(kind, [70, 50, 8])], None).unwrap();
     assert_eq!(run(&model, &image).unwrap(), expected);
 }

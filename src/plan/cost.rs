@@ -44,9 +44,10 @@ impl Cost {
         let preprocessed = layout.constants + SELECTORS + layout.routed;
         let committed = layout.wires + z + quotient;
 
-        let gates: f64 = layout.kinds.iter().map(|kind| total(&kind.parts)).fold(0.0, |sum, shape| {
-            sum + shape.constraints as f64 * CONSTRAINT_NS + shape.constants as f64 * TILE_NS
-        });
+        let gates: f64 =
+            layout.kinds.iter().map(|kind| total(&kind.parts)).fold(0.0, |sum, shape| {
+                sum + shape.constraints as f64 * CONSTRAINT_NS + shape.constants as f64 * TILE_NS
+            });
         let per_point = committed as f64 * COLUMN_NS
             + (layout.routed * layout.challenges) as f64 * ROUTED_NS
             + preprocessed as f64 * CONSTANT_NS

@@ -9,7 +9,7 @@ use super::PlanError;
 use super::cost::Cost;
 use super::program::{Kind, Program, Value};
 use super::security::{Blinding, challenges};
-use super::tiles::{TileShape, Tiles};
+use super::tiles::TileShape;
 use crate::gadget::{DenseTile, Gadget, Place, Shape};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -74,8 +74,10 @@ pub struct Layout {
     pub kinds: Vec<RowKind>,
     /// Where the blocks of gadgets lie.
     pub placements: Vec<Placement>,
-    /// The tiles of matrix-vector products; instance `i` is in row `i`, for every row kind ends in a tile.
-    pub tiles: Tiles,
+    /// The shape of the tiles of matrix-vector products, if there are any: then every row kind ends in a tile.
+    pub tile: Option<TileShape>,
+    /// How many tiles there are. The `i`-th is in row `i`.
+    pub tiles: usize,
     /// Rows of Poseidon permutations.
     pub poseidon: Range<usize>,
     /// The row of the public inputs' digest.
@@ -113,7 +115,7 @@ impl Layout {
         (MIN_DEGREE_BITS..=MAX_DEGREE_BITS)
             .filter_map(|bits| Self::new(program, bits, zero_knowledge))
             .min_by(|a, b| Cost::of(a).seconds.total_cmp(&Cost::of(b).seconds))
-            .ok_or(PlanError::TooLarge { max_rows: 1 << MAX_DEGREE_BITS })
+            .ok_or(PlanError::TooLarge { max_rows: MAX_ROWS })
     }
 
     /// The number of rows.
@@ -137,8 +139,8 @@ impl Layout {
     /// How many rows of the slot's kind, from its first on, hold an instance of the slot's part.
     pub fn used_rows(&self, program: &Program, slot: Slot) -> usize {
         let rows = self.kinds[slot.kind].rows.clone();
-        if self.tiles.shape.is_some() && slot.part + 1 == self.kinds[slot.kind].parts.len() {
-            return self.tiles.tiles.len().clamp(rows.start, rows.end) - rows.start;
+        if self.tile.is_some() && slot.part + 1 == self.kinds[slot.kind].parts.len() {
+            return self.tiles.clamp(rows.start, rows.end) - rows.start;
         }
         for placement in &self.placements {
             let before = placement.slots.iter().take_while(|other| **other != slot);
@@ -151,7 +153,13 @@ impl Layout {
         0
     }
 
-    fn place(program: &Program, degree_bits: usize, blinding: Blinding, drafts: Vec<Draft>, tile: Option<TileShape>) -> Self {
+    fn place(
+        program: &Program,
+        degree_bits: usize,
+        blinding: Blinding,
+        drafts: Vec<Draft>,
+        tile: Option<TileShape>,
+    ) -> Self {
         let mut kinds: Vec<RowKind> = Vec::new();
         let mut placements: BTreeMap<usize, Vec<Slot>> = BTreeMap::new();
         let mut row = 0;
@@ -186,7 +194,8 @@ impl Layout {
             challenges: challenges(degree_bits, routed),
             kinds,
             placements: placements.into_iter().map(|(block, slots)| Placement { block, slots }).collect(),
-            tiles: Tiles::cut(program, tile),
+            tile,
+            tiles: tile.map_or(0, |tile| tile.count(program)),
             public_row: poseidon.end,
             blinding_row: poseidon.end + 1,
             poseidon,
@@ -198,6 +207,9 @@ impl Layout {
 /// The sizes that are tried.
 const MIN_DEGREE_BITS: usize = 5;
 const MAX_DEGREE_BITS: usize = 20;
+
+/// The most rows that a circuit can have.
+pub const MAX_ROWS: usize = 1 << MAX_DEGREE_BITS;
 
 fn poseidon_rows(program: &Program) -> usize {
     let permutations = program.blocks.iter().filter(|block| matches!(block.kind, Kind::Poseidon));

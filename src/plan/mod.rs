@@ -8,8 +8,8 @@ pub mod security;
 mod tiles;
 
 pub use cost::Cost;
-pub use layout::{Layout, POSEIDON_ROUTED, POSEIDON_WIRES, Part, Placement, RowKind, Slot, total, wiring};
-pub use program::{Block, DIGEST, Kind, Program, SPONGE_WIDTH, Value, Visibility};
+pub use layout::{Layout, MAX_ROWS, POSEIDON_ROUTED, POSEIDON_WIRES, Part, Placement, RowKind, Slot, total, wiring};
+pub use program::{Block, DIGEST, Kind, Matrix, Program, SPONGE_WIDTH, Value, Visibility};
 pub use tiles::{Tile, TileShape, Tiles};
 
 pub use crate::gadget::Place;
@@ -24,6 +24,8 @@ pub struct Plan {
     pub program: Program,
     /// Their places.
     pub layout: Layout,
+    /// The tiles of the matrix-vector products.
+    pub tiles: Tiles,
 }
 
 /// Convolutions beyond this many are all fused rather than tried both ways.
@@ -37,34 +39,30 @@ impl Plan {
     pub fn new(graph: &Graph, visibility: Visibility, zero_knowledge: bool) -> Result<Self, PlanError> {
         let fusable = program::fusable(graph);
         let choices = if fusable.len() <= MAX_FUSION_CHOICES { 1 << fusable.len() } else { 1 };
-        let mut best: Option<(f64, Self)> = None;
-        let mut failure = None;
+        let mut best: Option<(f64, Program, Layout)> = None;
+        let mut failure = PlanError::TooLarge { max_rows: MAX_ROWS };
         for choice in 0..choices {
             let is_fused = |i: usize| choice & (1 << i) == 0;
             let fused: HashSet<_> = (0..fusable.len()).filter(|&i| is_fused(i)).map(|i| fusable[i]).collect();
             let program = Program::new(graph, visibility, &fused)?;
-            let layout = match Layout::cheapest(&program, zero_knowledge) {
-                Ok(layout) => layout,
-                Err(error) => {
-                    failure = Some(error);
-                    continue;
+            match Layout::cheapest(&program, zero_knowledge) {
+                Ok(layout) => {
+                    let seconds = Cost::of(&layout).seconds;
+                    if best.as_ref().is_none_or(|(least, _, _)| seconds < *least) {
+                        best = Some((seconds, program, layout));
+                    }
                 }
-            };
-            let seconds = Cost::of(&layout).seconds;
-            if best.as_ref().is_none_or(|(least, _)| seconds < *least) {
-                best = Some((seconds, Self { program, layout }));
+                Err(error) => failure = error,
             }
         }
-        match (best, failure) {
-            (Some((_, plan)), _) => Ok(plan),
-            (None, Some(error)) => Err(error),
-            (None, None) => Err(PlanError::TooLarge { max_rows: 0 }),
-        }
+        let (_, program, layout) = best.ok_or(failure)?;
+        let tiles = Tiles::cut(&program, layout.tile);
+        Ok(Self { program, layout, tiles })
     }
 
     /// Values in the table, partial sums included.
     pub fn values(&self) -> usize {
-        self.program.values + self.layout.tiles.partial_sums
+        self.program.values + self.tiles.partial_sums
     }
 }
 

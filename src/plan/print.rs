@@ -46,12 +46,12 @@ impl fmt::Display for Plan {
                     writeln!(f, "{}: {} × Poseidon", block.label, block.wiring.len() / super::POSEIDON_ROUTED)?;
                 }
                 Kind::MatVec(matrix) => {
-                    writeln!(f, "{}: {} × {} in tiles", block.label, matrix.nrows(), matrix.ncols())?;
+                    writeln!(f, "{}: {} × {} in tiles", block.label, matrix.dim().0, matrix.dim().1)?;
                 }
             }
         }
-        if let Some(shape) = layout.tiles.shape {
-            writeln!(f, "tiles of {} × {}: {}", shape.height, shape.width, layout.tiles.tiles.len())?;
+        if let Some(shape) = layout.tile {
+            writeln!(f, "tiles of {} × {}: {}", shape.height, shape.width, layout.tiles)?;
         }
         let cost = Cost::of(layout);
         writeln!(

@@ -1,8 +1,10 @@
 //! The IR as gadget instances over a table of values: what is computed, before anything has a place.
 
 use super::PlanError;
-use crate::gadget::{Constants, Conv, FRACTION_BITS, Gadget, MAX_ELEMENTS, Max, NormRound, NormSquare, NormTotal, PackInput};
-use ndarray::{Array2, Array4, ArrayView2, Axis, Ix1, Ix2, Ix4};
+use crate::gadget::{
+    Constants, Conv, FRACTION_BITS, Gadget, MAX_ELEMENTS, Max, NormRound, NormSquare, NormTotal, PackInput,
+};
+use ndarray::{ArcArray, ArcArray1, ArcArray2, Array4, Dimension, Ix1, Ix2, Ix4, IxDyn};
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -43,7 +45,34 @@ pub enum Kind {
     /// plonky2's Poseidon permutation: 12 inputs, 12 outputs, and the swap flag, which is [`ZERO`].
     Poseidon,
     /// `y = W x`, to be cut into tiles.
-    MatVec(Arc<Array2<i64>>),
+    MatVec(Matrix),
+}
+
+/// The weights of a matrix-vector product, shared with the graph they come from.
+#[derive(Clone, Debug)]
+pub struct Matrix {
+    weights: ArcArray2<i64>,
+    /// A bias is one more column, for an input that is always 1.
+    bias: Option<ArcArray1<i64>>,
+}
+
+impl Matrix {
+    /// Rows and columns.
+    pub fn dim(&self) -> (usize, usize) {
+        let (rows, columns) = self.weights.dim();
+        (rows, columns + usize::from(self.bias.is_some()))
+    }
+
+    /// The weight at `row` and `column`; zero beyond the edges.
+    pub fn weight(&self, row: usize, column: usize) -> i64 {
+        match self.weights.get((row, column)) {
+            Some(&weight) => weight,
+            None if column == self.weights.ncols() => {
+                self.bias.as_ref().and_then(|bias| bias.get(row)).copied().unwrap_or(0)
+            }
+            None => 0,
+        }
+    }
 }
 
 /// Equal instances of one statement.
@@ -250,15 +279,15 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    fn integers<'w>(&self, id: NodeId, weights: &'w Weights) -> Result<ndarray::ArrayViewD<'w, i64>, PlanError> {
+    fn integers(&self, id: NodeId, weights: &Weights) -> Result<ArcArray<i64, IxDyn>, PlanError> {
         match weights {
-            Weights::Fixed { data, .. } => Ok(data.view()),
+            Weights::Fixed { data, .. } => Ok(data.clone()),
             Weights::Real(_) => Err(PlanError::NotFixed { node: self.label(id) }),
         }
     }
 
     fn conv(&mut self, id: NodeId, operand: NodeId, kernel: &Weights, bias: Option<&Weights>) -> Result<(), PlanError> {
-        let kernel: Array4<i64> = rank::<Ix4>(self.integers(id, kernel)?).to_owned();
+        let kernel: Array4<i64> = rank::<Ix4>(self.integers(id, kernel)?).into_owned();
         let channels = kernel.shape()[0];
         let bias = match bias {
             Some(bias) => self.integers(id, bias)?.iter().copied().collect(),
@@ -296,23 +325,24 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// A bias is one more column of weights, for an input that is always 1.
-    fn dense(&mut self, id: NodeId, from: Range<Value>, weights: &Weights, bias: Option<&Weights>) -> Result<(), PlanError> {
-        let weights: ArrayView2<i64> = rank::<Ix2>(self.integers(id, weights)?);
-        let mut matrix = weights.to_owned();
+    fn dense(
+        &mut self,
+        id: NodeId,
+        from: Range<Value>,
+        weights: &Weights,
+        bias: Option<&Weights>,
+    ) -> Result<(), PlanError> {
+        let weights = rank::<Ix2>(self.integers(id, weights)?);
+        let bias = bias.map(|bias| self.integers(id, bias).map(rank::<Ix1>)).transpose()?;
         let mut wiring: Vec<Value> = from.collect();
-        if let Some(bias) = bias {
-            let bias = rank::<Ix1>(self.integers(id, bias)?);
-            if matrix.push_column(bias).is_err() {
-                return Err(PlanError::NotFixed { node: self.label(id) });
-            }
+        if bias.is_some() {
             wiring.push(ONE);
         }
-        let outputs = self.fresh(matrix.len_of(Axis(0)));
+        let outputs = self.fresh(weights.nrows());
         wiring.extend(outputs.clone());
         self.tensors.insert(id, outputs);
-        let matrix = Arc::new(matrix.as_standard_layout().into_owned());
-        self.blocks.push(Block { label: self.label(id), kind: Kind::MatVec(matrix), wiring, own_rows: None });
+        let kind = Kind::MatVec(Matrix { weights, bias });
+        self.blocks.push(Block { label: self.label(id), kind, wiring, own_rows: None });
         Ok(())
     }
 
@@ -379,7 +409,7 @@ impl<'a> Writer<'a> {
 }
 
 /// The weights at the rank that validation has found them to have.
-fn rank<D: ndarray::Dimension>(weights: ndarray::ArrayViewD<'_, i64>) -> ndarray::ArrayView<'_, i64, D> {
+fn rank<D: Dimension>(weights: ArcArray<i64, IxDyn>) -> ArcArray<i64, D> {
     // The graph was validated: a kernel has four axes, a matrix two, a bias one.
     weights.into_dimensionality().expect("a validated graph's weights have their operation's rank")
 }

@@ -1,8 +1,6 @@
 //! Matrix-vector products cut into tiles of one shape, one tile a row.
 
-use super::program::{Kind, Program, Value, ZERO};
-use ndarray::Array2;
-use std::sync::Arc;
+use super::program::{Kind, Matrix, Program, Value, ZERO};
 
 /// Width and height of a tile, in weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +15,17 @@ pub struct TileShape {
 const ROUTED_COST: usize = 2;
 
 impl TileShape {
+    /// Routed wires of a tile.
+    pub fn routed(self) -> usize {
+        self.width + 2 * self.height
+    }
+
+    /// How many tiles the matrices of `program` take.
+    pub fn count(self, program: &Program) -> usize {
+        let tiles = |(h, w): (usize, usize)| h.div_ceil(self.height) * w.div_ceil(self.width);
+        matrices(program).map(|(_, _, matrix)| tiles(matrix.dim())).sum()
+    }
+
     /// The shape that costs least among those whose tiles fit `rows` rows; `Some(None)` where there is nothing to cut.
     pub fn choose(program: &Program, rows: usize) -> Option<Option<Self>> {
         let matrices: Vec<(usize, usize)> = matrices(program).map(|(_, _, m)| m.dim()).collect();
@@ -25,11 +34,8 @@ impl TileShape {
         }
         let widest = matrices.iter().map(|&(_, width)| width).max().unwrap_or(1);
         let tallest = matrices.iter().map(|&(height, _)| height).max().unwrap_or(1);
-        let count = |shape: Self| -> usize {
-            matrices.iter().map(|&(h, w)| h.div_ceil(shape.height) * w.div_ceil(shape.width)).sum()
-        };
         let narrowest = |height: usize| {
-            let fits = |width: usize| count(Self { width, height }) <= rows;
+            let fits = |width: usize| Self { width, height }.count(program) <= rows;
             let (mut low, mut high) = (1, widest);
             while low < high {
                 let middle = low.midpoint(high);
@@ -37,7 +43,7 @@ impl TileShape {
             }
             fits(low).then_some(Self { width: low, height })
         };
-        let cost = |shape: &Self| shape.width * shape.height + ROUTED_COST * (shape.width + 2 * shape.height);
+        let cost = |shape: &Self| shape.width * shape.height + ROUTED_COST * shape.routed();
         (1..=tallest.min(MAX_HEIGHT)).filter_map(narrowest).min_by_key(cost).map(Some)
     }
 }
@@ -45,7 +51,7 @@ impl TileShape {
 /// Beyond this, accumulators would crowd out inputs.
 const MAX_HEIGHT: usize = 1024;
 
-fn matrices(program: &Program) -> impl Iterator<Item = (usize, &[Value], &Arc<Array2<i64>>)> {
+fn matrices(program: &Program) -> impl Iterator<Item = (usize, &[Value], &Matrix)> {
     program.blocks.iter().enumerate().filter_map(|(index, block)| match &block.kind {
         Kind::MatVec(matrix) => Some((index, block.wiring.as_slice(), matrix)),
         Kind::Gadget(_) | Kind::Poseidon => None,
@@ -56,7 +62,7 @@ fn matrices(program: &Program) -> impl Iterator<Item = (usize, &[Value], &Arc<Ar
 #[derive(Clone, Debug)]
 pub struct Tile {
     /// The matrix.
-    pub matrix: Arc<Array2<i64>>,
+    pub matrix: Matrix,
     /// Its top left corner: row and column. Beyond the matrix's edge the weights are zero.
     pub corner: [usize; 2],
 }
@@ -64,8 +70,6 @@ pub struct Tile {
 /// All tiles of a program.
 #[derive(Clone, Debug, Default)]
 pub struct Tiles {
-    /// Their shape; nothing if the program has no matrix-vector product.
-    pub shape: Option<TileShape>,
     /// The tiles, in an order in which each follows those it adds to.
     pub tiles: Vec<Tile>,
     /// The values at their routed wires, one tile after the other: `x`, before, after.
@@ -77,18 +81,19 @@ pub struct Tiles {
 }
 
 impl Tiles {
-    /// Cuts the matrix-vector products of `program`.
+    /// Cuts the matrix-vector products of `program`; without a shape there are none.
     pub fn cut(program: &Program, shape: Option<TileShape>) -> Self {
-        let mut cut = Self { shape, first: vec![None; program.blocks.len()], ..Self::default() };
+        let mut cut = Self { first: vec![None; program.blocks.len()], ..Self::default() };
         let Some(shape) = shape else { return cut };
         let mut next = program.values as Value;
         for (block, wiring, matrix) in matrices(program) {
             cut.first[block] = Some(cut.tiles.len());
-            let (x, y) = wiring.split_at(matrix.ncols());
-            for top in (0..matrix.nrows()).step_by(shape.height) {
+            let (height, width) = matrix.dim();
+            let (x, y) = wiring.split_at(width);
+            for top in (0..height).step_by(shape.height) {
                 let mut before = vec![ZERO; shape.height];
-                for left in (0..matrix.ncols()).step_by(shape.width) {
-                    let is_last = left + shape.width >= matrix.ncols();
+                for left in (0..width).step_by(shape.width) {
+                    let is_last = left + shape.width >= width;
                     let after: Vec<Value> = (0..shape.height)
                         .map(|i| match y.get(top + i) {
                             Some(&output) if is_last => output,
@@ -113,6 +118,6 @@ impl Tiles {
 impl Tile {
     /// The weight at `row` and `column` of the tile.
     pub fn weight(&self, row: usize, column: usize) -> i64 {
-        self.matrix.get((self.corner[0] + row, self.corner[1] + column)).copied().unwrap_or(0)
+        self.matrix.weight(self.corner[0] + row, self.corner[1] + column)
     }
 }

@@ -20,12 +20,7 @@ const EXACT_IN_F64: i128 = 1 << 53;
 /// for the gathered rows to stay in the cache.
 const PIXELS_AT_A_TIME: usize = 256;
 
-pub(super) fn conv2d_real(
-    kernel: &Weights,
-    bias: Option<&Weights>,
-    image: &[f64],
-    shape: &[usize],
-) -> Vec<f64> {
+pub(super) fn conv2d_real(kernel: &Weights, bias: Option<&Weights>, image: &[f64], shape: &[usize]) -> Vec<f64> {
     let Some(geometry) = Geometry::new(kernel, shape) else {
         return Vec::new();
     };
@@ -47,15 +42,10 @@ pub(super) fn conv2d_fixed(
     else {
         return Vec::new();
     };
-    let exact_in_f64 = channel_bounds(data, integers(bias), interval)
-        .iter()
-        .all(|bound| bound.magnitude < EXACT_IN_F64);
+    let exact_in_f64 =
+        channel_bounds(data, integers(bias), interval).iter().all(|bound| bound.magnitude < EXACT_IN_F64);
     let mut sums: Vec<i64> = if exact_in_f64 {
-        geometry
-            .multiply_f64(&as_f64(data), image, |value| value as f64)
-            .into_iter()
-            .map(|sum| sum as i64)
-            .collect()
+        geometry.multiply_f64(&as_f64(data), image, |value| value as f64).into_iter().map(|sum| sum as i64).collect()
     } else {
         geometry.multiply_i64(&contiguous(data), image)
     };
@@ -66,10 +56,7 @@ pub(super) fn conv2d_fixed(
 pub(super) fn dense_real(weights: &Weights, bias: Option<&Weights>, x: &[f64]) -> Vec<f64> {
     let vector = ArrayView1::from(x);
     let mut sums: Vec<f64> = match weights {
-        Weights::Real(data) => contiguous(data)
-            .chunks(x.len())
-            .map(|row| ArrayView1::from(row).dot(&vector))
-            .collect(),
+        Weights::Real(data) => contiguous(data).chunks(x.len()).map(|row| ArrayView1::from(row).dot(&vector)).collect(),
         Weights::Fixed { data, .. } => {
             let mut converted = Vec::with_capacity(x.len());
             contiguous(data)
@@ -91,10 +78,7 @@ pub(super) fn dense_fixed(weights: &Weights, bias: Option<&Weights>, x: &[i64]) 
     let Weights::Fixed { data, .. } = weights else {
         return Vec::new();
     };
-    let mut sums: Vec<i64> = contiguous(data)
-        .chunks(x.len())
-        .map(|row| dot(row, x))
-        .collect();
+    let mut sums: Vec<i64> = contiguous(data).chunks(x.len()).map(|row| dot(row, x)).collect();
     add_bias(&mut sums, bias);
     sums
 }
@@ -115,19 +99,10 @@ struct Geometry {
 impl Geometry {
     /// `shape` is that of the result.
     fn new(kernel: &Weights, shape: &[usize]) -> Option<Self> {
-        let (&[height, width, c_out], &[_, kernel_height, kernel_width, c_in]) =
-            (shape, kernel.shape())
-        else {
+        let (&[height, width, c_out], &[_, kernel_height, kernel_width, c_in]) = (shape, kernel.shape()) else {
             return None;
         };
-        Some(Geometry {
-            height,
-            width,
-            kernel_height,
-            kernel_width,
-            c_in,
-            c_out,
-        })
+        Some(Geometry { height, width, kernel_height, kernel_width, c_in, c_out })
     }
 
     /// How many numbers one output pixel is computed from.
@@ -138,18 +113,11 @@ impl Geometry {
     /// Blocks of output pixels, by their row-major positions.
     fn blocks(&self) -> impl Iterator<Item = Range<usize>> {
         let pixels = self.height * self.width;
-        (0..pixels)
-            .step_by(PIXELS_AT_A_TIME)
-            .map(move |start| start..pixels.min(start + PIXELS_AT_A_TIME))
+        (0..pixels).step_by(PIXELS_AT_A_TIME).map(move |start| start..pixels.min(start + PIXELS_AT_A_TIME))
     }
 
     /// The numbers that each of the output pixels reads, in the order of the kernel's.
-    fn patches<T: Copy, U>(
-        &self,
-        pixels: Range<usize>,
-        image: &[T],
-        convert: impl Fn(T) -> U,
-    ) -> Vec<U> {
+    fn patches<T: Copy, U>(&self, pixels: Range<usize>, image: &[T], convert: impl Fn(T) -> U) -> Vec<U> {
         let row_length = (self.width + self.kernel_width - 1) * self.c_in;
         let span = self.kernel_width * self.c_in;
         let mut patches = Vec::with_capacity(pixels.len() * self.patch_length());
@@ -157,31 +125,18 @@ impl Geometry {
             let (y, x) = (pixel / self.width, pixel % self.width);
             for i in 0..self.kernel_height {
                 let start = (y + i) * row_length + x * self.c_in;
-                patches.extend(
-                    image[start..start + span]
-                        .iter()
-                        .map(|&value| convert(value)),
-                );
+                patches.extend(image[start..start + span].iter().map(|&value| convert(value)));
             }
         }
         patches
     }
 
-    fn multiply_f64<T: Copy>(
-        &self,
-        kernel: &[f64],
-        image: &[T],
-        convert: impl Fn(T) -> f64,
-    ) -> Vec<f64> {
+    fn multiply_f64<T: Copy>(&self, kernel: &[f64], image: &[T], convert: impl Fn(T) -> f64) -> Vec<f64> {
         let kernel = matrix(self.c_out, self.patch_length(), kernel.to_vec());
         let mut sums = Vec::with_capacity(self.height * self.width * self.c_out);
         for pixels in self.blocks() {
             let rows = pixels.len();
-            let patches = matrix(
-                rows,
-                self.patch_length(),
-                self.patches(pixels, image, &convert),
-            );
+            let patches = matrix(rows, self.patch_length(), self.patches(pixels, image, &convert));
             sums.extend(patches.dot(&kernel.t()).iter());
         }
         sums
@@ -193,11 +148,7 @@ impl Geometry {
         for pixels in self.blocks() {
             let patches = self.patches(pixels, image, |value| value);
             for patch in patches.chunks(self.patch_length()) {
-                sums.extend(
-                    kernel
-                        .chunks(self.patch_length())
-                        .map(|row| dot(row, patch)),
-                );
+                sums.extend(kernel.chunks(self.patch_length()).map(|row| dot(row, patch)));
             }
         }
         sums
@@ -211,9 +162,7 @@ fn matrix(rows: usize, columns: usize, elements: Vec<f64>) -> Array2<f64> {
 
 /// Wrapping, since `infer` proved that no partial sum leaves ±2^62: nothing wraps, and nothing is checked.
 fn dot(row: &[i64], x: &[i64]) -> i64 {
-    row.iter().zip(x).fold(0, |sum: i64, (&weight, &value)| {
-        sum.wrapping_add(weight.wrapping_mul(value))
-    })
+    row.iter().zip(x).fold(0, |sum: i64, (&weight, &value)| sum.wrapping_add(weight.wrapping_mul(value)))
 }
 
 fn add_bias(sums: &mut [i64], bias: Option<&Weights>) {

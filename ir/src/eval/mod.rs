@@ -93,9 +93,7 @@ pub fn eval_real(graph: &Graph, input: &ArrayD<f64>) -> Result<Values<f64>, Eval
         Op::Input { .. } | Op::Flatten => operand.to_vec(),
         Op::Conv2d { kernel, bias } => linear::conv2d_real(kernel, bias.as_ref(), operand, shape),
         Op::Dense { weights, bias } => linear::dense_real(weights, bias.as_ref(), operand),
-        Op::MaxPool { window, relu } => {
-            pool::max_pool(*window, relu.then_some(0.0), operand, shape, f64::max)
-        }
+        Op::MaxPool { window, relu } => pool::max_pool(*window, relu.then_some(0.0), operand, shape, f64::max),
         Op::Relu => operand.iter().map(|value| value.max(0.0)).collect(),
         Op::Normalize { .. } => normalize::normalize_real(operand),
     }))
@@ -119,13 +117,9 @@ pub fn eval_fixed(graph: &Graph, input: &ArrayD<i64>) -> Result<Values<i64>, Eva
     }
     Ok(run(graph, input, |op, fact, operand, shape| match op {
         Op::Input { .. } | Op::Flatten => operand.to_vec(),
-        Op::Conv2d { kernel, bias } => {
-            linear::conv2d_fixed(kernel, bias.as_ref(), operand, fact, shape)
-        }
+        Op::Conv2d { kernel, bias } => linear::conv2d_fixed(kernel, bias.as_ref(), operand, fact, shape),
         Op::Dense { weights, bias } => linear::dense_fixed(weights, bias.as_ref(), operand),
-        Op::MaxPool { window, relu } => {
-            pool::max_pool(*window, relu.then_some(0), operand, shape, i64::max)
-        }
+        Op::MaxPool { window, relu } => pool::max_pool(*window, relu.then_some(0), operand, shape, i64::max),
         Op::Relu => operand.iter().map(|&value| value.max(0)).collect(),
         Op::Normalize { fraction_bits } => normalize::normalize_fixed(operand, *fraction_bits),
     }))
@@ -141,39 +135,26 @@ fn check(graph: &Graph, got: &[usize]) -> Result<(), EvalError> {
     }
     let expected = &graph.node(graph.input()).fact.shape;
     if expected != got {
-        return Err(EvalError::Shape {
-            expected: expected.clone(),
-            got: got.to_vec(),
-        });
+        return Err(EvalError::Shape { expected: expected.clone(), got: got.to_vec() });
     }
     Ok(())
 }
 
 /// Goes through a checked graph. `step` gets an operation, its operand's fact and elements, and the shape of
 /// the result; for the input node the operand is the input itself.
-fn run<T: Copy>(
-    graph: &Graph,
-    input: &ArrayD<T>,
-    step: impl Fn(&Op, &Fact, &[T], &[usize]) -> Vec<T>,
-) -> Values<T> {
+fn run<T: Copy>(graph: &Graph, input: &ArrayD<T>, step: impl Fn(&Op, &Fact, &[T], &[usize]) -> Vec<T>) -> Values<T> {
     let mut tensors: HashMap<NodeId, ArrayD<T>> = HashMap::with_capacity(graph.len());
     for id in graph.topological() {
         let node = graph.node(id);
         let elements = match graph.operands(id).first() {
             None => step(&node.op, &node.fact, &contiguous(input), &node.fact.shape),
-            Some(operand) => step(
-                &node.op,
-                &graph.node(*operand).fact,
-                &contiguous(&tensors[operand]),
-                &node.fact.shape,
-            ),
+            Some(operand) => {
+                step(&node.op, &graph.node(*operand).fact, &contiguous(&tensors[operand]), &node.fact.shape)
+            }
         };
         tensors.insert(id, tensor(&node.fact.shape, elements));
     }
-    Values {
-        tensors,
-        output: graph.output(),
-    }
+    Values { tensors, output: graph.output() }
 }
 
 /// The elements as a tensor of the shape that a fact states.

@@ -28,9 +28,7 @@ pub(super) fn normalize_fixed(x: &[i64], fraction_bits: u32) -> Vec<i64> {
 /// `2^(f+1)`. `fraction_bits` beyond [`crate::MAX_FRACTION_BITS`] count as that many.
 pub fn normalize_roots(x: &[i64], fraction_bits: u32) -> Vec<u64> {
     let fraction_bits = fraction_bits.min(crate::MAX_FRACTION_BITS);
-    let squares = x
-        .iter()
-        .map(|value| u128::from(value.unsigned_abs()).pow(2));
+    let squares = x.iter().map(|value| u128::from(value.unsigned_abs()).pow(2));
     let sum: BigUint = squares.clone().sum();
     if sum == BigUint::ZERO {
         return vec![0; x.len()];

@@ -3,8 +3,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::testing::{
-    chain, fixed, fixed_graph, fixed_input, fixed_input_for, noise, real, real_input,
-    reference_network,
+    chain, fixed, fixed_graph, fixed_input, fixed_input_for, noise, real, real_input, reference_network,
 };
 use crate::{MAX_MAGNITUDE, Weights};
 
@@ -48,10 +47,7 @@ fn a_convolution_by_hand() {
 #[test]
 fn rectangular_kernels_over_several_channels_follow_the_definition() {
     let kernel = fixed(&[3, 2, 3, 2], &noise(7, 36), 1.0);
-    let op = Op::Conv2d {
-        kernel: kernel.clone(),
-        bias: None,
-    };
+    let op = Op::Conv2d { kernel: kernel.clone(), bias: None };
     let graph = chain([fixed_input(&[40, 30, 2], 0, 2400), op]);
     let image = counting(&[40, 30, 2]);
     let values = eval_fixed(&graph, &image).unwrap();
@@ -71,13 +67,7 @@ fn sums_beyond_the_reach_of_floating_point_are_exact() {
     assert_eq!(values.output(), &arr1(&[big + 1, 1 - big]).into_dyn());
 
     let weights = fixed(&[1, 2], &[MAX_MAGNITUDE - 1, -1], 1.0);
-    let graph = chain([
-        fixed_input(&[2], -1, 1),
-        Op::Dense {
-            weights,
-            bias: None,
-        },
-    ]);
+    let graph = chain([fixed_input(&[2], -1, 1), Op::Dense { weights, bias: None }]);
     let values = eval_fixed(&graph, &arr1(&[1, -1]).into_dyn()).unwrap();
     assert_eq!(values.output(), &arr1(&[MAX_MAGNITUDE]).into_dyn());
 }
@@ -89,14 +79,8 @@ fn pooling_by_hand_with_and_without_relu() {
         let graph = chain([fixed_input(&[2, 3, 2], -9, 9), Op::MaxPool { window, relu }]);
         eval_fixed(&graph, &image).unwrap().output().clone()
     };
-    assert_eq!(
-        pooled([2, 1], false),
-        array![[[4, -1], [2, -2], [-3, 8]]].into_dyn()
-    );
-    assert_eq!(
-        pooled([2, 1], true),
-        array![[[4, 0], [2, 0], [0, 8]]].into_dyn()
-    );
+    assert_eq!(pooled([2, 1], false), array![[[4, -1], [2, -2], [-3, 8]]].into_dyn());
+    assert_eq!(pooled([2, 1], true), array![[[4, 0], [2, 0], [0, 8]]].into_dyn());
     assert_eq!(pooled([1, 3], false), array![[[2, 8]], [[4, 7]]].into_dyn());
     assert_eq!(pooled([1, 1], false), image);
 }
@@ -105,12 +89,8 @@ fn pooling_by_hand_with_and_without_relu() {
 fn dense_relu_and_normalize_by_hand() {
     let weights = fixed(&[2, 3], &[1, 1, 1, -1, 0, 2], 1.0);
     let bias = Some(fixed(&[2], &[-3, 0], 1.0));
-    let graph = chain([
-        fixed_input(&[3], -9, 9),
-        Op::Dense { weights, bias },
-        Op::Normalize { fraction_bits: 4 },
-        Op::Relu,
-    ]);
+    let graph =
+        chain([fixed_input(&[3], -9, 9), Op::Dense { weights, bias }, Op::Normalize { fraction_bits: 4 }, Op::Relu]);
     let values = eval_fixed(&graph, &arr1(&[4, 2, 0]).into_dyn()).unwrap();
     let order = graph.topological();
     assert_eq!(values.get(order[1]), &arr1(&[3, -4]).into_dyn());
@@ -126,15 +106,9 @@ fn real_networks_are_evaluated_in_floating_point() {
     let graph = chain([
         real_input(&[1, 3, 1]),
         Op::Conv2d { kernel, bias },
-        Op::MaxPool {
-            window: [1, 2],
-            relu: true,
-        },
+        Op::MaxPool { window: [1, 2], relu: true },
         Op::Flatten,
-        Op::Dense {
-            weights,
-            bias: None,
-        },
+        Op::Dense { weights, bias: None },
         Op::Normalize { fraction_bits: 1 },
     ]);
     let input = array![[[1.0], [2.0], [4.0]]].into_dyn();
@@ -163,10 +137,7 @@ fn graphs_that_are_not_ready_are_refused() {
     assert_eq!(eval_fixed(&graph, &input).unwrap_err(), EvalError::Stale);
     let reals = chain([real_input(&[2])]);
     let node = reals.input();
-    assert_eq!(
-        eval_fixed(&reals, &input).unwrap_err(),
-        EvalError::NotFixed { node }
-    );
+    assert_eq!(eval_fixed(&reals, &input).unwrap_err(), EvalError::NotFixed { node });
     let error = eval_fixed(&Graph::new(), &input).unwrap_err();
     assert_eq!(error, EvalError::Structure(Violation::NoInput));
 }
@@ -179,14 +150,8 @@ fn the_layout_of_tensors_in_memory_does_not_matter() {
     let image = counting(&[3, 3, 2]).reversed_axes();
     let image = image.permuted_axes(IxDyn(&[1, 2, 0]));
     let results = [turned, standard].map(|kernel| {
-        let kernel = Weights::Fixed {
-            data: kernel.into_dyn().into_shared(),
-            scale: 1.0,
-        };
-        let graph = chain([
-            fixed_input(&[3, 3, 2], 0, 18),
-            Op::Conv2d { kernel, bias: None },
-        ]);
+        let kernel = Weights::Fixed { data: kernel.into_dyn().into_shared(), scale: 1.0 };
+        let graph = chain([fixed_input(&[3, 3, 2], 0, 18), Op::Conv2d { kernel, bias: None }]);
         let direct = eval_fixed(&graph, &image).unwrap().output().clone();
         let copied = image.as_standard_layout().into_owned();
         assert_eq!(eval_fixed(&graph, &copied).unwrap().output(), &direct);
@@ -202,10 +167,7 @@ fn the_reference_network_stays_within_its_facts() {
     let values = eval_fixed(&graph, &input).unwrap();
     for id in graph.topological() {
         let (lo, hi) = graph.node(id).fact.interval().unwrap();
-        assert!(
-            values.get(id).iter().all(|value| (lo..=hi).contains(value)),
-            "{id}"
-        );
+        assert!(values.get(id).iter().all(|value| (lo..=hi).contains(value)), "{id}");
     }
     let real = eval_real(&graph, &input.mapv(|value| value as f64)).unwrap();
     for (fixed, real) in values.output().iter().zip(real.output()) {

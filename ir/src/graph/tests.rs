@@ -4,20 +4,12 @@ use super::*;
 use crate::testing::{any_graph, chain, fixed, fixed_input};
 
 fn dense(shape: [usize; 2]) -> Op {
-    Op::Dense {
-        weights: fixed(&shape, &vec![1; shape[0] * shape[1]], 1.0),
-        bias: None,
-    }
+    Op::Dense { weights: fixed(&shape, &vec![1; shape[0] * shape[1]], 1.0), bias: None }
 }
 
 /// Two graphs of the same meaning: built in order, and built with detours.
 fn straight_and_crooked() -> (Graph, Graph) {
-    let straight = chain([
-        fixed_input(&[2], -3, 3),
-        dense([2, 2]),
-        Op::Relu,
-        dense([1, 2]),
-    ]);
+    let straight = chain([fixed_input(&[2], -3, 3), dense([2, 2]), Op::Relu, dense([1, 2])]);
 
     let mut crooked = Graph::new();
     let input = crooked.add(fixed_input(&[2], -3, 3), &[], Some(0)).unwrap();
@@ -69,9 +61,8 @@ fn the_digest_ignores_layers_and_dead_nodes_and_nothing_else() {
     other_edge.set_operand(order[3], 0, order[1]);
     other_edge.refresh_facts().unwrap();
     let empty = Graph::new();
-    let digests: HashSet<[u8; 32]> = [&graph, &shorter, &wider, &other_op, &other_edge, &empty]
-        .map(Graph::digest)
-        .into();
+    let digests: HashSet<[u8; 32]> =
+        [&graph, &shorter, &wider, &other_op, &other_edge, &empty].map(Graph::digest).into();
     assert_eq!(digests.len(), 6);
 }
 
@@ -99,9 +90,7 @@ fn dead_nodes_go_and_the_input_stays() {
     assert_eq!(graph.topological(), [input, kept]);
 
     let mut without_output = Graph::new();
-    let input = without_output
-        .add(fixed_input(&[2], 0, 1), &[], None)
-        .unwrap();
+    let input = without_output.add(fixed_input(&[2], 0, 1), &[], None).unwrap();
     without_output.remove_dead();
     assert_eq!(without_output.try_input(), Some(input));
 }
@@ -127,10 +116,7 @@ fn refreshing_names_the_node_that_does_not_fit() {
     let last = graph.output();
     graph.replace_op(last, dense([2, 5]));
     let error = graph.refresh_facts().unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "%1: weights take 5 inputs, their input has 2"
-    );
+    assert_eq!(error.to_string(), "%1: weights take 5 inputs, their input has 2");
     let InferError::At { node, layer, .. } = error else {
         panic!("no place in {error:?}");
     };
@@ -154,11 +140,7 @@ fn an_operand_too_many_is_reported() {
     let (input, last) = (graph.input(), graph.output());
     graph.set_operand(last, 1, input);
     let error = graph.refresh_facts().unwrap_err();
-    let expected = InferError::OperandCount {
-        op: "relu",
-        expected: 1,
-        got: 2,
-    };
+    let expected = InferError::OperandCount { op: "relu", expected: 1, got: 2 };
     assert_eq!(*error.root(), expected);
 }
 

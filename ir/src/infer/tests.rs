@@ -7,17 +7,11 @@ fn image(shape: &[usize], lo: i64, hi: i64) -> Fact {
 
 fn conv(shape: [usize; 4]) -> Op {
     let count: usize = shape.iter().product();
-    Op::Conv2d {
-        kernel: fixed(&shape, &vec![1; count], 1.0),
-        bias: None,
-    }
+    Op::Conv2d { kernel: fixed(&shape, &vec![1; count], 1.0), bias: None }
 }
 
 fn dense(shape: [usize; 2], weights: &[i64], bias: Option<Weights>) -> Op {
-    Op::Dense {
-        weights: fixed(&shape, weights, 1.0),
-        bias,
-    }
+    Op::Dense { weights: fixed(&shape, weights, 1.0), bias }
 }
 
 fn message(op: &Op, operand: &Fact) -> String {
@@ -30,11 +24,7 @@ fn a_channel_has_the_exact_ends_that_its_weights_allow() {
     let fact = infer(&op, &[&image(&[2], -5, 4)]).unwrap();
     // First channel: 3·-5 - 2·4 + 10 and 3·4 - 2·-5 + 10; second: -5 - 1 and 4 - 1.
     assert_eq!(fact.to_string(), "[2] fixed(scale 1, -13..=32)");
-    let bounds = channel_bounds(
-        &integers(&[2, 2], &[3, -2, 0, 1]),
-        Some(&integers(&[2], &[10, -1])),
-        (-5, 4),
-    );
+    let bounds = channel_bounds(&integers(&[2, 2], &[3, -2, 0, 1]), Some(&integers(&[2], &[10, -1])), (-5, 4));
     let expected = [(-13, 32, 35), (-6, 3, 6)];
     let expected = expected.map(|(lo, hi, magnitude)| ChannelBound { lo, hi, magnitude });
     assert_eq!(bounds, expected);
@@ -47,34 +37,17 @@ fn channel_bounds_take_any_tensor() {
     let bound = |lo, hi, magnitude| ChannelBound { lo, hi, magnitude };
     let scalar = channel_bounds(&integers(&[], &[-7]), none, (0, 2));
     assert_eq!(scalar, [bound(-14, 0, 14)]);
-    let extreme = channel_bounds(
-        &integers(&[1, 4], &[i64::MIN; 4]),
-        Some(&integers(&[0], &[])),
-        (i64::MIN, i64::MAX),
-    );
+    let extreme = channel_bounds(&integers(&[1, 4], &[i64::MIN; 4]), Some(&integers(&[0], &[])), (i64::MIN, i64::MAX));
     assert_eq!(extreme[0].magnitude, i128::MAX);
 }
 
 #[test]
 fn scales_multiply_and_a_bias_must_have_the_product() {
-    let input = Op::Input {
-        shape: vec![1],
-        number: Number::Fixed {
-            scale: 0.25,
-            lo: 0,
-            hi: 1,
-        },
-    };
+    let input = Op::Input { shape: vec![1], number: Number::Fixed { scale: 0.25, lo: 0, hi: 1 } };
     let operand = infer(&input, &[]).unwrap();
-    let op = |bias_scale| Op::Dense {
-        weights: fixed(&[1, 1], &[1], 0.5),
-        bias: Some(fixed(&[1], &[1], bias_scale)),
-    };
+    let op = |bias_scale| Op::Dense { weights: fixed(&[1, 1], &[1], 0.5), bias: Some(fixed(&[1], &[1], bias_scale)) };
     assert_eq!(infer(&op(0.125), &[&operand]).unwrap().scale(), Some(0.125));
-    assert_eq!(
-        message(&op(1.0), &operand),
-        "bias has scale 1, the products have scale 0.125"
-    );
+    assert_eq!(message(&op(1.0), &operand), "bias has scale 1, the products have scale 0.125");
 }
 
 #[test]
@@ -82,21 +55,14 @@ fn shapes_of_rectangular_kernels_and_windows() {
     let operand = image(&[7, 9, 2], 0, 1);
     let fact = infer(&conv([3, 2, 4, 2]), &[&operand]).unwrap();
     assert_eq!(fact.to_string(), "[6, 6, 3] fixed(scale 1, 0..=16)");
-    let pool = Op::MaxPool {
-        window: [3, 2],
-        relu: false,
-    };
+    let pool = Op::MaxPool { window: [3, 2], relu: false };
     assert_eq!(infer(&pool, &[&fact]).unwrap().shape, [2, 3, 3]);
     assert_eq!(infer(&Op::Flatten, &[&fact]).unwrap().shape, [108]);
 }
 
 #[test]
 fn relu_moves_both_ends_up_to_zero() {
-    let clamped = |lo, hi| {
-        infer(&Op::Relu, &[&image(&[1], lo, hi)])
-            .unwrap()
-            .interval()
-    };
+    let clamped = |lo, hi| infer(&Op::Relu, &[&image(&[1], lo, hi)]).unwrap().interval();
     assert_eq!(clamped(-5, 4), Some((0, 4)));
     assert_eq!(clamped(-5, -2), Some((0, 0)));
     assert_eq!(clamped(2, 3), Some((2, 3)));
@@ -115,10 +81,7 @@ fn normalize_knows_the_sign_of_its_input() {
 #[test]
 fn real_numbers_have_shapes_only() {
     let operand = infer(&real_input(&[2]), &[]).unwrap();
-    let op = Op::Dense {
-        weights: real(&[1, 2], &[1e300, 1e300]),
-        bias: Some(real(&[1], &[0.5])),
-    };
+    let op = Op::Dense { weights: real(&[1, 2], &[1e300, 1e300]), bias: Some(real(&[1], &[0.5])) };
     let fact = infer(&op, &[&operand]).unwrap();
     assert_eq!(fact.to_string(), "[1] real");
     let normalized = infer(&Op::Normalize { fraction_bits: 9 }, &[&fact]).unwrap();
@@ -133,10 +96,7 @@ fn kernels_that_do_not_fit_are_named() {
     insta::assert_snapshot!(message(&conv([1, 3, 5, 4]), &operand), @"kernel of 3 by 5 does not fit into an input of 4 by 4");
     insta::assert_snapshot!(message(&conv([1, 0, 3, 4]), &operand), @"the kernel of conv2d needs axes of length 1 or more, its shape is [1, 0, 3, 4]");
     insta::assert_snapshot!(message(&conv([1, 3, 3, 4]), &image(&[4, 4], 0, 1)), @"the input of conv2d has rank 2, it must have rank 3");
-    let flat = Op::Conv2d {
-        kernel: fixed(&[2], &[1, 1], 1.0),
-        bias: None,
-    };
+    let flat = Op::Conv2d { kernel: fixed(&[2], &[1, 1], 1.0), bias: None };
     insta::assert_snapshot!(message(&flat, &operand), @"the kernel of conv2d has rank 1, it must have rank 4");
 }
 
@@ -153,10 +113,7 @@ fn matrices_and_biases_that_do_not_fit_are_named() {
 
 #[test]
 fn windows_that_do_not_tile_are_named() {
-    let pool = |window| Op::MaxPool {
-        window,
-        relu: false,
-    };
+    let pool = |window| Op::MaxPool { window, relu: false };
     let operand = image(&[4, 6, 1], 0, 1);
     insta::assert_snapshot!(message(&pool([3, 2]), &operand), @"windows of 3 by 2 do not tile an input of 4 by 6");
     insta::assert_snapshot!(message(&pool([2, 4]), &operand), @"windows of 2 by 4 do not tile an input of 4 by 6");
@@ -174,15 +131,8 @@ fn inputs_that_cannot_be_are_named() {
     insta::assert_snapshot!(error(&fixed_input(&[1], 1, 0)), @"interval 1..=0 is empty");
     insta::assert_snapshot!(error(&fixed_input(&[1], i64::MIN, 0)), @"input spans -9223372036854775808..=0 and needs magnitudes up to 9223372036854775808, beyond ±2^62");
     for scale in [0.0, -1.0, f64::NAN, f64::INFINITY] {
-        let number = Number::Fixed {
-            scale,
-            lo: 0,
-            hi: 1,
-        };
-        let op = Op::Input {
-            shape: vec![1],
-            number,
-        };
+        let number = Number::Fixed { scale, lo: 0, hi: 1 };
+        let op = Op::Input { shape: vec![1], number };
         assert!(matches!(infer(&op, &[]), Err(InferError::BadScale { .. })));
     }
 }
@@ -202,10 +152,7 @@ fn numbers_do_not_mix() {
     let reals = infer(&real_input(&[1]), &[]).unwrap();
     let op = dense([1, 1], &[1], None);
     insta::assert_snapshot!(message(&op, &reals), @"the weights of dense must be real like its input, not fixed-point");
-    let op = Op::Dense {
-        weights: real(&[1, 1], &[f64::NAN]),
-        bias: None,
-    };
+    let op = Op::Dense { weights: real(&[1, 1], &[f64::NAN]), bias: None };
     insta::assert_snapshot!(message(&op, &reals), @"the weights of dense must be finite, element 0 is not");
 }
 
@@ -224,20 +171,11 @@ fn partial_sums_count_and_not_only_the_result() {
     let operand = image(&[2], 1, 1);
     // The result is zero whatever happens, and 2^62 on the way is just allowed.
     let balanced = dense([1, 2], &[half, -half], None);
-    assert_eq!(
-        infer(&balanced, &[&operand]).unwrap().interval(),
-        Some((0, 0))
-    );
+    assert_eq!(infer(&balanced, &[&operand]).unwrap().interval(), Some((0, 0)));
     let op = dense([2, 2], &[0, 0, half, -half - 1], None);
     assert_eq!(
         infer(&op, &[&operand]),
-        Err(InferError::Overflow {
-            op: "dense",
-            channel: Some(1),
-            lo: -1,
-            hi: -1,
-            magnitude: (1 << 62) + 1,
-        })
+        Err(InferError::Overflow { op: "dense", channel: Some(1), lo: -1, hi: -1, magnitude: (1 << 62) + 1 })
     );
     let biased = dense([1, 2], &[half, -half], Some(fixed(&[1], &[1], 1.0)));
     insta::assert_snapshot!(message(&biased, &operand), @"dense channel 0 spans 1..=1 and needs magnitudes up to 4611686018427387905, beyond ±2^62");
@@ -247,10 +185,5 @@ fn partial_sums_count_and_not_only_the_result() {
 fn a_result_may_not_be_larger_than_a_tensor_may_be() {
     let operand = image(&[1 << 14, 1 << 10, 1], 0, 0);
     let op = conv([32, 1, 1, 1]);
-    assert_eq!(
-        infer(&op, &[&operand]),
-        Err(InferError::TooManyElements {
-            shape: vec![1 << 14, 1 << 10, 32]
-        })
-    );
+    assert_eq!(infer(&op, &[&operand]), Err(InferError::TooManyElements { shape: vec![1 << 14, 1 << 10, 32] }));
 }

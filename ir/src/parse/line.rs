@@ -172,10 +172,7 @@ impl<'a> Line<'a> {
         self.mark("..=")?;
         let hi = self.number("the greatest integer")?;
         self.mark(")")?;
-        Ok(Fact {
-            shape,
-            number: Number::Fixed { scale, lo, hi },
-        })
+        Ok(Fact { shape, number: Number::Fixed { scale, lo, hi } })
     }
 }
 
@@ -184,8 +181,5 @@ fn unexpected(what: &str, token: &Token<'_>) -> (usize, Box<ParseErrorKind>) {
 }
 
 fn expected(what: &str, found: String) -> ParseErrorKind {
-    ParseErrorKind::Expected {
-        expected: what.to_owned(),
-        found,
-    }
+    ParseErrorKind::Expected { expected: what.to_owned(), found }
 }

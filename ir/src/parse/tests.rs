@@ -10,9 +10,7 @@ fn error(text: &str) -> String {
 
 /// The error of a line that follows an input of shape `[2, 4, 1]`.
 fn line_error(line: &str) -> String {
-    error(&format!(
-        "%0 = input : [2, 4, 1] fixed(scale 1, -5..=4)\n{line}"
-    ))
+    error(&format!("%0 = input : [2, 4, 1] fixed(scale 1, -5..=4)\n{line}"))
 }
 
 #[test]
@@ -82,10 +80,7 @@ fn what_does_not_follow_is_pointed_at() {
 #[test]
 fn big_weights_are_asked_for_by_their_digest() {
     let weights = fixed(&[7, 5], &noise(1, 35), 1.0);
-    let op = Op::Dense {
-        weights: weights.clone(),
-        bias: None,
-    };
+    let op = Op::Dense { weights: weights.clone(), bias: None };
     let graph = chain([fixed_input(&[5], 0, 1), op]);
     let text = print(&graph);
     let resolve = |digest: &str| (digest == weights.short_digest()).then(|| weights.clone());
@@ -141,10 +136,7 @@ fn the_example_of_the_reference_is_what_it_says() {
     let reference = include_str!("../../IR.md");
     let (_, rest) = reference.split_once("```zknn\n").unwrap();
     let (example, _) = rest.split_once("```").unwrap();
-    let without_comment: String = example
-        .lines()
-        .filter(|line| !line.starts_with(';'))
-        .map(|line| format!("{line}\n"))
-        .collect();
+    let without_comment: String =
+        example.lines().filter(|line| !line.starts_with(';')).map(|line| format!("{line}\n")).collect();
     assert_eq!(print(&parse(example).unwrap()), without_comment);
 }

@@ -28,10 +28,7 @@ fn small_weights_are_printed_whole() {
     let graph = chain([
         fixed_input(&[2, 4, 1], -5, 4),
         Op::Conv2d { kernel, bias },
-        Op::MaxPool {
-            window: [2, 3],
-            relu: true,
-        },
+        Op::MaxPool { window: [2, 3], relu: true },
         Op::Flatten,
     ]);
     insta::assert_snapshot!(print(&graph), @"
@@ -41,14 +38,7 @@ fn small_weights_are_printed_whole() {
     %3 = flatten %2 layer=3 : [2] fixed(scale 2^-1, 0..=19)
     output %3
     ");
-    let graph = chain([
-        fixed_input(&[4], 0, 1),
-        Op::Dense {
-            weights,
-            bias: None,
-        },
-        Op::Normalize { fraction_bits: 8 },
-    ]);
+    let graph = chain([fixed_input(&[4], 0, 1), Op::Dense { weights, bias: None }, Op::Normalize { fraction_bits: 8 }]);
     insta::assert_snapshot!(print(&graph), @"
     %0 = input layer=0 : [4] fixed(scale 1, 0..=1)
     %1 = dense %0 weights=fixed[1, 4] scale 0.1 [1, 1, 1, 1] layer=1 : [1] fixed(scale 0.1, 0..=4)
@@ -60,10 +50,7 @@ fn small_weights_are_printed_whole() {
 #[test]
 fn real_numbers_keep_every_digit() {
     let weights = real(&[2, 2], &[0.1, -1.0, 1e-7, 1.0 / 3.0]);
-    let op = Op::Dense {
-        weights,
-        bias: None,
-    };
+    let op = Op::Dense { weights, bias: None };
     insta::assert_snapshot!(print(&chain([real_input(&[2]), op])), @"
     %0 = input layer=0 : [2] real
     %1 = dense %0 weights=real[2, 2] [0.1, -1.0, 1e-7, 0.3333333333333333] layer=1 : [2] real

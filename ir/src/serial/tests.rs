@@ -11,9 +11,7 @@ fn write<T: Serialize>(value: &T) -> Vec<u8> {
 }
 
 fn read<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
-    decode_from_slice(bytes, config::standard())
-        .map(|(value, _)| value)
-        .map_err(|error| error.to_string())
+    decode_from_slice(bytes, config::standard()).map(|(value, _)| value).map_err(|error| error.to_string())
 }
 
 fn input() -> Op {
@@ -21,11 +19,7 @@ fn input() -> Op {
 }
 
 fn node(op: Op, operands: &[u32]) -> NodeForm<'static> {
-    NodeForm {
-        op: Cow::Owned(op),
-        operands: operands.to_vec(),
-        layer: None,
-    }
+    NodeForm { op: Cow::Owned(op), operands: operands.to_vec(), layer: None }
 }
 
 fn read_error(nodes: Vec<NodeForm<'_>>, output: u32) -> String {
@@ -50,11 +44,7 @@ fn lists_that_are_no_graphs_are_refused() {
     insta::assert_snapshot!(read_error(vec![node(input(), &[]), node(input(), &[])], 1), @r#"OtherString("the graph has 2 inputs: [%0, %1]")"#);
     let normalize = Op::Normalize { fraction_bits: 77 };
     insta::assert_snapshot!(read_error(vec![node(input(), &[]), node(normalize, &[0])], 1), @r#"OtherString("node 1: fraction_bits must lie in 1..=24, got 77")"#);
-    let number = Number::Fixed {
-        scale: f64::NAN,
-        lo: 0,
-        hi: 0,
-    };
+    let number = Number::Fixed { scale: f64::NAN, lo: 0, hi: 0 };
     let shape = vec![1];
     insta::assert_snapshot!(read_error(vec![node(Op::Input { shape, number }, &[])], 0), @r#"OtherString("node 0: the scale of the numbers of input must be positive and finite, it is NaN")"#);
 }
@@ -63,21 +53,14 @@ fn lists_that_are_no_graphs_are_refused() {
 fn weights_that_do_not_fill_their_shape_are_refused() {
     let form = |shape: Vec<usize>| {
         let data = vec![1i64, 2, 3];
-        write(&WeightsForm::Fixed {
-            shape: shape.into(),
-            scale: 1.0,
-            data: data.into(),
-        })
+        write(&WeightsForm::Fixed { shape: shape.into(), scale: 1.0, data: data.into() })
     };
     assert_eq!(read(&form(vec![3, 1])), Ok(fixed(&[3, 1], &[1, 2, 3], 1.0)));
     for shape in [vec![], vec![4], vec![2, 2], vec![usize::MAX, 3], vec![0, 3]] {
         let error = read::<Weights>(&form(shape)).unwrap_err();
         assert!(error.contains("does not have 3 elements"), "{error}");
     }
-    let huge = write(&WeightsForm::Real {
-        shape: vec![0, usize::MAX, usize::MAX].into(),
-        data: vec![].into(),
-    });
+    let huge = write(&WeightsForm::Real { shape: vec![0, usize::MAX, usize::MAX].into(), data: vec![].into() });
     assert!(read::<Weights>(&huge).is_err());
 }
 

@@ -56,7 +56,8 @@ impl Arith for Extension<'_> {
         matrix
             .rows()
             .map(|row| {
-                row.zip(inputs).fold(Ext::ZERO, |sum, (weight, &input)| sum + FieldExtension::<D>::scalar_mul(&input, weight))
+                row.zip(inputs)
+                    .fold(Ext::ZERO, |sum, (weight, &input)| sum + FieldExtension::<D>::scalar_mul(&input, weight))
             })
             .collect()
     }

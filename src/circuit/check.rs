@@ -1,0 +1,43 @@
+//! Whether a shape from a file makes sense, so that nothing that uses it can panic.
+
+use super::shape::CircuitShape;
+use crate::gadget::Gadget;
+use crate::plan::security::challenges;
+use crate::plan::{MAX_ROWS, POSEIDON_ROUTED, POSEIDON_WIRES, Part};
+
+const MAX_COLUMNS: usize = 1 << 16;
+const MAX_GATES: usize = 1 << 10;
+const MIN_DEGREE_BITS: usize = 5;
+
+impl CircuitShape {
+    /// What is wrong with the shape, if anything is.
+    pub fn problem(&self) -> Option<&'static str> {
+        let checks = [
+            (self.degree_bits < MIN_DEGREE_BITS || self.degree_bits > MAX_ROWS.ilog2() as usize, "number of rows"),
+            (self.wires < POSEIDON_WIRES || self.wires > MAX_COLUMNS, "number of wires"),
+            (self.routed < POSEIDON_ROUTED || self.routed > self.wires, "number of routed wires"),
+            (self.public_inputs > MAX_ROWS, "number of public inputs"),
+            (self.gates.len() > MAX_GATES, "number of gates"),
+        ];
+        if let Some((_, problem)) = checks.into_iter().find(|&(fails, _)| fails) {
+            return Some(problem);
+        }
+        // A key with fewer challenges than we make would accept proofs of less security than it claims.
+        if self.challenges != challenges(self.degree_bits, self.routed) {
+            return Some("number of challenge sets");
+        }
+        let fits = |part: &Part| self.holds(part);
+        (!self.gates.iter().flatten().all(fits)).then_some("a gate")
+    }
+
+    fn holds(&self, part: &Part) -> bool {
+        let ends_by = |start: usize, len: usize, end: usize| start.checked_add(len).is_some_and(|sum| sum <= end);
+        let gadget: &Gadget = &part.gadget;
+        gadget.is_consistent() && {
+            let shape = gadget.shape();
+            ends_by(part.place.routed, shape.routed(), self.routed)
+                && ends_by(part.place.advice, shape.advice, self.wires)
+                && ends_by(part.place.constant, shape.constants, MAX_COLUMNS)
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Compile, prove, verify.
+
+use crate::artifact::{CircuitFile, Description, Options, ProofFile, Statement, TensorInfo, VerifyingKey};
+use crate::circuit::{self, AnyProver, CircuitShape, ProveError, Secrets, VerifyError, Witness};
+use crate::plan::security::security_bits;
+use crate::plan::{Plan, PlanError};
+use miette::Diagnostic;
+use ndarray::ArrayD;
+use zknn_ir::Graph;
+use zknn_ir::eval::{EvalError, eval_fixed};
+
+/// A circuit ready to prove with.
+pub struct Circuit {
+    file: CircuitFile,
+    plan: Plan,
+    prover: AnyProver,
+}
+
+/// Compiles an integer program to a circuit.
+///
+/// # Errors
+/// The graph has numbers that can't be proved, or is too large.
+pub fn compile(graph: Graph, options: Options) -> Result<Circuit, CompileError> {
+    let output = &graph.node(graph.output()).fact;
+    let input = &graph.node(graph.input()).fact;
+    let real = |_| PlanError::NotFixed { node: "the model".into() };
+    let description = Description {
+        model: graph.digest(),
+        options,
+        input: TensorInfo::of(input).ok_or(()).map_err(real)?,
+        output: TensorInfo::of(output).ok_or(()).map_err(real)?,
+    };
+    let plan = Plan::new(&graph, options.visibility, options.zero_knowledge)?;
+    let mut prover = AnyProver::new(&plan, options.hash);
+    let key = VerifyingKey { description, shape: CircuitShape::new(&plan), cap: prover.cap() };
+    prover.bind(&key.binding());
+    Ok(Circuit { file: CircuitFile { options, graph, key }, plan, prover })
+}
+
+/// Checks a proof and says what it proves.
+///
+/// # Errors
+/// The proof is for another key, is malformed, or does not hold.
+pub fn verify(key: &VerifyingKey, proof: &ProofFile) -> Result<Statement, RejectError> {
+    let shape = &key.shape;
+    if let Some(problem) = shape.problem() {
+        return Err(RejectError::InvalidKey { problem });
+    }
+    if Statement::public_inputs(&key.description) != Some(shape.public_inputs)
+        || key.description.options.zero_knowledge != shape.zero_knowledge
+    {
+        return Err(RejectError::InvalidKey { problem: "the statement does not fit the circuit" });
+    }
+    if proof.key != key.digest() {
+        return Err(RejectError::OtherKey);
+    }
+    let public = circuit::verify(key.description.options.hash, shape, &key.cap, &key.binding(), &proof.proof)?;
+    let security = security_bits(shape.degree_bits, shape.routed, shape.challenges);
+    let invalid = RejectError::InvalidKey { problem: "the statement does not fit the circuit" };
+    Statement::new(&key.description, &public, security).ok_or(invalid)
+}
+
+impl Circuit {
+    /// Makes a circuit from its file ready.
+    ///
+    /// # Errors
+    /// The file's parts do not belong together: it was made by another version of this program, or tampered with.
+    pub fn load(file: CircuitFile) -> Result<Self, LoadError> {
+        let circuit = compile(file.graph, file.options)?;
+        if circuit.file.key.digest() != file.key.digest() {
+            return Err(LoadError::Differs);
+        }
+        Ok(circuit)
+    }
+
+    /// The file that the circuit is kept in.
+    pub fn file(&self) -> &CircuitFile {
+        &self.file
+    }
+
+    /// The key that its proofs are verified with.
+    pub fn key(&self) -> &VerifyingKey {
+        &self.file.key
+    }
+
+    /// Its rows and columns.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Proves what the model gives on `input`, one integer an element.
+    ///
+    /// # Errors
+    /// The input has the wrong shape or an element outside the declared range; or the proof system failed.
+    pub fn prove(&self, input: &ArrayD<i64>) -> Result<ProofFile, ProofError> {
+        let expected = eval_fixed(&self.file.graph, input)?;
+        let flat: Vec<i64> = input.iter().copied().collect();
+        let witness = Witness::new(&self.plan, &flat, Secrets::fresh());
+        // The circuit computes what the interpreter defines; if it ever did not, no proof should leave.
+        if !witness.outputs().eq(expected.output().iter().copied()) {
+            return Err(ProofError::Disagreement);
+        }
+        let proof = self.prover.prove(witness)?;
+        Ok(ProofFile { key: self.file.key.digest(), proof })
+    }
+}
+
+/// Why there is no circuit.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub enum CompileError {
+    /// It can't be laid out.
+    #[error("the model has no circuit: {0}")]
+    #[diagnostic(code(zknn::plan), help("a smaller input range or smaller weights make narrower intervals"))]
+    Plan(#[from] PlanError),
+}
+
+/// Why a circuit file can't be used.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub enum LoadError {
+    /// Its program has no circuit.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Compile(#[from] CompileError),
+    /// What its program compiles to is not what its key says.
+    #[error("the circuit's key is not the one that its program compiles to")]
+    #[diagnostic(code(zknn::circuit::differs), help("compile the model again with this version of zknn"))]
+    Differs,
+}
+
+/// Why there is no proof.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub enum ProofError {
+    /// The input is not one that the model takes.
+    #[error("the input can't be proved: {0}")]
+    #[diagnostic(
+        code(zknn::prove::input),
+        help("the circuit proves inputs of the declared shape and range only; `zknn ir` shows both")
+    )]
+    Input(#[from] EvalError),
+    /// Witness and interpreter differ.
+    #[error("the circuit and the interpreter disagree")]
+    #[diagnostic(code(zknn::prove::internal), help("this is a bug in zknn: please report it with the model"))]
+    Disagreement,
+    /// The proof system failed.
+    #[error(transparent)]
+    #[diagnostic(code(zknn::prove::failed), help("try again: an honest proof fails only by an unlikely chance"))]
+    System(#[from] ProveError),
+}
+
+/// Why a proof was not accepted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Diagnostic)]
+pub enum RejectError {
+    /// It names another key.
+    #[error("the proof was made for another key")]
+    #[diagnostic(
+        code(zknn::verify::other_key),
+        help("verify with the key that `zknn compile` wrote beside the circuit")
+    )]
+    OtherKey,
+    /// The key makes no sense.
+    #[error("the key is invalid: {problem}")]
+    #[diagnostic(code(zknn::verify::key), help("make the key again with `zknn compile`"))]
+    InvalidKey {
+        /// What about it.
+        problem: &'static str,
+    },
+    /// The proof itself.
+    #[error(transparent)]
+    #[diagnostic(code(zknn::verify::proof), help("the statement is not proved: ask the prover for a new proof"))]
+    Proof(#[from] VerifyError),
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,182 @@
+//! The whole way, and the ways in which it must fail.
+
+use super::*;
+use crate::artifact::{self, Disclosure, FileKind};
+use crate::circuit::HashKind;
+use crate::plan::Visibility;
+use ndarray::IxDyn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::OnceLock;
+
+const MODEL: &str = "
+%0 = input : [4, 4, 1] fixed(scale 1, -5..=4)
+%1 = conv2d %0 kernel=fixed[2, 2, 2, 1] scale 1 [1, -2, 3, -4, 5, 6, -7, 8]
+%2 = relu %1
+%3 = flatten %2
+%4 = dense %3 weights=fixed[1, 18] scale 1 [1, 2, 3, 4, 5, 6, 7, 8, 9, -1, -2, -3, -4, -5, -6, -7, -8, -9] bias=fixed[1] scale 1 [100000]
+output %4
+";
+
+fn graph(text: &str) -> Graph {
+    zknn_ir::parse(text).expect("a graph")
+}
+
+fn options() -> Options {
+    Options { zero_knowledge: false, ..Options::default() }
+}
+
+/// One circuit for all tests that need no other.
+fn circuit() -> &'static Circuit {
+    static CIRCUIT: OnceLock<Circuit> = OnceLock::new();
+    CIRCUIT.get_or_init(|| compile(graph(MODEL), options()).expect("a circuit"))
+}
+
+fn input(first: i64) -> ArrayD<i64> {
+    let data = (0..16).map(|i| if i == 0 { first } else { i % 10 - 5 }).collect();
+    ArrayD::from_shape_vec(IxDyn(&[4, 4, 1]), data).expect("a tensor")
+}
+
+fn proof() -> &'static ProofFile {
+    static PROOF: OnceLock<ProofFile> = OnceLock::new();
+    PROOF.get_or_init(|| circuit().prove(&input(4)).expect("a proof"))
+}
+
+#[test]
+fn the_statement_is_what_the_interpreter_computes() {
+    let statement = verify(circuit().key(), proof()).expect("the proof holds");
+    let expected = eval_fixed(&graph(MODEL), &input(4)).expect("in range");
+    assert_eq!(&statement.output.integers, expected.output());
+    assert_eq!(statement.model, graph(MODEL).digest());
+    assert!(matches!(statement.disclosure, Disclosure::Committed(_)));
+    assert_eq!(statement.security_bits, 100);
+}
+
+#[test]
+fn commitments_are_salted() {
+    let again = circuit().prove(&input(4)).expect("a proof");
+    let statements = [proof(), &again].map(|proof| verify(circuit().key(), proof).expect("it holds"));
+    assert_ne!(statements[0].disclosure, statements[1].disclosure);
+    assert_eq!(statements[0].output, statements[1].output);
+}
+
+#[test]
+fn a_public_input_is_printed_as_it_was() {
+    let options = Options { visibility: Visibility::Public, ..options() };
+    let circuit = compile(graph(MODEL), options).expect("a circuit");
+    let statement = verify(circuit.key(), &circuit.prove(&input(-5)).expect("a proof")).expect("it holds");
+    assert_eq!(statement.disclosure, Disclosure::Public(input(-5)));
+}
+
+#[test]
+fn a_private_input_is_said_to_be_unbound() {
+    let options = Options { visibility: Visibility::Private, hash: HashKind::Poseidon, zero_knowledge: true };
+    let circuit = compile(graph(MODEL), options).expect("a circuit");
+    let statement = verify(circuit.key(), &circuit.prove(&input(1)).expect("a proof")).expect("it holds");
+    assert!(statement.to_string().contains("Nothing binds X"));
+    assert!(statement.zero_knowledge);
+}
+
+#[test]
+fn files_round_trip() {
+    let bytes = artifact::to_bytes(FileKind::Circuit, circuit().file());
+    let file = artifact::from_bytes(FileKind::Circuit, &bytes).expect("as written");
+    let loaded = Circuit::load(file).expect("as compiled");
+    let proof = loaded.prove(&input(3)).expect("a proof");
+    assert!(verify(circuit().key(), &proof).is_ok());
+}
+
+#[test]
+fn a_circuit_file_with_another_key_is_refused() {
+    let bytes = artifact::to_bytes(FileKind::Circuit, circuit().file());
+    let mut file: CircuitFile = artifact::from_bytes(FileKind::Circuit, &bytes).expect("as written");
+    file.key.cap[0] ^= 1;
+    assert!(matches!(Circuit::load(file), Err(LoadError::Differs)));
+}
+
+#[test]
+fn one_weight_makes_another_key() {
+    // A weight inside a gate, then one that is a row constant: neither key accepts the proof, even if it is named.
+    for (old, new) in [("[1, -2, 3", "[1, -2, 4"), ("[1, 2, 3, 4, 5", "[1, 2, 3, 4, 6")] {
+        let other = compile(graph(&MODEL.replace(old, new)), options()).expect("a circuit");
+        assert_eq!(verify(other.key(), proof()), Err(RejectError::OtherKey));
+        let renamed = ProofFile { key: other.key().digest(), ..proof().clone() };
+        assert!(matches!(verify(other.key(), &renamed), Err(RejectError::Proof(VerifyError::Rejected(_)))));
+    }
+}
+
+#[test]
+fn an_edited_description_is_rejected() {
+    let edits: [fn(&mut VerifyingKey); 5] = [
+        |key| key.description.model[3] ^= 1,
+        |key| key.description.output.scale = 2.0,
+        |key| key.description.input.lo = -6,
+        |key| key.description.input.shape = vec![16],
+        |key| key.description.options.visibility = Visibility::Private,
+    ];
+    for edit in edits {
+        let mut key = circuit().key().clone();
+        edit(&mut key);
+        let renamed = ProofFile { key: key.digest(), ..proof().clone() };
+        assert!(verify(&key, &renamed).is_err());
+    }
+}
+
+#[test]
+fn any_changed_byte_of_the_proof_is_rejected() {
+    let honest = &proof().proof;
+    let mut rejected = 0;
+    // All of the public inputs at the end, and places all over the rest.
+    let ends = (honest.len() - 48..honest.len()).chain(0..64);
+    for i in ends.chain((0..honest.len()).step_by(1009)) {
+        let mut changed = proof().clone();
+        changed.proof[i] ^= 1 << (i % 8);
+        assert!(verify(circuit().key(), &changed).is_err(), "byte {i}");
+        rejected += 1;
+    }
+    assert!(rejected > 100);
+}
+
+#[test]
+fn truncated_and_extended_proofs_are_rejected() {
+    let honest = &proof().proof;
+    for len in [0, 1, honest.len() / 2, honest.len() - 8, honest.len() - 1] {
+        let cut = ProofFile { proof: honest[..len].to_vec(), ..proof().clone() };
+        assert!(matches!(verify(circuit().key(), &cut), Err(RejectError::Proof(VerifyError::Malformed(_)))));
+    }
+    let longer = ProofFile { proof: [honest.as_slice(), &[0; 8]].concat(), ..proof().clone() };
+    assert!(matches!(verify(circuit().key(), &longer), Err(RejectError::Proof(VerifyError::Malformed(_)))));
+}
+
+#[test]
+fn other_numbers_for_the_same_element_are_rejected() {
+    // p + x stands for x but is not canonical: the output, whose small value leaves room for it.
+    let mut changed = proof().clone();
+    let public = changed.proof.len() - 8 * (1 + crate::plan::DIGEST);
+    let word: [u8; 8] = changed.proof[public..public + 8].try_into().expect("eight bytes");
+    let value = u64::from_le_bytes(word);
+    let alias = value.checked_add(0xFFFF_FFFF_0000_0001).expect("a small value");
+    changed.proof[public..public + 8].copy_from_slice(&alias.to_le_bytes());
+    assert!(matches!(verify(circuit().key(), &changed), Err(RejectError::Proof(VerifyError::Malformed(_)))));
+}
+
+#[test]
+fn an_input_out_of_range_is_refused() {
+    for outside in [-6, 5, 1 << 40] {
+        let error = circuit().prove(&input(outside)).expect_err("out of range");
+        assert!(matches!(error, ProofError::Input(_)));
+        assert!(!error.to_string().contains(&(1i64 << 40).to_string()), "the input is private");
+    }
+}
+
+#[test]
+fn a_forced_witness_with_an_input_out_of_range_does_not_verify() {
+    for outside in [-6, 5] {
+        let flat: Vec<i64> = input(outside).iter().copied().collect();
+        let witness = Witness::new(circuit().plan(), &flat, Secrets::fresh());
+        // plonky2's prover panics where the quotient is no polynomial; if it ever does not, the verifier must refuse.
+        if let Ok(Ok(forged)) = catch_unwind(AssertUnwindSafe(|| circuit().prover.prove(witness))) {
+            let forged = ProofFile { proof: forged, ..proof().clone() };
+            assert!(verify(circuit().key(), &forged).is_err());
+        }
+    }
+}
