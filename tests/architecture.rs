@@ -84,7 +84,8 @@ fn the_proof_system_is_named_in_few_places() {
 fn the_ir_stands_alone() {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("ir/Cargo.toml");
     let manifest = fs::read_to_string(manifest).expect("a manifest");
+    let dependencies: Vec<&str> = manifest.lines().filter(|line| !line.trim_start().starts_with('#')).collect();
     for foreign in ["plonky2", "clap", "serde_json", "zknn ="] {
-        assert!(!manifest.contains(foreign), "the IR depends on {foreign}");
+        assert!(dependencies.iter().all(|line| !line.starts_with(foreign)), "the IR depends on {foreign}");
     }
 }
