@@ -6,7 +6,6 @@ use crate::diagnose;
 use crate::front::{self, LayerDiagnostic, Model};
 use crate::input::{self, InputError};
 use crate::passes::{self, Context};
-use crate::plan::security::security_bits;
 use crate::plan::{Plan, PlanError};
 use miette::Diagnostic;
 use ndarray::ArrayD;
@@ -45,7 +44,9 @@ pub struct Circuit {
 ///
 /// # Errors
 /// The graph has numbers that can't be proved, or is too large.
-pub fn compile(graph: Graph, options: Options) -> Result<Circuit, CompileError> {
+pub fn compile(mut graph: Graph, options: Options) -> Result<Circuit, CompileError> {
+    zknn_ir::validate(&graph).map_err(|violations| CompileError::Invalid { first: violations[0].to_string() })?;
+    graph.remove_dead();
     let output = &graph.node(graph.output()).fact;
     let input = &graph.node(graph.input()).fact;
     let real = |_| PlanError::NotFixed { node: "the model".into() };
@@ -55,9 +56,13 @@ pub fn compile(graph: Graph, options: Options) -> Result<Circuit, CompileError> 
         input: TensorInfo::of(input).ok_or(()).map_err(real)?,
         output: TensorInfo::of(output).ok_or(()).map_err(real)?,
     };
-    let plan = Plan::new(&graph, options.visibility, options.zero_knowledge)?;
-    let mut prover = AnyProver::new(&plan, options.hash);
-    let key = VerifyingKey { description, shape: CircuitShape::new(&plan), cap: prover.cap() };
+    let plan = Plan::new(&graph, options.visibility, options.scheme)?;
+    let shape = CircuitShape::new(&plan);
+    if let Some(what) = shape.problem() {
+        return Err(PlanError::Impossible { what }.into());
+    }
+    let mut prover = AnyProver::new(&plan, options.scheme.hash);
+    let key = VerifyingKey { description, shape, cap: prover.cap() };
     prover.bind(&key.binding());
     Ok(Circuit { file: CircuitFile { options, graph, key }, plan, prover })
 }
@@ -72,17 +77,16 @@ pub fn verify(key: &VerifyingKey, proof: &ProofFile) -> Result<Statement, Reject
         return Err(RejectError::InvalidKey { problem });
     }
     if Statement::public_inputs(&key.description) != Some(shape.public_inputs)
-        || key.description.options.zero_knowledge != shape.zero_knowledge
+        || key.description.options.scheme != shape.scheme
     {
         return Err(RejectError::InvalidKey { problem: "the statement does not fit the circuit" });
     }
     if proof.key != key.digest() {
         return Err(RejectError::OtherKey);
     }
-    let public = circuit::verify(key.description.options.hash, shape, &key.cap, &key.binding(), &proof.proof)?;
-    let security = security_bits(shape.degree_bits, shape.routed, shape.challenges);
+    let public = circuit::verify(shape.scheme.hash, shape, &key.cap, &key.binding(), &proof.proof)?;
     let invalid = RejectError::InvalidKey { problem: "the statement does not fit the circuit" };
-    Statement::new(&key.description, &public, security).ok_or(invalid)
+    Statement::new(&key.description, key.digest(), &public, shape.soundness().security_bits()).ok_or(invalid)
 }
 
 impl Circuit {
@@ -135,6 +139,13 @@ impl Circuit {
 /// Why there is no circuit.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum CompileError {
+    /// The graph breaks a rule of the IR.
+    #[error("the program is not valid: {first}")]
+    #[diagnostic(code(zknn::internal::invalid_graph), help("this is a bug in zknn: please report it with the model"))]
+    Invalid {
+        /// The first of its violations.
+        first: String,
+    },
     /// It can't be laid out.
     #[error("the model has no circuit: {0}")]
     #[diagnostic(code(zknn::plan), help("a smaller input range or smaller weights make narrower intervals"))]

@@ -112,8 +112,8 @@ fn every_visibility_and_hash() {
         assert_eq!(statement["input"]["visibility"], visibility);
         assert_eq!(statement["zero_knowledge"], zk);
         if visibility == "public" {
-            let input: Value = serde_json::from_slice(&fs::read(folder.path().join("input.json")).expect("a file"))
-                .expect("JSON");
+            let input: Value =
+                serde_json::from_slice(&fs::read(folder.path().join("input.json")).expect("a file")).expect("JSON");
             assert_eq!(statement["input"]["data"], input["data"]);
         }
     }

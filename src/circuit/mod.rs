@@ -10,7 +10,7 @@ mod shape;
 mod verify;
 mod witness;
 
-pub use hash_kind::{AnyProver, HashKind, verify};
+pub use hash_kind::{AnyProver, verify};
 pub use prove::{ProveError, Prover};
 pub use shape::CircuitShape;
 pub use verify::{Binding, Key, VerifyError};

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use miette::Report;
-use zknn::artifact::write::write_atomically;
+use zknn::artifact::write_atomically;
 use zknn::front::{Model, write_tensor};
 use zknn::nn::reference::reference_cnn;
 

@@ -16,7 +16,8 @@ output %5
 
 fn plan(text: &str, zero_knowledge: bool) -> Plan {
     let graph = zknn_ir::parse(text).expect("a graph");
-    Plan::new(&graph, Visibility::Committed, zero_knowledge).expect("a plan")
+    Plan::new(&graph, Visibility::Committed, Scheme { zero_knowledge, hash: security::HashKind::Blake3 })
+        .expect("a plan")
 }
 
 #[test]
@@ -34,7 +35,9 @@ fn a_small_cnn_without_zero_knowledge() {
 fn the_reference_cnn() {
     let (model, _) = crate::nn::reference::reference_cnn();
     let graph = crate::lower_exact(&model, (-5, 4), &mut |_, _| {}).expect("integers");
-    let plan = Plan::new(&graph, Visibility::Committed, true).expect("a plan");
+    let plan =
+        Plan::new(&graph, Visibility::Committed, Scheme { zero_knowledge: true, hash: security::HashKind::Blake3 })
+            .expect("a plan");
     insta::assert_snapshot!(plan.to_string());
     balance(&plan);
 }
