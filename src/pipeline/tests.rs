@@ -225,11 +225,11 @@ output %1
 #[test]
 fn a_longer_form_of_the_same_contents_is_refused() {
     let bytes = artifact::to_bytes(FileKind::Proof, proof());
-    let length = u32::try_from(proof().proof.len()).expect("a short proof");
-    // After the header and the key's digest, the length as a mark and four bytes; the same number takes eight, too.
+    let length = u16::try_from(proof().proof.len()).expect("a short proof");
+    // After the header and the key's digest, the length as a mark and two bytes; the same number takes eight, too.
     let at = 48 + 32;
-    assert_eq!(bytes[at..at + 5], [&[0xFC], length.to_le_bytes().as_slice()].concat());
-    let mut longer = [&bytes[..at], &[0xFD], &u64::from(length).to_le_bytes(), &bytes[at + 5..]].concat();
+    assert_eq!(bytes[at..at + 3], [&[0xFB], length.to_le_bytes().as_slice()].concat());
+    let mut longer = [&bytes[..at], &[0xFD], &u64::from(length).to_le_bytes(), &bytes[at + 3..]].concat();
     let body = (longer.len() - 48) as u64;
     longer[8..16].copy_from_slice(&body.to_le_bytes());
     let digest = blake3::Hasher::new().update(&longer[..16]).update(&longer[48..]).finalize();
