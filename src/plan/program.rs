@@ -45,7 +45,7 @@ const SPONGE_RATE: usize = 8;
 pub enum Kind {
     /// A gadget, in rows of our own.
     Gadget(Arc<Gadget>),
-    /// plonky2's Poseidon permutation: 12 inputs, 12 outputs, and the swap flag, which is [`ZERO`].
+    /// plonky2's Poseidon permutation: 12 inputs, 12 outputs, and the swap flag, which is zero.
     Poseidon,
     /// `y = W x`, to be cut into tiles.
     MatVec(Matrix),
