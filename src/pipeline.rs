@@ -10,6 +10,7 @@ use crate::plan::security::security_bits;
 use crate::plan::{Plan, PlanError};
 use miette::Diagnostic;
 use ndarray::ArrayD;
+use tracing::{debug, debug_span, info_span, trace};
 use zknn_ir::Graph;
 use zknn_ir::eval::{EvalError, eval_fixed};
 
@@ -27,6 +28,7 @@ pub fn lower_exact(
     input_range: (i64, i64),
     observer: &mut dyn FnMut(&str, &Graph),
 ) -> Result<Graph, Box<LayerDiagnostic>> {
+    let _span = info_span!("lower").entered();
     let lowered = front::lower(model);
     let mut graph = lowered.map_err(|error| diagnose::lowering(model, &error))?;
     let context = Context { input_range };
@@ -46,6 +48,7 @@ pub struct Circuit {
 /// # Errors
 /// The graph has numbers that can't be proved, or is too large.
 pub fn compile(graph: Graph, options: Options) -> Result<Circuit, CompileError> {
+    let _span = info_span!("compile").entered();
     let output = &graph.node(graph.output()).fact;
     let input = &graph.node(graph.input()).fact;
     let real = |_| PlanError::NotFixed { node: "the model".into() };
@@ -55,8 +58,17 @@ pub fn compile(graph: Graph, options: Options) -> Result<Circuit, CompileError> 
         input: TensorInfo::of(input).ok_or(()).map_err(real)?,
         output: TensorInfo::of(output).ok_or(()).map_err(real)?,
     };
-    let plan = Plan::new(&graph, options.visibility, options.zero_knowledge)?;
-    let mut prover = AnyProver::new(&plan, options.hash);
+    let plan = debug_span!("plan").in_scope(|| Plan::new(&graph, options.visibility, options.zero_knowledge))?;
+    let layout = &plan.layout;
+    debug!(
+        rows = layout.rows(),
+        wires = layout.wires,
+        routed = layout.routed,
+        constants = layout.constants,
+        "laid out"
+    );
+    trace!("\n{plan}");
+    let mut prover = debug_span!("commit").in_scope(|| AnyProver::new(&plan, options.hash));
     let key = VerifyingKey { description, shape: CircuitShape::new(&plan), cap: prover.cap() };
     prover.bind(&key.binding());
     Ok(Circuit { file: CircuitFile { options, graph, key }, plan, prover })
@@ -67,6 +79,7 @@ pub fn compile(graph: Graph, options: Options) -> Result<Circuit, CompileError> 
 /// # Errors
 /// The proof is for another key, is malformed, or does not hold.
 pub fn verify(key: &VerifyingKey, proof: &ProofFile) -> Result<Statement, RejectError> {
+    let _span = info_span!("verify").entered();
     let shape = &key.shape;
     if let Some(problem) = shape.problem() {
         return Err(RejectError::InvalidKey { problem });
@@ -119,15 +132,17 @@ impl Circuit {
     /// The input has the wrong shape, or an element that is no integer in the declared range; or the proof system
     /// failed.
     pub fn prove(&self, input: &ArrayD<f64>) -> Result<ProofFile, ProofError> {
+        let _span = info_span!("prove").entered();
         let input = input::integers(&self.file.graph, input)?;
-        let expected = eval_fixed(&self.file.graph, &input)?;
+        let expected = debug_span!("evaluate").in_scope(|| eval_fixed(&self.file.graph, &input))?;
         let flat: Vec<i64> = input.iter().copied().collect();
-        let witness = Witness::new(&self.plan, &flat, Secrets::fresh());
+        let witness = debug_span!("witness").in_scope(|| Witness::new(&self.plan, &flat, Secrets::fresh()));
         // The circuit computes what the interpreter defines; if it ever did not, no proof should leave.
         if !witness.outputs().eq(expected.output().iter().copied()) {
             return Err(ProofError::Disagreement);
         }
-        let proof = self.prover.prove(witness)?;
+        let proof = debug_span!("proof system").in_scope(|| self.prover.prove(witness))?;
+        debug!(bytes = proof.len(), "proved");
         Ok(ProofFile { key: self.file.key.digest(), proof })
     }
 }
