@@ -150,12 +150,11 @@ impl MatVec {
     }
 }
 
-impl Cost {
-    /// The memory that a process takes to prove a product of this size at this cost: the matrix counts too.
-    pub fn memory_with(&self, size: Size) -> u64 {
-        let weights = size.inputs.saturating_mul(size.outputs) as u64;
-        self.memory.saturating_add(weights.saturating_mul(size_of::<i64>() as u64))
-    }
+/// About how many bytes a process takes that compiles and proves a product of this size at this cost.
+pub fn memory(size: Size, cost: &Cost) -> u64 {
+    // Committing to columns holds them twice: once by column, and once by row as the leaves of the Merkle tree.
+    let weights = size.inputs.saturating_mul(size.outputs) as u64;
+    cost.memory.saturating_mul(2).saturating_add(weights.saturating_mul(size_of::<i64>() as u64))
 }
 
 /// Why a product is not worked on.

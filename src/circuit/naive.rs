@@ -92,10 +92,10 @@ const ARITHMETIC_WIRES: usize = 4;
 /// Public inputs are hashed, as many at once as Poseidon's rate.
 const PUBLIC_INPUTS_PER_ROW: usize = 8;
 const ELEMENT_BYTES: f64 = 8.0;
-/// What else there is beside one codeword of each column, as measured.
-const OVERHEAD: f64 = 1.3;
+/// What there is beside one codeword of each column, as measured: the leaves of the Merkle trees are a copy of them.
+const OVERHEAD: f64 = 2.0;
 /// Targets, copy constraints and the generator of one product, as measured.
-const BYTES_PER_PRODUCT: f64 = 400.0;
+const BYTES_PER_PRODUCT: f64 = 100.0;
 
 fn failed(error: impl Display) -> ProveError {
     ProveError::Failed(error.to_string())

@@ -11,7 +11,7 @@ use tracing::{debug, info, info_span};
 use zknn::artifact::Options;
 use zknn::circuit::NaiveMatVec;
 use zknn::compile;
-use zknn::matvec::{MAX_COEFFICIENT_BITS, MatVec, Method, Size, fits};
+use zknn::matvec::{MAX_COEFFICIENT_BITS, MatVec, Method, Size, fits, memory as estimated_memory};
 use zknn::plan::{Cost, Plan};
 
 /// The options of the benchmark. None has a default here, so that it shows which were given.
@@ -144,7 +144,7 @@ fn compiled(product: &MatVec) -> Result<Row, Report> {
     let graph = product.graph()?;
     // Memory is short before time is: the plan tells in a moment.
     let plan = Plan::new(&graph, options.visibility, options.zero_knowledge).map_err(zknn::CompileError::Plan)?;
-    let needed = Cost::of(&plan.layout).memory_with(size);
+    let needed = estimated_memory(size, &Cost::of(&plan.layout));
     drop(plan);
     debug!(bytes = needed, "estimated memory");
     fits(size, needed, memory::available())?;
