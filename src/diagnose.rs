@@ -55,13 +55,11 @@ fn overflow(
     Box::new(model.layer_diagnostic(
         place(layer),
         "zknn::range::overflow",
-        format!(
-            "{}: the sums{of_channel} need {bits} bits and a sign, there is room for {LIMIT_BITS}",
-            named(layer)
-        ),
+        format!("{}: the sums{of_channel} need {bits} bits and a sign, there is room for {LIMIT_BITS}", named(layer)),
         format!(
             "for inputs from {lo} to {hi} the sums may reach 2^{bits}, and must stay within \
-             ±2^{LIMIT_BITS}; declare a smaller input range, or use smaller weights in this layer or those before it, by a factor of {} in all",
+             ±2^{LIMIT_BITS}; declare a smaller input range, or use smaller weights in this layer or \
+             those before it, by a factor of {} in all",
             factor(bits - LIMIT_BITS.min(bits)),
         ),
         format!("may reach 2^{bits}"),

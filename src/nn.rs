@@ -1,6 +1,6 @@
 //! The network as a program: what it computes in floating point, and how large it is.
 //!
-//! Nothing here knows of circuits. It is what a proof is compared with: [`run`] is the plain evaluation, and
+//! Nothing here knows of circuits. It is what a proof is compared with: [`run()`] is the plain evaluation, and
 //! [`Table`] the size of each layer as the reference in Python counts it.
 
 pub mod reference;

@@ -6,7 +6,6 @@ use crate::diagnose;
 use crate::front::{self, LayerDiagnostic, Model};
 use crate::input::{self, InputError};
 use crate::passes::{self, Context};
-use crate::plan::security::security_bits;
 use crate::plan::{Plan, PlanError};
 use miette::Diagnostic;
 use ndarray::ArrayD;
@@ -47,8 +46,10 @@ pub struct Circuit {
 ///
 /// # Errors
 /// The graph has numbers that can't be proved, or is too large.
-pub fn compile(graph: Graph, options: Options) -> Result<Circuit, CompileError> {
+pub fn compile(mut graph: Graph, options: Options) -> Result<Circuit, CompileError> {
     let _span = info_span!("compile").entered();
+    zknn_ir::validate(&graph).map_err(|violations| CompileError::Invalid { first: violations[0].to_string() })?;
+    graph.remove_dead();
     let output = &graph.node(graph.output()).fact;
     let input = &graph.node(graph.input()).fact;
     let real = |_| PlanError::NotFixed { node: "the model".into() };
@@ -58,18 +59,14 @@ pub fn compile(graph: Graph, options: Options) -> Result<Circuit, CompileError> 
         input: TensorInfo::of(input).ok_or(()).map_err(real)?,
         output: TensorInfo::of(output).ok_or(()).map_err(real)?,
     };
-    let plan = debug_span!("plan").in_scope(|| Plan::new(&graph, options.visibility, options.zero_knowledge))?;
-    let layout = &plan.layout;
-    debug!(
-        rows = layout.rows(),
-        wires = layout.wires,
-        routed = layout.routed,
-        constants = layout.constants,
-        "laid out"
-    );
-    trace!("\n{plan}");
-    let mut prover = debug_span!("commit").in_scope(|| AnyProver::new(&plan, options.hash));
-    let key = VerifyingKey { description, shape: CircuitShape::new(&plan), cap: prover.cap() };
+    let plan = debug_span!("plan").in_scope(|| Plan::new(&graph, options.visibility, options.scheme))?;
+    log(&plan);
+    let shape = CircuitShape::new(&plan);
+    if let Some(what) = shape.problem() {
+        return Err(PlanError::Impossible { what }.into());
+    }
+    let mut prover = debug_span!("commit").in_scope(|| AnyProver::new(&plan, options.scheme.hash));
+    let key = VerifyingKey { description, shape, cap: prover.cap() };
     prover.bind(&key.binding());
     Ok(Circuit { file: CircuitFile { options, graph, key }, plan, prover })
 }
@@ -85,17 +82,16 @@ pub fn verify(key: &VerifyingKey, proof: &ProofFile) -> Result<Statement, Reject
         return Err(RejectError::InvalidKey { problem });
     }
     if Statement::public_inputs(&key.description) != Some(shape.public_inputs)
-        || key.description.options.zero_knowledge != shape.zero_knowledge
+        || key.description.options.scheme != shape.scheme
     {
         return Err(RejectError::InvalidKey { problem: "the statement does not fit the circuit" });
     }
     if proof.key != key.digest() {
         return Err(RejectError::OtherKey);
     }
-    let public = circuit::verify(key.description.options.hash, shape, &key.cap, &key.binding(), &proof.proof)?;
-    let security = security_bits(shape.degree_bits, shape.routed, shape.challenges);
+    let public = circuit::verify(shape.scheme.hash, shape, &key.cap, &key.binding(), &proof.proof)?;
     let invalid = RejectError::InvalidKey { problem: "the statement does not fit the circuit" };
-    Statement::new(&key.description, &public, security).ok_or(invalid)
+    Statement::new(&key.description, key.digest(), &public, shape.soundness().security_bits()).ok_or(invalid)
 }
 
 impl Circuit {
@@ -147,9 +143,24 @@ impl Circuit {
     }
 }
 
+/// Plans tell nothing that the key does not.
+fn log(plan: &Plan) {
+    let layout = &plan.layout;
+    let (rows, wires, constants) = (layout.rows(), layout.wires, layout.constants);
+    debug!(rows, wires, constants, "laid out");
+    trace!("\n{plan}");
+}
+
 /// Why there is no circuit.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum CompileError {
+    /// The graph breaks a rule of the IR.
+    #[error("the program is not valid: {first}")]
+    #[diagnostic(code(zknn::internal::invalid_graph), help("this is a bug in zknn: please report it with the model"))]
+    Invalid {
+        /// The first of its violations.
+        first: String,
+    },
     /// It can't be laid out.
     #[error("the model has no circuit: {0}")]
     #[diagnostic(code(zknn::plan), help("a smaller input range or smaller weights make narrower intervals"))]

@@ -134,7 +134,7 @@ pub fn write(path: &Path, kind: FileKind, body: &impl Serialize) -> Result<(), W
 ///
 /// # Errors
 /// Whatever is wrong with the file.
-pub fn read<T: DeserializeOwned>(path: &Path, kind: FileKind) -> Result<T, ArtifactError> {
+pub fn read<T: DeserializeOwned + Serialize>(path: &Path, kind: FileKind) -> Result<T, ArtifactError> {
     read_checked(path)
         .and_then(|bytes| from_bytes(kind, &bytes))
         .map_err(|problem| ArtifactError { path: path.into(), problem })
@@ -198,7 +198,7 @@ pub fn to_bytes(kind: FileKind, body: &impl Serialize) -> Vec<u8> {
 ///
 /// # Errors
 /// Whatever is wrong with the bytes.
-pub fn from_bytes<T: DeserializeOwned>(kind: FileKind, bytes: &[u8]) -> Result<T, ArtifactProblem> {
+pub fn from_bytes<T: DeserializeOwned + Serialize>(kind: FileKind, bytes: &[u8]) -> Result<T, ArtifactProblem> {
     let header = bytes.first_chunk::<HEADER>().ok_or(ArtifactProblem::Foreign)?;
     let expected = HEADER as u64 + body_length(header)?;
     if expected != bytes.len() as u64 {
@@ -212,10 +212,14 @@ pub fn from_bytes<T: DeserializeOwned>(kind: FileKind, bytes: &[u8]) -> Result<T
         return Err(ArtifactProblem::Damaged);
     }
     let body = &bytes[HEADER..];
-    let (value, used) = bincode::serde::decode_from_slice(body, bincode::config::standard())
+    let (value, used): (T, _) = bincode::serde::decode_from_slice(body, bincode::config::standard())
         .map_err(|error| ArtifactProblem::Invalid(error.to_string()))?;
     if used != body.len() {
         return Err(ArtifactProblem::Invalid(format!("{} bytes too many", body.len() - used)));
+    }
+    // The form of numbers leaves a choice; ours is the shortest, and there is no second file for the same contents.
+    if to_bytes(kind, &value) != bytes {
+        return Err(ArtifactProblem::Invalid("they are not in canonical form".into()));
     }
     Ok(value)
 }

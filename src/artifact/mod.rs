@@ -10,8 +10,9 @@ pub use container::{
 pub use statement::{Disclosure, OutputStatement, Statement, hex};
 pub use write::{WriteError, write_atomically};
 
-use crate::circuit::{Binding, CircuitShape, HashKind};
+use crate::circuit::{Binding, CircuitShape};
 use crate::plan::Visibility;
+use crate::plan::security::{HashKind, Scheme};
 use serde::{Deserialize, Serialize};
 use zknn_ir::{Fact, Graph};
 
@@ -20,15 +21,14 @@ use zknn_ir::{Fact, Graph};
 pub struct Options {
     /// What the verifier learns about the input.
     pub visibility: Visibility,
-    /// Whether proofs hide the input and what was computed from it.
-    pub zero_knowledge: bool,
-    /// The hash of the Merkle trees and the transcript.
-    pub hash: HashKind,
+    /// How proofs are made.
+    pub scheme: Scheme,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { visibility: Visibility::Committed, zero_knowledge: true, hash: HashKind::Blake3 }
+        let scheme = Scheme { zero_knowledge: true, hash: HashKind::Blake3 };
+        Self { visibility: Visibility::Committed, scheme }
     }
 }
 

@@ -8,9 +8,14 @@ use ndarray::{ArrayD, IxDyn};
 use plonky2::field::types::{Field, PrimeField64};
 use std::fmt;
 
+/// Tensors of a higher rank are in no model.
+const MAX_RANK: usize = 8;
+
 /// A statement that was proved.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Statement {
+    /// Digest of the key that it was verified with. All else here is worth what this key is.
+    pub key: [u8; 32],
     /// Digest of the integer program.
     pub model: [u8; 32],
     /// The model's input: shape, scale and range.
@@ -55,6 +60,8 @@ impl OutputStatement {
 impl Statement {
     /// How many public inputs a proof under this description has; nothing if the description makes no sense.
     pub fn public_inputs(description: &Description) -> Option<usize> {
+        let sound = |info: &TensorInfo| info.shape.len() <= MAX_RANK && info.scale.is_finite() && info.scale > 0.0;
+        (sound(&description.input) && sound(&description.output)).then_some(())?;
         let inputs = description.input.elements()?;
         let TensorInfo { lo, hi, .. } = description.input;
         (lo <= hi && hi.abs_diff(lo) <= 1 << 62).then_some(())?;
@@ -68,7 +75,7 @@ impl Statement {
 
     /// The statement that the public inputs of an accepted proof make; nothing if they are not as many as they must
     /// be.
-    pub fn new(description: &Description, public: &[F], security_bits: usize) -> Option<Self> {
+    pub fn new(description: &Description, key: [u8; 32], public: &[F], security_bits: usize) -> Option<Self> {
         if Self::public_inputs(description)? != public.len() {
             return None;
         }
@@ -81,11 +88,12 @@ impl Statement {
             Visibility::Private => Disclosure::Private,
         };
         Some(Self {
+            key,
             model: description.model,
             input: description.input.clone(),
             disclosure,
             output: OutputStatement { integers, scale: description.output.scale },
-            zero_knowledge: description.options.zero_knowledge,
+            zero_knowledge: description.options.scheme.zero_knowledge,
             security_bits,
         })
     }
@@ -124,11 +132,14 @@ impl fmt::Display for Statement {
         write!(f, "There is an input X of shape {shape:?}, every element in {lo}..={hi}")?;
         match &self.disclosure {
             Disclosure::Committed(digest) => write!(f, ", with commitment {}", hex(digest))?,
-            Disclosure::Public(_) => write!(f, " and made public")?,
+            Disclosure::Public(integers) => write!(f, ", made public as {:?}", integers.iter().collect::<Vec<_>>())?,
             Disclosure::Private => {}
         }
         writeln!(f, ", such that the integer program of the model {} maps X to", hex(&self.model))?;
-        write!(f, "{}", self.output.reals())?;
+        let integers: Vec<i64> = self.output.integers.iter().copied().collect();
+        let reals: Vec<f64> = self.output.reals().iter().copied().collect();
+        writeln!(f, "{reals:?},")?;
+        write!(f, "exactly the integers {integers:?} times {}.", self.output.scale)?;
         if self.disclosure == Disclosure::Private {
             write!(f, "\nNothing binds X: any input in the range that gives this output would do.")?;
         }

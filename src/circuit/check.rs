@@ -2,15 +2,15 @@
 
 use super::shape::CircuitShape;
 use crate::gadget::Gadget;
-use crate::plan::security::challenges;
-use crate::plan::{MAX_ROWS, POSEIDON_ROUTED, POSEIDON_WIRES, Part};
+use crate::plan::{MAX_COLUMNS, MAX_ROWS, POSEIDON_ROUTED, POSEIDON_WIRES, Part};
 
-const MAX_COLUMNS: usize = 1 << 16;
 const MAX_GATES: usize = 1 << 10;
+/// Bounds the weights inside gates, which a verifier multiplies with, and so its time and memory.
+const MAX_PRODUCTS: usize = 1 << 26;
 const MIN_DEGREE_BITS: usize = 5;
 
 impl CircuitShape {
-    /// What is wrong with the shape, if anything is.
+    /// What is impossible about the shape, if anything is.
     pub fn problem(&self) -> Option<&'static str> {
         let checks = [
             (self.degree_bits < MIN_DEGREE_BITS || self.degree_bits > MAX_ROWS.ilog2() as usize, "number of rows"),
@@ -22,12 +22,16 @@ impl CircuitShape {
         if let Some((_, problem)) = checks.into_iter().find(|&(fails, _)| fails) {
             return Some(problem);
         }
-        // A key with fewer challenges than we make would accept proofs of less security than it claims.
-        if self.challenges != challenges(self.degree_bits, self.routed) {
-            return Some("number of challenge sets");
-        }
         let fits = |part: &Part| self.holds(part);
-        (!self.gates.iter().flatten().all(fits)).then_some("a gate")
+        if !self.gates.iter().flatten().all(fits) {
+            return Some("gate");
+        }
+        let products = |part: &Part| part.gadget.shape().inputs.saturating_mul(part.gadget.shape().constraints);
+        if self.gates.iter().flatten().map(products).fold(0, usize::saturating_add) > MAX_PRODUCTS {
+            return Some("number of weights in gates");
+        }
+        // A key with fewer challenges than we make would accept proofs of less security than it claims.
+        (self.challenges != self.soundness().challenges()).then_some("number of challenge sets")
     }
 
     fn holds(&self, part: &Part) -> bool {

@@ -78,7 +78,7 @@ fn outputs_of(gadget: impl Into<Gadget>, inputs: &[F]) -> Vec<i64> {
 
 #[test]
 fn constants() {
-    check(Constants, &[], &[vec![]]);
+    check(Constants(vec![0, 1, -5, 1 << 40]), &[], &[vec![]]);
 }
 
 #[test]

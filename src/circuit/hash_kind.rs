@@ -7,19 +7,9 @@ use super::verify::{Binding, Key, VerifyError};
 use super::witness::Witness;
 use crate::gadget::field::{D, F};
 use crate::plan::Plan;
-use crate::plan::security::CAP_HEIGHT;
+use crate::plan::security::{CAP_HEIGHT, HashKind};
 use plonky2::hash::merkle_tree::MerkleCap;
 use plonky2::plonk::config::{GenericConfig, GenericHashOut, Hasher};
-use serde::{Deserialize, Serialize};
-
-/// The hash of the Merkle trees and the transcript.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum HashKind {
-    /// BLAKE3: by far the fastest to prove with.
-    Blake3,
-    /// Poseidon: for proofs that are to be verified inside a circuit.
-    Poseidon,
-}
 
 /// A [`Prover`] with either hash.
 pub enum AnyProver {
@@ -58,9 +48,6 @@ impl AnyProver {
     ///
     /// # Errors
     /// As [`Prover::prove`].
-    ///
-    /// # Panics
-    /// The witness does not satisfy the circuit.
     pub fn prove(&self, witness: Witness) -> Result<Vec<u8>, ProveError> {
         match self {
             Self::Blake3(prover) => prover.prove(witness),
@@ -100,7 +87,7 @@ fn verify_with<C: GenericConfig<D, F = F>>(
 const DIGEST_BYTES: usize = 32;
 
 fn cap_bytes<C: GenericConfig<D, F = F>>(cap: &MerkleCap<F, C::Hasher>) -> Vec<u8> {
-    cap.0.iter().flat_map(|hash| GenericHashOut::<F>::to_bytes(hash)).collect()
+    cap.0.iter().flat_map(GenericHashOut::<F>::to_bytes).collect()
 }
 
 fn cap_from_bytes<C: GenericConfig<D, F = F>>(bytes: &[u8]) -> Option<MerkleCap<F, C::Hasher>> {

@@ -11,7 +11,7 @@ mod shape;
 mod verify;
 mod witness;
 
-pub use hash_kind::{AnyProver, HashKind, verify};
+pub use hash_kind::{AnyProver, verify};
 pub use naive::NaiveMatVec;
 pub use prove::{ProveError, Prover};
 pub use shape::CircuitShape;

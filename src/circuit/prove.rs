@@ -19,6 +19,7 @@ use plonky2::plonk::prover::prove_with_partition_witness;
 use plonky2::util::timing::TimingTree;
 use plonky2::util::transpose;
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// A circuit with all that proving needs, apart from the witness.
 pub struct Prover<C: GenericConfig<D, F = F>> {
@@ -88,10 +89,8 @@ impl<C: GenericConfig<D, F = F>> Prover<C> {
     /// A proof that the witness satisfies the circuit, in canonical bytes.
     ///
     /// # Errors
-    /// The prover gave up, which has a probability of about `2^-60` for an honest witness.
-    ///
-    /// # Panics
-    /// The witness does not satisfy the circuit.
+    /// The prover gave up: the witness does not satisfy the circuit, or, with a probability of about `2^-39`, the
+    /// permutation argument divided by zero, which other randomness mends.
     pub fn prove(&self, witness: Witness) -> Result<Vec<u8>, ProveError> {
         let values = witness.cells.into_iter().chain(witness.public).map(Some).collect();
         let partition = PartitionWitness {
@@ -100,7 +99,10 @@ impl<C: GenericConfig<D, F = F>> Prover<C> {
             num_wires: witness.wires,
             degree: self.common.degree(),
         };
-        prove_with_partition_witness(&self.data, &self.common, partition, &mut TimingTree::default())
+        let prove = || prove_with_partition_witness(&self.data, &self.common, partition, &mut TimingTree::default());
+        // plonky2's prover panics on a witness that does not fit.
+        catch_unwind(AssertUnwindSafe(prove))
+            .map_err(|_| ProveError::Failed("the witness does not satisfy the circuit".into()))?
             .map(|proof| proof.to_bytes())
             .map_err(|error| ProveError::Failed(error.to_string()))
     }

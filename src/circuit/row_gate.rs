@@ -29,7 +29,7 @@ impl RowGate {
         bincode::serde::encode_into_std_write(&parts, &mut hasher, bincode::config::standard())
             // Hashing can't fail to write, and none of the parts has a form that serde refuses.
             .expect("a gadget has a serial form");
-        let id = format!("{}#{}", names.join("+"), &hasher.finalize().to_hex()[..32]);
+        let id = format!("{}#{}", names.join("+"), hasher.finalize().to_hex());
         Self { parts, id }
     }
 

@@ -2,8 +2,10 @@
 
 use super::row_gate::RowGate;
 use crate::gadget::field::{D, F};
-use crate::plan::security::{CAP_HEIGHT, POW_BITS, QUERIES, QUOTIENT_DEGREE, RATE_BITS, SECURITY_BITS, folding};
-use crate::plan::{Part, Plan};
+use crate::plan::security::{
+    CAP_HEIGHT, POW_BITS, QUERIES, QUOTIENT_DEGREE, RATE_BITS, SECURITY_BITS, Scheme, Soundness,
+};
+use crate::plan::{POSEIDON_CONSTRAINTS, Part, Plan, total};
 use plonky2::field::cosets::get_unique_coset_shifts;
 use plonky2::fri::FriConfig;
 use plonky2::fri::reduction_strategies::FriReductionStrategy;
@@ -28,8 +30,8 @@ pub struct CircuitShape {
     pub routed: usize,
     /// Challenge sets.
     pub challenges: usize,
-    /// Whether proofs are blinded.
-    pub zero_knowledge: bool,
+    /// How proofs are made.
+    pub scheme: Scheme,
     /// How many public inputs there are.
     pub public_inputs: usize,
     /// The parts of each of our gates.
@@ -48,10 +50,17 @@ impl CircuitShape {
             wires: layout.wires,
             routed: layout.routed,
             challenges: layout.challenges,
-            zero_knowledge: layout.blinding.rows() > 0,
+            scheme: layout.scheme,
             public_inputs: plan.program.public.len(),
             gates: layout.kinds.iter().map(|kind| kind.parts.clone()).collect(),
         }
+    }
+
+    /// What its soundness depends on.
+    pub fn soundness(&self) -> Soundness {
+        let constraints =
+            self.gates.iter().map(|parts| total(parts).constraints).fold(POSEIDON_CONSTRAINTS, usize::max);
+        Soundness { degree_bits: self.degree_bits, routed: self.routed, constraints }
     }
 }
 
@@ -134,10 +143,10 @@ pub fn common_data(shape: &CircuitShape, gates: &Gates) -> CommonCircuitData<F, 
         rate_bits: RATE_BITS,
         cap_height: CAP_HEIGHT,
         proof_of_work_bits: POW_BITS,
-        reduction_strategy: FriReductionStrategy::Fixed(folding(shape.degree_bits, shape.zero_knowledge)),
+        reduction_strategy: FriReductionStrategy::Fixed(shape.scheme.folding(shape.degree_bits)),
         num_query_rounds: QUERIES,
     };
-    let fri_params = fri_config.fri_params(shape.degree_bits, shape.zero_knowledge);
+    let fri_params = fri_config.fri_params(shape.degree_bits, shape.scheme.zero_knowledge);
     let config = CircuitConfig {
         num_wires: shape.wires,
         num_routed_wires: shape.routed,
@@ -145,7 +154,7 @@ pub fn common_data(shape: &CircuitShape, gates: &Gates) -> CommonCircuitData<F, 
         use_base_arithmetic_gate: true,
         security_bits: SECURITY_BITS,
         num_challenges: shape.challenges,
-        zero_knowledge: shape.zero_knowledge,
+        zero_knowledge: shape.scheme.zero_knowledge,
         max_quotient_degree_factor: QUOTIENT_DEGREE,
         fri_config,
     };

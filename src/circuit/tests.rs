@@ -3,6 +3,7 @@
 use super::hash::{Blake3Config, PoseidonConfig};
 use super::*;
 use crate::gadget::field::{D, F, from_signed};
+use crate::plan::security::{HashKind, Scheme};
 use crate::plan::{Plan, Visibility};
 use ndarray::{ArcArray, ArrayD, IxDyn};
 use plonky2::plonk::config::GenericConfig;
@@ -51,8 +52,13 @@ fn input_for(graph: &Graph) -> ArrayD<i64> {
     ArrayD::from_shape_vec(IxDyn(shape), data).expect("as long as its shape")
 }
 
-fn prove_and_verify<C: GenericConfig<D, F = F>>(graph: &Graph, visibility: Visibility, zero_knowledge: bool) {
-    let plan = Plan::new(graph, visibility, zero_knowledge).expect("it has a plan");
+fn prove_and_verify<C: GenericConfig<D, F = F>>(
+    graph: &Graph,
+    visibility: Visibility,
+    hash: HashKind,
+    zero_knowledge: bool,
+) {
+    let plan = Plan::new(graph, visibility, Scheme { zero_knowledge, hash }).expect("it has a plan");
     let mut prover = Prover::<C>::new(&plan);
     let binding = graph.digest();
     prover.bind(&binding);
@@ -74,8 +80,8 @@ fn prove_and_verify<C: GenericConfig<D, F = F>>(graph: &Graph, visibility: Visib
 fn a_small_cnn_in_every_mode() {
     let graph = small_cnn();
     for visibility in [Visibility::Committed, Visibility::Public, Visibility::Private] {
-        prove_and_verify::<Blake3Config>(&graph, visibility, false);
+        prove_and_verify::<Blake3Config>(&graph, visibility, HashKind::Blake3, false);
     }
-    prove_and_verify::<Blake3Config>(&graph, Visibility::Committed, true);
-    prove_and_verify::<PoseidonConfig>(&graph, Visibility::Committed, false);
+    prove_and_verify::<Blake3Config>(&graph, Visibility::Committed, HashKind::Blake3, true);
+    prove_and_verify::<PoseidonConfig>(&graph, Visibility::Committed, HashKind::Poseidon, true);
 }

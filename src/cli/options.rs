@@ -2,8 +2,8 @@
 
 use clap::ValueEnum;
 use zknn::artifact::Options;
-use zknn::circuit::HashKind;
 use zknn::plan::Visibility;
+use zknn::plan::security::{HashKind, Scheme};
 
 /// The options, for the commands that have them.
 #[derive(Debug, clap::Args)]
@@ -43,10 +43,12 @@ impl Args {
                 InputVisibility::Public => Visibility::Public,
                 InputVisibility::Private => Visibility::Private,
             },
-            zero_knowledge: !self.no_zk,
-            hash: match self.hash {
-                Hash::Blake3 => HashKind::Blake3,
-                Hash::Poseidon => HashKind::Poseidon,
+            scheme: Scheme {
+                zero_knowledge: !self.no_zk,
+                hash: match self.hash {
+                    Hash::Blake3 => HashKind::Blake3,
+                    Hash::Poseidon => HashKind::Poseidon,
+                },
             },
         }
     }

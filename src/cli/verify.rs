@@ -51,7 +51,13 @@ pub(super) fn text(statement: &Statement) -> String {
     } else {
         "Made without zero knowledge: the proof may tell more about the input."
     };
-    format!("The proof holds.\n\n{statement}\n\n{hidden}\nSecurity: {} bits.", statement.security_bits)
+    format!(
+        "The proof holds under the key {}.\n\n{statement}\n\n{hidden}\nSecurity: {} bits, as conjectured of the \
+         low-degree test.\nAll of this is worth what the key is: take it from someone you trust, or compile the model \
+         yourself.",
+        hex(&statement.key),
+        statement.security_bits
+    )
 }
 
 #[derive(Serialize)]
@@ -63,6 +69,8 @@ struct Rejection {
 #[derive(Serialize)]
 struct Acceptance {
     valid: bool,
+    /// Digest of the key.
+    key: String,
     /// Digest of the integer program.
     model: String,
     input: Input,
@@ -102,6 +110,7 @@ impl Output {
 fn json(statement: &Statement) -> Result<String, Report> {
     let acceptance = Acceptance {
         valid: true,
+        key: hex(&statement.key),
         model: hex(&statement.model),
         input: match &statement.disclosure {
             Disclosure::Committed(digest) => Input::Committed { commitment: hex(digest) },

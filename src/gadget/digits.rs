@@ -31,7 +31,7 @@ impl Digits {
         Self { radices }
     }
 
-    /// The form for `0 <= value < size` where `size` is a product of factors up to [`MAX_RADIX`].
+    /// The form for `0 <= value < size` where `size` is a product of factors up to 8.
     pub fn exact(size: u64) -> Option<Self> {
         let mut radices = Vec::new();
         let mut rest = size;

@@ -130,6 +130,7 @@ macro_rules! gadgets {
     ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
         /// The closed set of gadgets.
         #[derive(Clone, Debug, Serialize, Deserialize)]
+        #[allow(clippy::large_enum_variant, reason = "gadgets are few, and shared")]
         pub enum Gadget {
             $($(#[$doc])* $name($name)),*
         }
@@ -177,7 +178,7 @@ macro_rules! gadgets {
 }
 
 gadgets! {
-    /// The numbers zero and one.
+    /// Known numbers.
     Constants,
     /// Range check and packing of inputs.
     PackInput,

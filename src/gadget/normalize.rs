@@ -434,7 +434,7 @@ impl Statement for NormRound {
             squares[i + SHIFT] = 4 * i128::from(product);
         }
         let q = quotient(&total, &squares);
-        let m = (q + 1) / 2;
+        let m = q.div_ceil(2);
         let w = carried(total.map(|s| i128::from(q) * s));
         let r = carried(std::array::from_fn(|i| squares[i] - i128::from(q) * w[i]));
         let one = |i: usize| i128::from(i == 0);

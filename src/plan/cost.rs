@@ -1,7 +1,7 @@
 //! What a layout costs: time, memory and bytes, before they are spent.
 
 use super::layout::{Layout, total};
-use super::security::{CAP_HEIGHT, QUERIES, QUOTIENT_DEGREE, RATE_BITS, folding};
+use super::security::{CAP_HEIGHT, QUERIES, QUOTIENT_DEGREE, RATE_BITS};
 
 /// Estimates for one layout, on two cores of a recent server.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -55,7 +55,7 @@ impl Cost {
             + FIXED_NS;
 
         let columns = preprocessed + committed;
-        let steps = folding(layout.degree_bits, layout.blinding.rows() > 0);
+        let steps = layout.scheme.folding(layout.degree_bits);
         let extended_bits = layout.degree_bits + RATE_BITS;
         let mut path = 4 * (extended_bits - CAP_HEIGHT);
         let mut folded_bits = extended_bits;
@@ -66,7 +66,7 @@ impl Cost {
             evals += 2 << bits;
         }
         let query = (columns + 3 * SALT + evals) * ELEMENT_BYTES + path * HASH_BYTES;
-        let caps = (3 + steps.len()) * HASH_BYTES << CAP_HEIGHT;
+        let caps = ((3 + steps.len()) * HASH_BYTES) << CAP_HEIGHT;
         Self {
             seconds: points * per_point * 1e-9,
             memory: (points as u64) * (columns + layout.wires) as u64 * ELEMENT_BYTES as u64,

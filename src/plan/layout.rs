@@ -8,7 +8,7 @@
 use super::PlanError;
 use super::cost::Cost;
 use super::program::{Kind, Program, Value};
-use super::security::{Blinding, challenges};
+use super::security::{Blinding, Scheme, Soundness};
 use super::tiles::TileShape;
 use crate::gadget::{DenseTile, Gadget, Place, Shape};
 use serde::{Deserialize, Serialize};
@@ -18,6 +18,14 @@ use std::sync::Arc;
 
 /// Wires of plonky2's Poseidon gate: all of them, and those that are routed.
 pub const POSEIDON_WIRES: usize = 135;
+/// Constraints of plonky2's Poseidon gate.
+pub const POSEIDON_CONSTRAINTS: usize = 123;
+
+/// The most columns of wires, or of constants, that a circuit can have.
+pub const MAX_COLUMNS: usize = 1 << 16;
+/// The most routed cells: the permutation counts them in 32 bits.
+const MAX_CELLS: u64 = 1 << 32;
+
 /// Routed wires of plonky2's Poseidon gate: inputs, outputs, swap.
 pub const POSEIDON_ROUTED: usize = 25;
 
@@ -62,6 +70,8 @@ pub struct Slot {
 pub struct Layout {
     /// There are `2^degree_bits` rows.
     pub degree_bits: usize,
+    /// How proofs are made.
+    pub scheme: Scheme,
     /// Columns of wires.
     pub wires: usize,
     /// Those of them that copy constraints reach.
@@ -97,23 +107,25 @@ struct Draft {
 
 impl Layout {
     /// The best layout of `program` in `2^degree_bits` rows, or nothing if it does not fit them.
-    pub fn new(program: &Program, degree_bits: usize, zero_knowledge: bool) -> Option<Self> {
-        let blinding = if zero_knowledge { Blinding::for_degree(degree_bits) } else { Blinding::default() };
+    pub fn new(program: &Program, degree_bits: usize, scheme: Scheme) -> Option<Self> {
+        let blinding = scheme.blinding(degree_bits);
         let poseidon = poseidon_rows(program);
         let free = (1usize << degree_bits).checked_sub(blinding.rows() + poseidon + 1)?;
         let drafts = drafts(program, free)?;
         let tile = TileShape::choose(program, free)?;
-        let layout = Self::place(program, degree_bits, blinding, drafts, tile);
-        Some(layout)
+        let layout = Self::place(program, degree_bits, scheme, drafts, tile);
+        let cells = (layout.routed as u64) << degree_bits;
+        let fits = layout.wires <= MAX_COLUMNS && layout.constants <= MAX_COLUMNS && cells <= MAX_CELLS;
+        fits.then_some(layout)
     }
 
     /// The cheapest layout over all sizes.
     ///
     /// # Errors
     /// The program fits no circuit of up to 2^`MAX_DEGREE_BITS` rows.
-    pub fn cheapest(program: &Program, zero_knowledge: bool) -> Result<Self, PlanError> {
+    pub fn cheapest(program: &Program, scheme: Scheme) -> Result<Self, PlanError> {
         (MIN_DEGREE_BITS..=MAX_DEGREE_BITS)
-            .filter_map(|bits| Self::new(program, bits, zero_knowledge))
+            .filter_map(|bits| Self::new(program, bits, scheme))
             .min_by(|a, b| Cost::of(a).seconds.total_cmp(&Cost::of(b).seconds))
             .ok_or(PlanError::TooLarge { max_rows: MAX_ROWS })
     }
@@ -156,7 +168,7 @@ impl Layout {
     fn place(
         program: &Program,
         degree_bits: usize,
-        blinding: Blinding,
+        scheme: Scheme,
         drafts: Vec<Draft>,
         tile: Option<TileShape>,
     ) -> Self {
@@ -180,18 +192,20 @@ impl Layout {
         }
         let poseidon = row..row + poseidon_rows(program);
         let (mut wires, mut routed) = (POSEIDON_WIRES, POSEIDON_ROUTED);
-        let mut constants = 0;
+        let (mut constants, mut constraints) = (0, POSEIDON_CONSTRAINTS);
         for shape in kinds.iter().map(|kind| total(&kind.parts)) {
             wires = wires.max(shape.wires());
             routed = routed.max(shape.routed());
             constants = constants.max(shape.constants);
+            constraints = constraints.max(shape.constraints);
         }
         Self {
             degree_bits,
             wires,
             routed,
             constants,
-            challenges: challenges(degree_bits, routed),
+            scheme,
+            challenges: Soundness { degree_bits, routed, constraints }.challenges(),
             kinds,
             placements: placements.into_iter().map(|(block, slots)| Placement { block, slots }).collect(),
             tile,
@@ -199,7 +213,7 @@ impl Layout {
             public_row: poseidon.end,
             blinding_row: poseidon.end + 1,
             poseidon,
-            blinding,
+            blinding: scheme.blinding(degree_bits),
         }
     }
 }

@@ -8,12 +8,16 @@ pub mod security;
 mod tiles;
 
 pub use cost::Cost;
-pub use layout::{Layout, MAX_ROWS, POSEIDON_ROUTED, POSEIDON_WIRES, Part, Placement, RowKind, Slot, total, wiring};
+pub use layout::{
+    Layout, MAX_COLUMNS, MAX_ROWS, POSEIDON_CONSTRAINTS, POSEIDON_ROUTED, POSEIDON_WIRES, Part, Placement, RowKind,
+    Slot, total, wiring,
+};
 pub use program::{Block, DIGEST, Kind, Matrix, Program, SPONGE_WIDTH, Value, Visibility};
 pub use tiles::{Tile, TileShape, Tiles};
 
 pub use crate::gadget::Place;
 
+use security::Scheme;
 use std::collections::HashSet;
 use zknn_ir::Graph;
 
@@ -28,6 +32,9 @@ pub struct Plan {
     pub tiles: Tiles,
 }
 
+/// More elements than this in all tensors together fit no circuit.
+const MAX_ELEMENTS: usize = 1 << 28;
+
 /// Convolutions beyond this many are all fused rather than tried both ways.
 const MAX_FUSION_CHOICES: usize = 4;
 
@@ -36,7 +43,11 @@ impl Plan {
     ///
     /// # Errors
     /// What can't be stated in the field, or fits no circuit.
-    pub fn new(graph: &Graph, visibility: Visibility, zero_knowledge: bool) -> Result<Self, PlanError> {
+    pub fn new(graph: &Graph, visibility: Visibility, scheme: Scheme) -> Result<Self, PlanError> {
+        let elements: usize = graph.topological().iter().map(|&id| graph.node(id).fact.elements()).sum();
+        if elements > MAX_ELEMENTS {
+            return Err(PlanError::TooLarge { max_rows: MAX_ROWS });
+        }
         let fusable = program::fusable(graph);
         let choices = if fusable.len() <= MAX_FUSION_CHOICES { 1 << fusable.len() } else { 1 };
         let mut best: Option<(f64, Program, Layout)> = None;
@@ -45,7 +56,7 @@ impl Plan {
             let is_fused = |i: usize| choice & (1 << i) == 0;
             let fused: HashSet<_> = (0..fusable.len()).filter(|&i| is_fused(i)).map(|i| fusable[i]).collect();
             let program = Program::new(graph, visibility, &fused)?;
-            match Layout::cheapest(&program, zero_knowledge) {
+            match Layout::cheapest(&program, scheme) {
                 Ok(layout) => {
                     let seconds = Cost::of(&layout).seconds;
                     if best.as_ref().is_none_or(|(least, _, _)| seconds < *least) {
@@ -99,10 +110,19 @@ pub enum PlanError {
         /// Its elements.
         elements: usize,
     },
+    /// The circuit is beyond a limit.
+    #[error("the circuit would have an impossible {what}")]
+    Impossible {
+        /// What of it.
+        what: &'static str,
+    },
     /// More rows than any circuit has.
-    #[error("the model needs more than {max_rows} rows")]
+    #[error("the model needs more than {max_rows} rows, or too many wires in a row")]
     TooLarge {
         /// The most rows that were tried.
         max_rows: usize,
     },
 }
+
+#[cfg(test)]
+mod tests;

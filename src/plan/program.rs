@@ -18,6 +18,9 @@ pub type Value = u32;
 pub const ZERO: Value = 0;
 /// The value that is always 1.
 pub const ONE: Value = 1;
+/// The values that are always the input's number of elements and the ends of its range: with them a commitment to one
+/// sort of input is none to another.
+const INPUT_DOMAIN: [Value; 3] = [2, 3, 4];
 
 /// What the verifier learns about the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,7 +45,7 @@ const SPONGE_RATE: usize = 8;
 pub enum Kind {
     /// A gadget, in rows of our own.
     Gadget(Arc<Gadget>),
-    /// plonky2's Poseidon permutation: 12 inputs, 12 outputs, and the swap flag, which is [`ZERO`].
+    /// plonky2's Poseidon permutation: 12 inputs, 12 outputs, and the swap flag, which is zero.
     Poseidon,
     /// `y = W x`, to be cut into tiles.
     MatVec(Matrix),
@@ -117,7 +120,8 @@ fn fused_with(graph: &Graph, conv: NodeId) -> Option<NodeId> {
     let users = graph.users(conv);
     let [user] = users[..] else { return None };
     let fits = matches!(graph.node(user).op, Op::MaxPool { .. } | Op::Relu);
-    (matches!(graph.node(conv).op, Op::Conv2d { .. }) && fits).then_some(user)
+    let is_hidden = graph.output() != conv;
+    (matches!(graph.node(conv).op, Op::Conv2d { .. }) && fits && is_hidden).then_some(user)
 }
 
 impl Program {
@@ -170,9 +174,8 @@ struct Writer<'a> {
 
 impl<'a> Writer<'a> {
     fn new(graph: &'a Graph, fused: &'a HashSet<NodeId>) -> Self {
-        let mut writer = Self { graph, fused, next: ONE + 1, blocks: Vec::new(), tensors: HashMap::new() };
-        writer.gadget("constants".into(), Constants, vec![ZERO, ONE], None);
-        writer
+        let next = INPUT_DOMAIN[2] + 1;
+        Self { graph, fused, next, blocks: Vec::new(), tensors: HashMap::new() }
     }
 
     fn fresh(&mut self, count: usize) -> Range<Value> {
@@ -213,6 +216,9 @@ impl<'a> Writer<'a> {
         };
         self.spread(id, false)?;
         let (lo, hi) = self.interval(id)?;
+        let numbers = vec![0, 1, elements.len() as i64, lo, hi];
+        let wiring = [ZERO, ONE].into_iter().chain(INPUT_DOMAIN).collect();
+        self.gadget("constants".into(), Constants(numbers), wiring, None);
         let capacity = PackInput::capacity(lo, hi);
         let words: Vec<Value> = self.fresh(elements.len().div_ceil(capacity)).collect();
         let whole = elements.len() / capacity;
@@ -231,7 +237,7 @@ impl<'a> Writer<'a> {
             Visibility::Public => InputBinding { salt: 0..0, public: words },
             Visibility::Committed => {
                 let salt = self.fresh(DIGEST);
-                let message: Vec<Value> = salt.clone().chain(words).collect();
+                let message: Vec<Value> = INPUT_DOMAIN.into_iter().chain(salt.clone()).chain(words).collect();
                 InputBinding { salt, public: self.sponge("input commitment", &message).to_vec() }
             }
         })

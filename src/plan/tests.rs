@@ -1,0 +1,98 @@
+//! Plans as text, and the accounts that they must balance.
+
+use super::*;
+use crate::gadget::Gadget;
+use std::collections::HashSet;
+
+const CNN: &str = "
+%0 = input : [8, 8, 1] fixed(scale 1, -5..=4)
+%1 = conv2d %0 kernel=fixed[2, 3, 3, 1] scale 1 [1, -2, 3, -4, 5, -6, 7, -8, 9, 9, 8, 7, 6, 5, 4, 3, 2, 1]
+%2 = max_pool %1 window=[2, 2] relu
+%3 = flatten %2
+%4 = dense %3 weights=fixed[1, 18] scale 1 [1, 2, 3, 4, 5, 6, 7, 8, 9, -1, -2, -3, -4, -5, -6, -7, -8, -9] bias=fixed[1] scale 1 [7]
+%5 = normalize %4 fraction_bits=24
+output %5
+";
+
+fn plan(text: &str, zero_knowledge: bool) -> Plan {
+    let graph = zknn_ir::parse(text).expect("a graph");
+    Plan::new(&graph, Visibility::Committed, Scheme { zero_knowledge, hash: security::HashKind::Blake3 })
+        .expect("a plan")
+}
+
+#[test]
+fn a_small_cnn() {
+    insta::assert_snapshot!(plan(CNN, true).to_string());
+}
+
+#[test]
+fn a_small_cnn_without_zero_knowledge() {
+    insta::assert_snapshot!(plan(CNN, false).to_string());
+}
+
+/// The reference CNN's shapes; the weights only need the right intervals.
+#[test]
+fn the_reference_cnn() {
+    let (model, _) = crate::nn::reference::reference_cnn();
+    let graph = crate::lower_exact(&model, (-5, 4), &mut |_, _| {}).expect("integers");
+    let plan =
+        Plan::new(&graph, Visibility::Committed, Scheme { zero_knowledge: true, hash: security::HashKind::Blake3 })
+            .expect("a plan");
+    insta::assert_snapshot!(plan.to_string());
+    balance(&plan);
+}
+
+#[test]
+fn every_instance_has_a_place_of_its_own() {
+    balance(&plan(CNN, true));
+    balance(&plan(CNN, false));
+}
+
+/// No two instances share a place, parts of a row do not overlap, every value is the output of some instance, and what
+/// `used_rows` says is what the placements use.
+fn balance(plan: &Plan) {
+    let layout = &plan.layout;
+    for kind in &layout.kinds {
+        let mut columns = HashSet::new();
+        for part in &kind.parts {
+            let shape = part.gadget.shape();
+            let routed = part.place.routed..part.place.routed + shape.routed();
+            let advice = part.place.advice..part.place.advice + shape.advice;
+            assert!(routed.end <= layout.routed && advice.end <= layout.wires);
+            assert!(routed.chain(advice).all(|column| columns.insert(column)), "columns overlap");
+        }
+    }
+
+    let mut pinned: HashSet<Value> = plan.program.input.clone().chain(plan.program.salt.clone()).collect();
+    let mut used: HashSet<(usize, usize)> = HashSet::new();
+    for placement in &layout.placements {
+        let block = &plan.program.blocks[placement.block];
+        let Kind::Gadget(gadget) = &block.kind else { panic!("{} is placed", block.label) };
+        let shape = gadget.shape();
+        for (i, values) in block.wiring.chunks(shape.routed()).enumerate() {
+            let (row, place) = layout.locate(placement, i);
+            assert!(used.insert((row, place.routed)), "{} shares a place", block.label);
+            pinned.extend(&values[shape.inputs..]);
+        }
+    }
+    for values in plan.program.poseidon_wiring() {
+        pinned.extend(&values[SPONGE_WIDTH..2 * SPONGE_WIDTH]);
+    }
+    if let Some(tile) = layout.tile {
+        assert!(layout.tiles <= layout.poseidon.start);
+        for values in plan.tiles.wiring.chunks(tile.routed()) {
+            pinned.extend(&values[tile.width + tile.height..]);
+        }
+    }
+    assert_eq!(pinned.len(), plan.values(), "every value is determined somewhere");
+
+    let mut counted = 0;
+    for (kind_index, kind) in layout.kinds.iter().enumerate() {
+        for (part_index, part) in kind.parts.iter().enumerate() {
+            if !matches!(*part.gadget, Gadget::DenseTile(_)) {
+                counted += layout.used_rows(&plan.program, Slot { kind: kind_index, part: part_index });
+            }
+        }
+    }
+    assert_eq!(counted, used.len());
+}

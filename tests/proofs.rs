@@ -1,0 +1,219 @@
+//! The main job from outside: compile, prove, verify, each a process of its own, and the ways in which they refuse.
+
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+use tempfile::TempDir;
+
+const DONE: i32 = 0;
+const REJECTED: i32 = 1;
+const BAD_INPUT: i32 = 2;
+
+fn zknn(folder: &Path, args: &[&str]) -> Output {
+    let output = Command::new(env!("CARGO_BIN_EXE_zknn"))
+        .args(args)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .output()
+        .expect("the program starts");
+    assert!(!stderr(&output).contains("panicked"), "{args:?}: {}", stderr(&output));
+    output
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[track_caller]
+fn exits(folder: &Path, args: &[&str], code: i32) -> Output {
+    let output = zknn(folder, args);
+    assert_eq!(output.status.code(), Some(code), "{args:?}: {}", stderr(&output));
+    output
+}
+
+fn testdata(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(name)
+}
+
+fn copy_model(name: &str, folder: &Path) {
+    for (from, to) in [(format!("{name}.json"), "model.json"), (format!("{name}_input.json"), "input.json")] {
+        fs::copy(testdata("models").join(from), folder.join(to)).expect("test data");
+    }
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).expect("a folder");
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+/// A folder in which the small CNN was compiled and proved, with the default options.
+fn proved() -> &'static Path {
+    static FOLDER: OnceLock<TempDir> = OnceLock::new();
+    let folder = FOLDER.get_or_init(|| {
+        let folder = tempfile::tempdir().expect("a folder");
+        copy_model("tiny_cnn", folder.path());
+        exits(folder.path(), &["compile", "model.json"], DONE);
+        exits(folder.path(), &["prove", "model.zkc", "--input", "input.json"], DONE);
+        folder
+    });
+    folder.path()
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).expect("JSON on stdout")
+}
+
+#[test]
+fn the_defaults_name_the_files() {
+    for name in ["input.json", "model.json", "model.vk", "model.zkc", "proof.zkp"] {
+        assert!(names(proved()).contains(&name.to_string()), "{name}");
+    }
+}
+
+#[test]
+fn the_proved_output_is_the_one_that_run_computes() {
+    let proved_output = json(&exits(proved(), &["verify", "model.vk", "proof.zkp", "--json"], DONE));
+    let computed = json(&exits(proved(), &["run", "model.json", "--input", "input.json", "--json"], DONE));
+    assert_eq!(proved_output["valid"], true);
+    assert_eq!(proved_output["output"], computed["integer_output"]);
+    assert_eq!(proved_output["zero_knowledge"], true);
+    assert_eq!(proved_output["security_bits"], 100);
+    assert_eq!(proved_output["input"]["visibility"], "committed");
+    assert_eq!(proved_output["input"]["commitment"].as_str().map(str::len), Some(64));
+    assert_eq!(proved_output["model"].as_str().map(str::len), Some(64));
+}
+
+#[test]
+fn verify_says_in_words_what_is_proved() {
+    let output = exits(proved(), &["verify", "model.vk", "proof.zkp"], DONE);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.contains("The proof holds") && text.contains("There is an input X"), "{text}");
+}
+
+#[test]
+fn every_visibility_and_hash() {
+    let folder = tempfile::tempdir().expect("a folder");
+    copy_model("tiny_mlp", folder.path());
+    for (visibility, hash, zk) in
+        [("public", "blake3", true), ("private", "blake3", false), ("committed", "poseidon", false)]
+    {
+        let mut args = vec!["compile", "model.json", "--input-visibility", visibility, "--hash", hash];
+        if !zk {
+            args.push("--no-zk");
+        }
+        exits(folder.path(), &args, DONE);
+        exits(folder.path(), &["prove", "model.zkc", "--input", "input.json"], DONE);
+        let statement = json(&exits(folder.path(), &["verify", "model.vk", "proof.zkp", "--json"], DONE));
+        assert_eq!(statement["input"]["visibility"], visibility);
+        assert_eq!(statement["zero_knowledge"], zk);
+        if visibility == "public" {
+            let input: Value =
+                serde_json::from_slice(&fs::read(folder.path().join("input.json")).expect("a file")).expect("JSON");
+            assert_eq!(statement["input"]["data"], input["data"]);
+        }
+    }
+}
+
+#[test]
+fn compiling_twice_gives_the_same_bytes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    copy_model("tiny_cnn", folder.path());
+    exits(folder.path(), &["compile", "model.json", "-o", "other.zkc", "--vk", "other.vk"], DONE);
+    for (a, b) in [("model.zkc", "other.zkc"), ("model.vk", "other.vk")] {
+        assert_eq!(fs::read(proved().join(a)).ok(), fs::read(folder.path().join(b)).ok());
+    }
+}
+
+#[test]
+fn the_key_of_a_model_with_another_weight_rejects() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = fs::read_to_string(proved().join("model.json")).expect("a model");
+    let at = text.rfind("\"data\": [").expect("weights") + "\"data\": [".len();
+    let changed = format!("{}1{}", &text[..at], &text[at..]);
+    assert_ne!(text, changed);
+    fs::write(folder.path().join("model.json"), changed).expect("a file");
+    exits(folder.path(), &["compile", "model.json"], DONE);
+    let proof = proved().join("proof.zkp");
+    let output = exits(folder.path(), &["verify", "model.vk", &proof.to_string_lossy(), "--json"], REJECTED);
+    assert_eq!(json(&output)["valid"], false);
+    assert!(stderr(&output).contains("zknn::verify::other_key"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_proof_with_another_byte_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let proof = fs::read(proved().join("proof.zkp")).expect("a proof");
+    let key = proved().join("model.vk");
+    for at in [0, 5, 6, 9, 20, 50, 90, proof.len() / 2, proof.len() - 1] {
+        let mut changed = proof.clone();
+        changed[at] ^= 1;
+        fs::write(folder.path().join("proof.zkp"), changed).expect("a file");
+        let output = exits(folder.path(), &["verify", &key.to_string_lossy(), "proof.zkp"], BAD_INPUT);
+        assert!(output.stdout.is_empty() && stderr(&output).contains("zknn::artifact"), "{}", stderr(&output));
+    }
+    for bytes in [&proof[..proof.len() - 1], &[proof.as_slice(), b"x"].concat(), b""] {
+        fs::write(folder.path().join("proof.zkp"), bytes).expect("a file");
+        exits(folder.path(), &["verify", &key.to_string_lossy(), "proof.zkp"], BAD_INPUT);
+    }
+}
+
+#[test]
+fn files_in_the_wrong_order_are_told_apart() {
+    let output = exits(proved(), &["verify", "proof.zkp", "model.vk"], BAD_INPUT);
+    assert!(stderr(&output).contains("expected a verifying key, got a proof"), "{}", stderr(&output));
+    let output = exits(proved(), &["prove", "model.json", "--input", "input.json", "-o", "x.zkp"], BAD_INPUT);
+    assert!(stderr(&output).contains("not a zknn file"), "{}", stderr(&output));
+    assert!(!proved().join("x.zkp").exists());
+}
+
+#[test]
+fn an_input_out_of_range_is_refused_without_being_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = fs::read_to_string(proved().join("input.json")).expect("an input");
+    let at = text.find("\"data\": [").expect("data") + "\"data\": [".len();
+    let end = at + text[at..].find([',', ']']).expect("an element");
+    fs::write(folder.path().join("input.json"), format!("{}987654{}", &text[..at], &text[end..])).expect("a file");
+    let circuit = proved().join("model.zkc");
+    let output = exits(folder.path(), &["prove", &circuit.to_string_lossy(), "--input", "input.json"], BAD_INPUT);
+    assert!(stderr(&output).contains("zknn::input::out_of_range"), "{}", stderr(&output));
+    assert!(!stderr(&output).contains("987654"), "the input is private");
+    assert_eq!(names(folder.path()), ["input.json"]);
+}
+
+#[test]
+fn bad_models_leave_no_file_behind() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for entry in fs::read_dir(testdata("invalid")).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_file() {
+            let output = exits(
+                folder.path(),
+                &["compile", &path.to_string_lossy(), "-o", "model.zkc", "--vk", "model.vk"],
+                BAD_INPUT,
+            );
+            assert!(stderr(&output).contains("zknn::"), "{}: {}", path.display(), stderr(&output));
+        }
+    }
+    assert!(names(folder.path()).is_empty());
+}
+
+#[test]
+fn the_input_is_in_no_file() {
+    // The first row of the input as its JSON has it, and as the integers' bytes.
+    let proof = fs::read(proved().join("proof.zkp")).expect("a proof");
+    let circuit = fs::read(proved().join("model.zkc")).expect("a circuit");
+    let input: Value = serde_json::from_slice(&fs::read(proved().join("input.json")).expect("a file")).expect("JSON");
+    let elements = input["data"].as_array().expect("data");
+    let bytes: Vec<u8> = elements.iter().take(8).map(|x| x.as_f64().expect("a number") as i64 as u8).collect();
+    let words: Vec<u8> =
+        elements.iter().take(4).flat_map(|x| (x.as_f64().expect("a number") as i64).to_le_bytes()).collect();
+    for file in [&proof, &circuit] {
+        assert!(!file.windows(bytes.len()).any(|window| window == bytes));
+        assert!(!file.windows(words.len()).any(|window| window == words));
+    }
+}
