@@ -3,7 +3,7 @@
 //! A model in JSON ([`front`]) becomes a graph in the intermediate representation ([`zknn_ir`]), is rewritten to
 //! integers ([`passes`]), laid out in rows and columns ([`plan`]) of small statements ([`gadget`]), and proved and
 //! verified with plonky2 ([`circuit`]). Circuits, verifying keys and proofs are files ([`artifact`]). [`nn`] runs a model
-//! as a plain program, which is what all the rest is held to.
+//! as a plain program, which is what all the rest is held to, and [`matvec`] makes the smallest model to benchmark.
 
 pub mod artifact;
 pub mod circuit;
@@ -11,6 +11,7 @@ mod diagnose;
 pub mod front;
 pub mod gadget;
 pub mod input;
+pub mod matvec;
 pub mod nn;
 pub mod passes;
 mod pipeline;

@@ -9,6 +9,7 @@ use crate::passes::{self, Context};
 use crate::plan::{Plan, PlanError};
 use miette::Diagnostic;
 use ndarray::ArrayD;
+use tracing::{debug, debug_span, info_span, trace};
 use zknn_ir::Graph;
 use zknn_ir::eval::{EvalError, eval_fixed};
 
@@ -26,6 +27,7 @@ pub fn lower_exact(
     input_range: (i64, i64),
     observer: &mut dyn FnMut(&str, &Graph),
 ) -> Result<Graph, Box<LayerDiagnostic>> {
+    let _span = info_span!("lower").entered();
     let lowered = front::lower(model);
     let mut graph = lowered.map_err(|error| diagnose::lowering(model, &error))?;
     let context = Context { input_range };
@@ -45,6 +47,7 @@ pub struct Circuit {
 /// # Errors
 /// The graph has numbers that can't be proved, or is too large.
 pub fn compile(mut graph: Graph, options: Options) -> Result<Circuit, CompileError> {
+    let _span = info_span!("compile").entered();
     zknn_ir::validate(&graph).map_err(|violations| CompileError::Invalid { first: violations[0].to_string() })?;
     graph.remove_dead();
     let output = &graph.node(graph.output()).fact;
@@ -56,12 +59,13 @@ pub fn compile(mut graph: Graph, options: Options) -> Result<Circuit, CompileErr
         input: TensorInfo::of(input).ok_or(()).map_err(real)?,
         output: TensorInfo::of(output).ok_or(()).map_err(real)?,
     };
-    let plan = Plan::new(&graph, options.visibility, options.scheme)?;
+    let plan = debug_span!("plan").in_scope(|| Plan::new(&graph, options.visibility, options.scheme))?;
+    log(&plan);
     let shape = CircuitShape::new(&plan);
     if let Some(what) = shape.problem() {
         return Err(PlanError::Impossible { what }.into());
     }
-    let mut prover = AnyProver::new(&plan, options.scheme.hash);
+    let mut prover = debug_span!("commit").in_scope(|| AnyProver::new(&plan, options.scheme.hash));
     let key = VerifyingKey { description, shape, cap: prover.cap() };
     prover.bind(&key.binding());
     Ok(Circuit { file: CircuitFile { options, graph, key }, plan, prover })
@@ -72,6 +76,7 @@ pub fn compile(mut graph: Graph, options: Options) -> Result<Circuit, CompileErr
 /// # Errors
 /// The proof is for another key, is malformed, or does not hold.
 pub fn verify(key: &VerifyingKey, proof: &ProofFile) -> Result<Statement, RejectError> {
+    let _span = info_span!("verify").entered();
     let shape = &key.shape;
     if let Some(problem) = shape.problem() {
         return Err(RejectError::InvalidKey { problem });
@@ -123,17 +128,27 @@ impl Circuit {
     /// The input has the wrong shape, or an element that is no integer in the declared range; or the proof system
     /// failed.
     pub fn prove(&self, input: &ArrayD<f64>) -> Result<ProofFile, ProofError> {
+        let _span = info_span!("prove").entered();
         let input = input::integers(&self.file.graph, input)?;
-        let expected = eval_fixed(&self.file.graph, &input)?;
+        let expected = debug_span!("evaluate").in_scope(|| eval_fixed(&self.file.graph, &input))?;
         let flat: Vec<i64> = input.iter().copied().collect();
-        let witness = Witness::new(&self.plan, &flat, Secrets::fresh());
+        let witness = debug_span!("witness").in_scope(|| Witness::new(&self.plan, &flat, Secrets::fresh()));
         // The circuit computes what the interpreter defines; if it ever did not, no proof should leave.
         if !witness.outputs().eq(expected.output().iter().copied()) {
             return Err(ProofError::Disagreement);
         }
-        let proof = self.prover.prove(witness)?;
+        let proof = debug_span!("proof system").in_scope(|| self.prover.prove(witness))?;
+        debug!(bytes = proof.len(), "proved");
         Ok(ProofFile { key: self.file.key.digest(), proof })
     }
+}
+
+/// Plans tell nothing that the key does not.
+fn log(plan: &Plan) {
+    let layout = &plan.layout;
+    let (rows, wires, constants) = (layout.rows(), layout.wires, layout.constants);
+    debug!(rows, wires, constants, "laid out");
+    trace!("\n{plan}");
 }
 
 /// Why there is no circuit.

@@ -14,6 +14,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("plan", &["gadget"]),
     ("circuit", &["gadget", "plan"]),
     ("artifact", &["circuit", "gadget", "plan"]),
+    ("matvec", &["circuit", "plan"]),
 ];
 
 /// The parts that may name plonky2.

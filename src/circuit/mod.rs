@@ -4,6 +4,7 @@ mod check;
 mod columns;
 pub mod hash;
 mod hash_kind;
+mod naive;
 mod prove;
 mod row_gate;
 mod shape;
@@ -11,6 +12,7 @@ mod verify;
 mod witness;
 
 pub use hash_kind::{AnyProver, verify};
+pub use naive::NaiveMatVec;
 pub use prove::{ProveError, Prover};
 pub use shape::CircuitShape;
 pub use verify::{Binding, Key, VerifyError};

@@ -7,6 +7,9 @@ mod compile;
 mod demo;
 mod export;
 mod ir;
+mod logs;
+mod matvec;
+mod memory;
 mod options;
 mod output;
 mod plan;
@@ -14,20 +17,37 @@ mod progress;
 mod prove;
 mod range;
 mod run;
+mod threads;
 mod verify;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser, Subcommand};
 use miette::Report;
 
 /// Compile neural networks to zero-knowledge circuits.
+///
+/// Without a command, and with --input-size and --output-size or with --bench, one matrix-vector product is compiled,
+/// proved and verified, and what it took is printed as CSV.
 #[derive(Debug, Parser)]
-#[command(name = "zknn", version)]
+#[command(name = "zknn", version, arg_required_else_help = true, override_usage = USAGE)]
 struct Cli {
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
+
+    #[command(flatten)]
+    matvec: matvec::Args,
+
+    #[command(flatten)]
+    logs: logs::Args,
+
+    #[command(flatten)]
+    threads: threads::Args,
 }
+
+const USAGE: &str =
+    "zknn <COMMAND>\n       zknn --input-size <N> --output-size <N> [OPTIONS]\n       zknn --bench [OPTIONS]";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -46,22 +66,44 @@ const EXIT_BAD_INPUT: u8 = 2;
 
 /// Runs the command that the process was called with.
 pub fn run() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
+    match Cli::try_parse().and_then(Cli::checked) {
+        Ok(cli) => cli.run().unwrap_or_else(|report| {
+            output::talk(&format!("{report:?}"));
+            ExitCode::from(EXIT_BAD_INPUT)
+        }),
         Err(message) => {
             // Also `--help` and `--version`, which go to stdout and are no errors.
             let _ = message.print();
-            return match message.use_stderr() {
+            match message.use_stderr() {
                 true => ExitCode::from(EXIT_BAD_INPUT),
                 false => ExitCode::SUCCESS,
-            };
+            }
         }
-    };
-    match cli.command.run() {
-        Ok(code) => code,
-        Err(report) => {
-            output::talk(&format!("{report:?}"));
-            ExitCode::from(EXIT_BAD_INPUT)
+    }
+}
+
+impl Cli {
+    /// The arguments, if there is one thing that they ask for.
+    fn checked(self) -> Result<Self, clap::Error> {
+        let error = |kind, text: &str| Err(Self::command().error(kind, text));
+        match (&self.command, self.matvec.any(), self.matvec.missing()) {
+            (Some(_), Some(option), _) => {
+                error(ErrorKind::ArgumentConflict, &format!("{option} is for the benchmark, which is no command"))
+            }
+            (None, Some(_), Some(option)) => {
+                error(ErrorKind::MissingRequiredArgument, &format!("the benchmark needs {option}, or --bench"))
+            }
+            (None, None, _) => error(ErrorKind::MissingSubcommand, "a command is needed, or the sizes of a benchmark"),
+            (Some(_), None, _) | (None, Some(_), None) => Ok(self),
+        }
+    }
+
+    fn run(self) -> Result<ExitCode, Report> {
+        self.logs.start();
+        self.threads.set()?;
+        match self.command {
+            Some(command) => command.run(),
+            None => self.matvec.run(),
         }
     }
 }

@@ -4,8 +4,11 @@ use indicatif::{ProgressBar, ProgressStyle};
 use std::time::{Duration, Instant};
 
 /// Runs a step that takes a while: a spinner turns meanwhile, and the time it took stays. Nothing is shown where
-/// stderr is no terminal.
+/// stderr is no terminal, or where logs are shown, which tell the same.
 pub(super) fn step<T>(what: &'static str, work: impl FnOnce() -> T) -> T {
+    if tracing::enabled!(tracing::Level::INFO) {
+        return work();
+    }
     let spinner = ProgressBar::new_spinner().with_message(what);
     // The template is a constant; should it ever be wrong, the default will do.
     if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
