@@ -83,6 +83,8 @@ pub enum LayerKind {
     },
     /// `x / ‖x‖`
     Normalize,
+    /// The index of the greatest value, the lowest of several.
+    Argmax,
 }
 
 /// Where a layer's fields stand in the source; nothing for a layer that was made in memory.
@@ -212,6 +214,7 @@ impl LayerKind {
             LayerKind::Flatten => "flatten",
             LayerKind::FullyConnected { .. } => "fully_connected",
             LayerKind::Normalize => "normalize",
+            LayerKind::Argmax => "argmax",
         }
     }
 }
@@ -243,6 +246,17 @@ impl<'a> LayerPlace<'a> {
 pub fn read_tensor(path: &Path) -> Result<ArrayD<f64>, Box<FrontError>> {
     let source = Source::read(path)?;
     tensor::read(Piece::root(&source)?, None)
+}
+
+/// Reads labels from a JSON file: a list of the index of the right output for each input.
+pub fn read_labels(path: &Path) -> Result<Vec<usize>, Box<FrontError>> {
+    let source = Source::read(path)?;
+    let mut labels = Vec::new();
+    Piece::root(&source)?.each("the list of labels", |_, label| {
+        labels.push(label.text().parse().map_err(|_| label.wrong_type("a label", "a whole number, not negative"))?);
+        Ok(())
+    })?;
+    Ok(labels)
 }
 
 /// Reads a tensor from JSON text. Diagnostics call it `name`.
