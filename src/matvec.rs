@@ -1,7 +1,7 @@
 //! The benchmark model: one matrix-vector product with random coefficients.
 //!
 //! It is a graph like any other, of an input and a dense layer, so that what it costs is what every model costs.
-//! [`NaiveMatVec`](crate::circuit::NaiveMatVec) proves the same product the plain way, for comparison.
+//! [`NaiveMatVec`] proves the same product the plain way, for comparison.
 
 use crate::circuit::NaiveMatVec;
 use crate::plan::Cost;
