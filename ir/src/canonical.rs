@@ -5,7 +5,7 @@
 //! leaves behind (node numbers, dead nodes, layer annotations, memory layout) is not in it.
 
 use crate::weights::contiguous;
-use crate::{Fact, Graph, Number, Op, Weights};
+use crate::{Fact, Graph, Number, Op, Requantize, Weights};
 
 /// Where encoded bytes go.
 pub(crate) trait Sink {
@@ -101,6 +101,16 @@ fn op(op: &Op, sink: &mut impl Sink) {
             sink.put(&[6]);
             sink.put(&u64::from(*fraction_bits).to_le_bytes());
         }
+        Op::Requantize(Requantize { multipliers, shift, lo, hi, scale }) => {
+            sink.put(&[7]);
+            length(multipliers.len(), sink);
+            words(multipliers, i64::cast_unsigned, sink);
+            for word in [i64::from(*shift), *lo, *hi] {
+                sink.put(&word.to_le_bytes());
+            }
+            float(*scale, sink);
+        }
+        Op::Argmax => sink.put(&[8]),
     }
 }
 

@@ -106,6 +106,32 @@ pub enum InferError {
         /// The fraction bits asked for.
         got: u32,
     },
+    /// An operation on integers whose operand has none.
+    #[error("{op} takes fixed-point numbers, its input is real")]
+    NotFixed {
+        /// The operation's name.
+        op: &'static str,
+    },
+    /// Neither one multiplier nor one for each channel.
+    #[error("requantize has {got} multipliers, it takes 1 or one for each of {channels} channels")]
+    Multipliers {
+        /// The length of the operand's last axis.
+        channels: usize,
+        /// How many multipliers there are.
+        got: usize,
+    },
+    /// A multiplier that would turn the order of numbers round.
+    #[error("a multiplier of requantize is negative: {got}")]
+    NegativeMultiplier {
+        /// The first such multiplier.
+        got: i64,
+    },
+    /// A shift outside its range.
+    #[error("the shift of requantize must lie in 1..={}, got {got}", crate::MAX_SHIFT)]
+    Shift {
+        /// The shift asked for.
+        got: u32,
+    },
     /// Real and fixed-point numbers in one operation.
     #[error("the {tensor} of {op} must be {expected} like its input, not {got}")]
     MixedNumbers {

@@ -38,6 +38,8 @@ pub fn infer(op: &Op, operands: &[&Fact]) -> Result<Fact, InferError> {
         (Op::Relu, [operand]) => Fact { shape: operand.shape.clone(), number: clamp(&operand.number) },
         (Op::Flatten, [operand]) => Fact { shape: vec![operand.elements()], number: operand.number.clone() },
         (Op::Normalize { fraction_bits }, [operand]) => normalize(*fraction_bits, operand)?,
+        (Op::Requantize(requantize), [operand]) => requantize.infer(operand)?,
+        (Op::Argmax, [operand]) => argmax(operand)?,
         _ => {
             return Err(InferError::OperandCount { op: op.name(), expected: op.arity(), got: operands.len() });
         }
@@ -175,6 +177,16 @@ fn normalize(fraction_bits: u32, operand: &Fact) -> Result<Fact, InferError> {
     Ok(Fact { shape: operand.shape.clone(), number })
 }
 
+fn argmax(operand: &Fact) -> Result<Fact, InferError> {
+    let [length] = axes("argmax", "input", &operand.shape)?;
+    let number = match operand.number {
+        Number::Real => Number::Real,
+        // A tensor has at most `MAX_ELEMENTS` elements.
+        Number::Fixed { .. } => Number::Fixed { scale: 1.0, lo: 0, hi: length.min(MAX_ELEMENTS) as i64 - 1 },
+    };
+    Ok(Fact { shape: vec![1], number })
+}
+
 /// The numbers of a sum of products, for `channels` output channels; `names` are the operation's and the
 /// name it has for its weights.
 fn linear(
@@ -245,7 +257,7 @@ fn check_axes(op: &'static str, tensor: &'static str, shape: &[usize]) -> Result
     Ok(())
 }
 
-fn check_scale(op: &'static str, tensor: &'static str, scale: f64) -> Result<(), InferError> {
+pub(crate) fn check_scale(op: &'static str, tensor: &'static str, scale: f64) -> Result<(), InferError> {
     if scale.is_finite() && scale > 0.0 { Ok(()) } else { Err(InferError::BadScale { op, tensor, got: scale }) }
 }
 

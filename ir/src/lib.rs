@@ -20,6 +20,7 @@ mod lex;
 mod op;
 mod parse;
 mod print;
+mod requantize;
 mod serial;
 #[cfg(test)]
 mod testing;
@@ -35,5 +36,6 @@ pub use infer::{
 pub use op::Op;
 pub use parse::{ParseError, ParseErrorKind, parse, parse_with};
 pub use print::{INLINE_LIMIT, print};
+pub use requantize::{MAX_SHIFT, Requantize};
 pub use validate::{Violation, validate};
 pub use weights::Weights;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Number, Weights};
+use crate::{Number, Requantize, Weights};
 
 /// One operation: the tensor it yields is a function of its operands and of what it holds itself.
 ///
@@ -50,6 +50,10 @@ pub enum Op {
         /// A fixed-point result has the scale `2^-fraction_bits`.
         fraction_bits: u32,
     },
+    /// Integers at another scale, nearest to what they were and clamped.
+    Requantize(Requantize),
+    /// The index of the greatest number of a vector, the lowest of several.
+    Argmax,
 }
 
 impl Op {
@@ -63,6 +67,8 @@ impl Op {
             Op::Relu => "relu",
             Op::Flatten => "flatten",
             Op::Normalize { .. } => "normalize",
+            Op::Requantize(_) => "requantize",
+            Op::Argmax => "argmax",
         }
     }
 
@@ -75,7 +81,9 @@ impl Op {
             | Op::MaxPool { .. }
             | Op::Relu
             | Op::Flatten
-            | Op::Normalize { .. } => 1,
+            | Op::Normalize { .. }
+            | Op::Requantize(_)
+            | Op::Argmax => 1,
         }
     }
 

@@ -12,7 +12,7 @@ use line::Line;
 use crate::fact::element_count;
 use crate::lex::{Token, TokenKind, tokens};
 use crate::validate::structure;
-use crate::{Fact, Graph, InferError, NodeId, Op, Violation, Weights};
+use crate::{Fact, Graph, InferError, NodeId, Op, Requantize, Violation, Weights};
 
 /// Where and why a text is not a graph.
 #[derive(Clone, Debug, PartialEq, Error)]
@@ -210,6 +210,8 @@ impl Parser<'_> {
                 line.attribute("fraction_bits")?;
                 Op::Normalize { fraction_bits: line.number("a number of bits")? }
             }
+            "requantize" => Op::Requantize(requantize(line)?),
+            "argmax" => Op::Argmax,
             _ => return Err(at(column, ParseErrorKind::UnknownOp(name.to_owned()))),
         })
     }
@@ -257,6 +259,16 @@ impl Parser<'_> {
             }
         }
     }
+}
+
+fn requantize(line: &mut Line<'_>) -> Located<Requantize> {
+    line.attribute("multipliers")?;
+    let multipliers = line.list(|line| line.number("an integer multiplier"))?;
+    line.attribute("shift")?;
+    let shift = line.number("a number of bits")?;
+    line.attribute("clamp")?;
+    let (lo, hi) = line.interval()?;
+    Ok(Requantize { multipliers, shift, lo, hi, scale: line.scale()? })
 }
 
 fn tensor<T>(shape: Vec<usize>, list: Vec<T>) -> Result<ArcArray<T, IxDyn>, ParseErrorKind> {

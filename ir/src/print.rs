@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use crate::fact::Scale;
 use crate::graph::Listed;
-use crate::{Graph, Op, Weights};
+use crate::{Graph, Op, Requantize, Weights};
 
 /// Weights of at most this many elements are printed element by element.
 pub const INLINE_LIMIT: usize = 32;
@@ -39,7 +39,7 @@ fn write_node(text: &mut String, graph: &Graph, listed: &Listed) -> fmt::Result 
         write!(text, " %{operand}")?;
     }
     match &node.op {
-        Op::Input { .. } | Op::Relu | Op::Flatten => {}
+        Op::Input { .. } | Op::Relu | Op::Flatten | Op::Argmax => {}
         Op::Conv2d { kernel, bias } => {
             write_weights(text, "kernel", kernel)?;
             write_bias(text, bias.as_ref())?;
@@ -55,6 +55,9 @@ fn write_node(text: &mut String, graph: &Graph, listed: &Listed) -> fmt::Result 
             }
         }
         Op::Normalize { fraction_bits } => write!(text, " fraction_bits={fraction_bits}")?,
+        Op::Requantize(Requantize { multipliers, shift, lo, hi, scale }) => {
+            write!(text, " multipliers={multipliers:?} shift={shift} clamp={lo}..={hi} scale {}", Scale(*scale))?;
+        }
     }
     if let Some(layer) = node.layer {
         write!(text, " layer={layer}")?;

@@ -3,7 +3,7 @@
 use ndarray::{ArcArray, ArrayD, IxDyn};
 use proptest::prelude::*;
 
-use crate::{Graph, NodeId, Number, Op, Weights};
+use crate::{Graph, NodeId, Number, Op, Requantize, Weights};
 
 pub(crate) fn integers(shape: &[usize], data: &[i64]) -> ArcArray<i64, IxDyn> {
     ArcArray::from_shape_vec(shape, data.to_vec()).unwrap()
@@ -114,7 +114,7 @@ fn sketch<T: Clone + std::fmt::Debug>(
     number: impl Strategy<Value = Number>,
     weight: impl Strategy<Value = T>,
 ) -> impl Strategy<Value = Sketch<T>> {
-    let step = (0u8..7, [1usize..=4, 1usize..=3, 1usize..=3], prop::option::of(0usize..9));
+    let step = (0u8..9, [1usize..=4, 1usize..=3, 1usize..=3], prop::option::of(0usize..9));
     (
         [1usize..=6, 1usize..=6, 1usize..=3],
         number,
@@ -156,6 +156,13 @@ impl<T: Clone> Sketch<T> {
                     Op::Dense { weights, bias }
                 }
                 (6, &[_]) => Op::Normalize { fraction_bits: (5 * a) as u32 },
+                (7, shape) => {
+                    let channels = if b == c { 1 } else { shape.last().copied().unwrap_or(1) };
+                    let multipliers = (1..=channels as i64).map(|channel| channel * *a as i64).collect();
+                    let (lo, hi) = (-(1i64 << (7 * b)), 1i64 << (7 * c));
+                    Op::Requantize(Requantize { multipliers, shift: (*a + 9 * (b - 1)) as u32, lo, hi, scale: 0.25 })
+                }
+                (8, &[_]) => Op::Argmax,
                 _ => Op::Flatten,
             };
             // What would overflow, in its integers or its scale, is left out.

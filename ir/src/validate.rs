@@ -12,7 +12,7 @@
 //!   a bias has the scale of the products it is added to;
 //! - the input interval is not empty, and every integer and every partial sum that an input inside it can
 //!   lead to lies within ±2^62;
-//! - the parameters of normalize are in range;
+//! - the parameters of normalize and requantize are in range;
 //! - the fact stored with each node is the one that [`crate::infer()`] gives for the facts stored with its
 //!   operands, from which it follows by induction that every stored fact is true.
 

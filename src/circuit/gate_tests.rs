@@ -11,6 +11,7 @@ use plonky2::gates::gate::Gate;
 use plonky2::gates::gate_testing::{test_eval_fns, test_low_degree};
 use plonky2::hash::hash_types::HashOut;
 use plonky2::plonk::vars::EvaluationVars;
+use proptest::prelude::*;
 use std::sync::Arc;
 use zknn_ir::eval::eval_fixed;
 use zknn_ir::{Graph, Number, Op};
@@ -110,6 +111,141 @@ fn max() {
     check(Max::new(3, false, 1 << 62), &[], &[vec![-(1 << 61), 1 << 61, 0]]);
     check(Max::new(9, true, 100), &[], &[vec![-1, -2, -3, -4, -5, -6, 50, 49, 0]]);
     check(Max::new(16, false, 100), &[], &[(0..16).map(|i| i * 5 - 40).collect()]);
+}
+
+#[test]
+fn argmax() {
+    check(Argmax::new(4, 1000), &[], &[vec![-5, 500, 7, -500], vec![3, 3, 2, 3], vec![0, 0, 0, 1], vec![9, 8, 7, 6]]);
+    check(Argmax::new(1, 0), &[], &[vec![7], vec![-7]]);
+    check(Argmax::new(3, 1 << 62), &[], &[vec![-(1 << 61), 0, 1 << 61]]);
+    for (values, index) in [([4, 9, 9], 1), ([9, 9, 9], 0), ([-3, -2, -1], 2)] {
+        assert_eq!(outputs_of(Argmax::new(3, 20), &values.map(from_signed)), [index]);
+    }
+}
+
+/// Another index for a tie, and one for a value that is not the greatest, each with all that goes with it.
+#[test]
+fn argmax_has_one_index_only() {
+    let gadget = Gadget::from(Argmax::new(3, 100));
+    let honest = honest_row(&gadget, &[], &[9, 9, 4].map(from_signed));
+    assert!(is_satisfied(&gate_of(&gadget), &[], &honest));
+    // The same row for inputs under which the other index would be right.
+    for (other, index) in [([8, 9, 4], 1), ([3, 3, 4], 2)] {
+        let mut forged = honest_row(&gadget, &[], &other.map(from_signed));
+        assert_eq!(forged[3], F::from_canonical_usize(index));
+        forged[..3].copy_from_slice(&honest[..3]);
+        assert!(!is_satisfied(&gate_of(&gadget), &[], &forged));
+    }
+}
+
+#[test]
+fn requantize() {
+    let gadget = |shift, clamp, quotients| Requantize::new(shift, clamp, quotients).expect("narrow enough");
+    // Both ends, one end, none; ranges with a digit form of their own, and without.
+    let rows = [vec![1000, 5], vec![-1000, 5], vec![3, 4], vec![-1, 8], vec![0, 7], vec![1 << 14, 1], vec![-24, 1]];
+    check(gadget(4, (-128, 127), (-4000, 4000)), &[], &rows);
+    check(gadget(4, (-100, 26), (-4000, 4000)), &[], &rows);
+    check(gadget(4, (0, 255), (-4000, 4000)), &[], &rows);
+    check(gadget(4, (-4000, 255), (-4000, 4000)), &[], &rows);
+    check(gadget(4, (-9999, 9999), (-4000, 4000)), &[], &rows);
+    check(gadget(4, (5, 5), (-4000, 4000)), &[], &[vec![1000, 5], vec![-1000, 5], vec![80, 1]]);
+    check(gadget(1, (0, 1), (0, 0)), &[], &[vec![0, 1]]);
+    check(gadget(40, (-128, 127), (-(1 << 21), 1 << 21)), &[], &[vec![1 << 40, 1 << 21], vec![-(1 << 40), 1 << 21]]);
+    check(gadget(61, (-9, 9), (-1, 1)), &[], &[vec![1 << 30, 1 << 31], vec![-(1 << 30), 1 << 31], vec![-1, 1]]);
+}
+
+#[test]
+fn requantize_is_the_interpreters() {
+    for (shift, lo, hi) in [(1, -3, 2), (3, 0, 15), (5, -8, 7), (7, -100, 100)] {
+        let multipliers = vec![1, 13, 100];
+        let op = zknn_ir::Requantize { multipliers, shift, lo, hi, scale: 1.0 };
+        let (least, greatest) = op.quotients((-50, 50));
+        let gadget = Requantize::new(shift, (lo, hi), (least as i64, greatest as i64)).expect("narrow enough");
+        let gate = gate_of(&gadget.clone().into());
+        for x in -50..=50 {
+            for (channel, &multiplier) in op.multipliers.iter().enumerate() {
+                let row = honest_row(&gadget.clone().into(), &[], &[x, multiplier].map(from_signed));
+                assert!(is_satisfied(&gate, &[], &row), "{x} · {multiplier} / 2^{shift} in {lo}..={hi}");
+                assert_eq!(to_signed(row[2]), op.apply(channel, x));
+            }
+        }
+    }
+}
+
+proptest! {
+    /// Whatever the operation, its gadget accepts what the interpreter computes, and no result next to it.
+    #[test]
+    fn requantize_agrees_with_the_interpreter(
+        (shift, ends, bounds) in (1..40u32, [-(1i64 << 12)..1 << 12, -(1i64 << 12)..1 << 12], [-(1i64 << 22)..1 << 22, -(1i64 << 22)..1 << 22]),
+        multiplier in 0..1i64 << 20,
+        position in 0.0..=1.0,
+    ) {
+        let [lo, hi] = [ends[0].min(ends[1]), ends[0].max(ends[1])];
+        let interval = (bounds[0].min(bounds[1]), bounds[0].max(bounds[1]));
+        let x = interval.0 + ((interval.1 - interval.0) as f64 * position) as i64;
+        let op = zknn_ir::Requantize { multipliers: vec![multiplier], shift, lo, hi, scale: 1.0 };
+        let (least, greatest) = op.quotients(interval);
+        let gadget = Requantize::new(shift, (lo, hi), (least as i64, greatest as i64)).expect("narrow enough");
+        let gadget = Gadget::from(gadget);
+        let gate = gate_of(&gadget);
+        let row = honest_row(&gadget, &[], &[x, multiplier].map(from_signed));
+        prop_assert!(is_satisfied(&gate, &[], &row));
+        prop_assert_eq!(to_signed(row[2]), op.apply(0, x));
+        for change in [F::ONE, F::NEG_ONE] {
+            let mut forged = row.clone();
+            forged[2] += change;
+            prop_assert!(!is_satisfied(&gate, &[], &forged));
+        }
+    }
+}
+
+/// What another quotient, another excess or another sign would need.
+#[test]
+fn requantize_has_one_result_only() {
+    let gadget = Gadget::from(Requantize::new(4, (-128, 127), (-4000, 4000)).expect("narrow enough"));
+    let gate = gate_of(&gadget);
+    for (x, other) in [(800, 816), (-800, -784), (1 << 14, 1 << 13), (-(1 << 14), 1 << 14)] {
+        let mut forged = honest_row(&gadget, &[], &[other, 1].map(from_signed));
+        assert!(is_satisfied(&gate, &[], &forged));
+        forged[0] = from_signed(x);
+        assert!(!is_satisfied(&gate, &[], &forged));
+        // The product too, and with it a remainder out of range.
+        forged[3] = from_signed(x);
+        assert!(!is_satisfied(&gate, &[], &forged), "{x} passes for {other}");
+    }
+    // A quotient beyond what was promised has no row.
+    for x in [1 << 40, -(1 << 40), i64::MIN / 4] {
+        assert!(!is_satisfied(&gate, &[], &honest_row(&gadget, &[], &[x, 1].map(from_signed))));
+    }
+}
+
+#[test]
+fn requantize_refuses_what_the_field_cannot_tell_apart() {
+    assert!(Requantize::new(0, (0, 1), (0, 1)).is_none());
+    assert!(Requantize::new(62, (0, 1), (0, 0)).is_none());
+    assert!(Requantize::new(1, (1, 0), (0, 1)).is_none());
+    assert!(Requantize::new(1, (0, 1), (1, 0)).is_none());
+    assert!(Requantize::new(30, (-128, 127), (-(1 << 32) - 2, 0)).is_none());
+    assert!(Requantize::new(30, (-(1 << 32), 1 << 32), (-(1 << 32), 1 << 32)).is_none());
+    assert!(Requantize::new(30, (i64::MIN, i64::MAX), (-1, 1)).is_none());
+}
+
+/// Instances that nobody uses hold, even where zero is no quotient.
+#[test]
+fn idle_rows_hold() {
+    let requantize = |clamp, quotients| Gadget::from(Requantize::new(9, clamp, quotients).expect("narrow enough"));
+    let gadgets = [
+        requantize((-128, 127), (-4000, 4000)),
+        requantize((-128, 127), (300, 4000)),
+        requantize((-128, 127), (-4000, -300)),
+        requantize((-9999, 9999), (5, 6)),
+        Argmax::new(5, 77).into(),
+    ];
+    for gadget in gadgets {
+        let row = honest_row(&gadget, &[], &gadget.idle_inputs());
+        assert!(is_satisfied(&gate_of(&gadget), &[], &row), "{gadget:?}");
+        assert!(gadget.is_consistent());
+    }
 }
 
 fn small_conv() -> Conv {

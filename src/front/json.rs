@@ -9,13 +9,14 @@ use super::source::{Source, shown};
 use super::{Layer, LayerKind, LayerSpans, MAX_ELEMENTS, Model, shapes, tensor};
 
 /// The types of layers, and the fields each may have.
-const LAYER_TYPES: [(&str, &[&str]); 6] = [
+const LAYER_TYPES: [(&str, &[&str]); 7] = [
     ("convolution", &["layer_type", "input_shape", "kernel", "biases"]),
     ("max_pool", &["layer_type", "input_shape", "window"]),
     ("relu", &["layer_type", "input_shape"]),
     ("flatten", &["layer_type", "input_shape"]),
     ("fully_connected", &["layer_type", "input_shape", "weights", "biases"]),
     ("normalize", &["layer_type", "input_shape"]),
+    ("argmax", &["layer_type", "input_shape"]),
 ];
 
 /// For a layer whose type is missing, so that nothing tells which of them it may have.
@@ -70,6 +71,7 @@ fn read_layer(piece: Piece, index: usize) -> Result<Layer> {
         "max_pool" => LayerKind::MaxPool { window: window(required("window")?)? },
         "relu" => LayerKind::Relu,
         "flatten" => LayerKind::Flatten,
+        "argmax" => LayerKind::Argmax,
         _ => LayerKind::Normalize,
     };
     let spans = known.iter().filter_map(|field| Some((*field, object.optional(field)?.range()))).collect();

@@ -47,6 +47,7 @@ fn op(kind: &LayerKind) -> Op {
         LayerKind::MaxPool { window } => Op::MaxPool { window: *window, relu: false },
         LayerKind::Relu => Op::Relu,
         LayerKind::Flatten => Op::Flatten,
+        LayerKind::Argmax => Op::Argmax,
         LayerKind::Normalize => Op::Normalize { fraction_bits: NORMALIZE_FRACTION_BITS },
     }
 }

@@ -83,6 +83,8 @@ pub enum LayerKind {
     },
     /// `x / ‖x‖`
     Normalize,
+    /// The index of the greatest value, the lowest of several.
+    Argmax,
 }
 
 /// Where a layer's fields stand in the source; nothing for a layer that was made in memory.
@@ -212,6 +214,7 @@ impl LayerKind {
             LayerKind::Flatten => "flatten",
             LayerKind::FullyConnected { .. } => "fully_connected",
             LayerKind::Normalize => "normalize",
+            LayerKind::Argmax => "argmax",
         }
     }
 }

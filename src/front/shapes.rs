@@ -114,6 +114,7 @@ pub fn output_shape(layer: &Layer) -> Result<Vec<usize>, ShapeError> {
         LayerKind::MaxPool { window } => max_pool(input, *window)?,
         LayerKind::Flatten => vec![elements(input).ok_or_else(|| too_large(input))?],
         LayerKind::Relu | LayerKind::Normalize => input.clone(),
+        LayerKind::Argmax => argmax(input)?,
     };
     elements(&output).ok_or_else(|| too_large(&output))?;
     Ok(output)
@@ -186,6 +187,16 @@ fn fully_connected(input: &[usize], weights: &[usize], biases: Option<&[usize]>)
     }
     check_biases(biases, outputs)?;
     Ok(vec![outputs])
+}
+
+fn argmax(input: &[usize]) -> Result<Vec<usize>, ShapeError> {
+    match input {
+        [_] => Ok(vec![1]),
+        _ => {
+            let advice = "put a `flatten` layer before it";
+            Err(ShapeError::InputRank { layer_type: "argmax", expected: 1, got: input.to_vec(), advice })
+        }
+    }
 }
 
 fn check_biases(biases: Option<&[usize]>, outputs: usize) -> Result<(), ShapeError> {

@@ -27,7 +27,7 @@ pub(super) fn model(model: &Model, w: impl Write) -> io::Result<()> {
             }
             LayerKind::MaxPool { window: [height, width] } if height == width => write!(w, ", \"window\": {height}")?,
             LayerKind::MaxPool { window } => write!(w, ", \"window\": {window:?}")?,
-            LayerKind::Relu | LayerKind::Flatten | LayerKind::Normalize => {}
+            LayerKind::Relu | LayerKind::Flatten | LayerKind::Normalize | LayerKind::Argmax => {}
         }
         write!(w, "}}")?;
     }

@@ -4,6 +4,7 @@
 //! not, and possibly row constants. Its contract: given its inputs and constants, exactly one assignment of outputs
 //! and advice satisfies its constraints. [`Gadget::assign`] computes that one.
 
+mod argmax;
 pub mod arith;
 mod constants;
 mod conv;
@@ -14,7 +15,9 @@ mod input;
 mod matrix;
 mod max;
 mod normalize;
+mod requantize;
 
+pub use argmax::Argmax;
 pub use constants::Constants;
 pub use conv::Conv;
 pub use dense::DenseTile;
@@ -22,6 +25,7 @@ pub use digits::Digits;
 pub use input::PackInput;
 pub use max::Max;
 pub use normalize::{FRACTION_BITS, MAX_ELEMENTS, NormRound, NormSquare, NormTotal};
+pub use requantize::Requantize;
 
 use arith::Arith;
 use field::F;
@@ -194,4 +198,8 @@ gadgets! {
     NormTotal,
     /// One element of the normalized vector.
     NormRound,
+    /// An integer at another scale: multiplied, shifted, rounded and clamped.
+    Requantize,
+    /// The position of the greatest of a few values.
+    Argmax,
 }

@@ -57,6 +57,7 @@ fn apply(layer: &Layer, x: ArrayD<f64>) -> ArrayD<f64> {
             x.as_standard_layout().into_owned().into_shape_with_order(IxDyn(&[length]))
         }
         LayerKind::Normalize => Ok(normalize(x)),
+        LayerKind::Argmax => Ok(argmax(&x)),
     };
     // A model's layers fit each other and themselves, and the input was checked.
     output.expect("the model checked its shapes")
@@ -134,6 +135,17 @@ fn max_pool(image: &ArrayD<f64>, [height, width]: [usize; 2], output_shape: &[us
 fn normalize(x: ArrayD<f64>) -> ArrayD<f64> {
     let norm = x.iter().map(|value| value * value).sum::<f64>().sqrt();
     x / norm
+}
+
+/// The index of the greatest value, the lowest of several.
+fn argmax(x: &ArrayD<f64>) -> ArrayD<f64> {
+    let mut greatest = (0, f64::NEG_INFINITY);
+    for (index, &value) in x.iter().enumerate() {
+        if value > greatest.1 {
+            greatest = (index, value);
+        }
+    }
+    ArrayD::from_elem(IxDyn(&[1]), greatest.0 as f64)
 }
 
 fn incompatible() -> ShapeError {

@@ -48,6 +48,7 @@ fn row(layer: &Layer) -> Row {
         LayerKind::MaxPool { .. } => ("max-pool".to_string(), 0, 0),
         LayerKind::Relu => ("relu".to_string(), 0, 0),
         LayerKind::Flatten => ("flatten".to_string(), 0, 0),
+        LayerKind::Argmax => ("argmax".to_string(), 0, 0),
         // One square a value, and one division by the norm.
         LayerKind::Normalize => {
             let values: usize = output_shape.iter().product();

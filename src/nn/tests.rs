@@ -89,6 +89,20 @@ fn small_models() {
 }
 
 #[test]
+fn argmax_is_the_lowest_index_of_the_greatest() {
+    let text = r#"{"layers": [{"layer_type": "argmax", "input_shape": [4]}]}"#;
+    let model = Model::parse("model.json", text.to_string()).unwrap();
+    let run = |x: [f64; 4]| run(&model, &arr1(&x).into_dyn()).unwrap();
+    assert_eq!(run([-2.0, 3.0, 1.0, 3.0]), arr1(&[1.0]).into_dyn());
+    assert_eq!(run([-2.0, -3.0, -2.0, -2.0]), arr1(&[0.0]).into_dyn());
+    let mut written = Vec::new();
+    model.write(&mut written).unwrap();
+    assert_eq!(String::from_utf8(written).unwrap(), text);
+    assert_eq!(model.table().rows[0].name, "argmax");
+    assert!(Model::new(vec![Layer::new(LayerKind::Argmax, [2, 3])], None).is_err());
+}
+
+#[test]
 fn an_input_of_another_shape_is_refused() {
     let model = Model::new(vec![Layer::new(LayerKind::Relu, [2, 3])], None).unwrap();
     let input = ArrayD::zeros(IxDyn(&[3, 2]));

@@ -75,7 +75,12 @@ fn quantized_op(id: NodeId, node: &Node, operand_scale: f64, context: &Context) 
         Op::Dense { weights, bias } => {
             Op::Dense { weights: quantize("weights", weights, 1.0, WEIGHT_BITS)?, bias: quantize_bias(bias)? }
         }
-        Op::MaxPool { .. } | Op::Relu | Op::Flatten | Op::Normalize { .. } => node.op.clone(),
+        Op::MaxPool { .. }
+        | Op::Relu
+        | Op::Flatten
+        | Op::Normalize { .. }
+        | Op::Requantize(_)
+        | Op::Argmax => node.op.clone(),
     })
 }
 

@@ -1,5 +1,7 @@
 //! The IR as gadget instances over a table of values: what is computed, before anything has a place.
 
+mod fixed;
+
 use super::PlanError;
 use crate::gadget::{
     Constants, Conv, FRACTION_BITS, Gadget, MAX_ELEMENTS, Max, NormRound, NormSquare, NormTotal, PackInput,
@@ -281,6 +283,8 @@ impl<'a> Writer<'a> {
             Op::MaxPool { window, relu } => self.pool(id, operand, *window, *relu)?,
             Op::Relu => self.relu(id, operand)?,
             Op::Normalize { fraction_bits } => self.normalize(id, from, *fraction_bits)?,
+            Op::Requantize(op) => self.requantize(id, operand, op)?,
+            Op::Argmax => self.argmax(id, operand, from)?,
         }
         Ok(())
     }

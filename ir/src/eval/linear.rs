@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 
-use ndarray::{Array2, ArrayView1};
+use ndarray::{ArcArray, Array2, ArrayView1, IxDyn};
 
 use super::as_f64;
 use crate::weights::contiguous;
@@ -20,42 +20,42 @@ const EXACT_IN_F64: i128 = 1 << 53;
 /// for the gathered rows to stay in the cache.
 const PIXELS_AT_A_TIME: usize = 256;
 
-pub(super) fn conv2d_real(kernel: &Weights, bias: Option<&Weights>, image: &[f64], shape: &[usize]) -> Vec<f64> {
+/// For each of the images in a row, one after the other; `shape` is that of one result.
+pub(super) fn conv2d_real(kernel: &Weights, bias: Option<&Weights>, images: &[f64], shape: &[usize]) -> Vec<f64> {
     let Some(geometry) = Geometry::new(kernel, shape) else {
         return Vec::new();
     };
-    let mut sums = geometry.multiply_f64(&elements_f64(kernel), image, |value| value);
+    let mut sums = geometry.multiply_f64(elements_f64(kernel), images, |value| value);
     finish_real(&mut sums, kernel, bias);
     sums
 }
 
-/// The sums are proven within ±2^62, partial ones included; `fact` is that of the image.
+/// The sums are proven within ±2^62, partial ones included; `fact` is that of one image.
 pub(super) fn conv2d_fixed(
     kernel: &Weights,
     bias: Option<&Weights>,
-    image: &[i64],
+    images: &[i64],
     fact: &Fact,
     shape: &[usize],
 ) -> Vec<i64> {
-    let (Weights::Fixed { data, .. }, Some(interval), Some(geometry)) =
-        (kernel, fact.interval(), Geometry::new(kernel, shape))
-    else {
+    let (Weights::Fixed { data, .. }, Some(geometry)) = (kernel, Geometry::new(kernel, shape)) else {
         return Vec::new();
     };
-    let exact_in_f64 =
-        channel_bounds(data, integers(bias), interval).iter().all(|bound| bound.magnitude < EXACT_IN_F64);
-    let mut sums: Vec<i64> = if exact_in_f64 {
-        geometry.multiply_f64(&as_f64(data), image, |value| value as f64).into_iter().map(|sum| sum as i64).collect()
+    let mut sums: Vec<i64> = if is_exact_in_f64(data, bias, fact) {
+        geometry.multiply_f64(as_f64(data), images, |value| value as f64).into_iter().map(|sum| sum as i64).collect()
     } else {
-        geometry.multiply_i64(&contiguous(data), image)
+        geometry.multiply_i64(&contiguous(data), images)
     };
     add_bias(&mut sums, bias);
     sums
 }
 
+/// For each of the vectors in a row, one after the other.
 pub(super) fn dense_real(weights: &Weights, bias: Option<&Weights>, x: &[f64]) -> Vec<f64> {
+    let length = row_length(weights);
     let vector = ArrayView1::from(x);
     let mut sums: Vec<f64> = match weights {
+        _ if x.len() != length => multiply_batch(elements_f64(weights), x.to_vec(), length),
         Weights::Real(data) => contiguous(data).chunks(x.len()).map(|row| ArrayView1::from(row).dot(&vector)).collect(),
         Weights::Fixed { data, .. } => {
             let mut converted = Vec::with_capacity(x.len());
@@ -73,14 +73,41 @@ pub(super) fn dense_real(weights: &Weights, bias: Option<&Weights>, x: &[f64]) -
     sums
 }
 
-/// The sums are proven within ±2^62, partial ones included.
-pub(super) fn dense_fixed(weights: &Weights, bias: Option<&Weights>, x: &[i64]) -> Vec<i64> {
+/// The sums are proven within ±2^62, partial ones included; `fact` is that of one vector.
+pub(super) fn dense_fixed(weights: &Weights, bias: Option<&Weights>, x: &[i64], fact: &Fact) -> Vec<i64> {
     let Weights::Fixed { data, .. } = weights else {
         return Vec::new();
     };
-    let mut sums: Vec<i64> = contiguous(data).chunks(x.len()).map(|row| dot(row, x)).collect();
+    let length = row_length(weights);
+    let mut sums: Vec<i64> = if x.len() != length && is_exact_in_f64(data, bias, fact) {
+        let vectors = x.iter().map(|&value| value as f64).collect();
+        multiply_batch(as_f64(data), vectors, length).into_iter().map(|sum| sum as i64).collect()
+    } else {
+        let rows = contiguous(data);
+        x.chunks(length).flat_map(|vector| rows.chunks(length).map(|row| dot(row, vector))).collect()
+    };
     add_bias(&mut sums, bias);
     sums
+}
+
+/// Whether no sum that an operand within its fact leads to, partial ones included, is beyond the integers of `f64`.
+fn is_exact_in_f64(weights: &ArcArray<i64, IxDyn>, bias: Option<&Weights>, operand: &Fact) -> bool {
+    let Some(interval) = operand.interval() else {
+        return false;
+    };
+    channel_bounds(weights, integers(bias), interval).iter().all(|bound| bound.magnitude < EXACT_IN_F64)
+}
+
+/// How many numbers a row of a matrix has; positive, as `infer` has seen to.
+fn row_length(weights: &Weights) -> usize {
+    weights.shape().last().copied().unwrap_or(1).max(1)
+}
+
+/// The products of a matrix and each of the vectors in a row.
+fn multiply_batch(weights: Vec<f64>, vectors: Vec<f64>, length: usize) -> Vec<f64> {
+    let weights = matrix(weights.len() / length, length, weights);
+    let vectors = matrix(vectors.len() / length, length, vectors);
+    vectors.dot(&weights.t()).iter().copied().collect()
 }
 
 /// The sizes of a convolution.
@@ -103,6 +130,11 @@ impl Geometry {
             return None;
         };
         Some(Geometry { height, width, kernel_height, kernel_width, c_in, c_out })
+    }
+
+    /// How many numbers an image has.
+    fn image_length(&self) -> usize {
+        (self.height + self.kernel_height - 1) * (self.width + self.kernel_width - 1) * self.c_in
     }
 
     /// How many numbers one output pixel is computed from.
@@ -131,24 +163,28 @@ impl Geometry {
         patches
     }
 
-    fn multiply_f64<T: Copy>(&self, kernel: &[f64], image: &[T], convert: impl Fn(T) -> f64) -> Vec<f64> {
-        let kernel = matrix(self.c_out, self.patch_length(), kernel.to_vec());
-        let mut sums = Vec::with_capacity(self.height * self.width * self.c_out);
-        for pixels in self.blocks() {
-            let rows = pixels.len();
-            let patches = matrix(rows, self.patch_length(), self.patches(pixels, image, &convert));
-            sums.extend(patches.dot(&kernel.t()).iter());
+    fn multiply_f64<T: Copy>(&self, kernel: Vec<f64>, images: &[T], convert: impl Fn(T) -> f64) -> Vec<f64> {
+        let kernel = matrix(self.c_out, self.patch_length(), kernel);
+        let mut sums = Vec::with_capacity(images.len() / self.image_length() * self.height * self.width * self.c_out);
+        for image in images.chunks(self.image_length()) {
+            for pixels in self.blocks() {
+                let rows = pixels.len();
+                let patches = matrix(rows, self.patch_length(), self.patches(pixels, image, &convert));
+                sums.extend(patches.dot(&kernel.t()).iter());
+            }
         }
         sums
     }
 
     /// Here the kernel is what stays in the cache, one patch at a time passes by it.
-    fn multiply_i64(&self, kernel: &[i64], image: &[i64]) -> Vec<i64> {
-        let mut sums = Vec::with_capacity(self.height * self.width * self.c_out);
-        for pixels in self.blocks() {
-            let patches = self.patches(pixels, image, |value| value);
-            for patch in patches.chunks(self.patch_length()) {
-                sums.extend(kernel.chunks(self.patch_length()).map(|row| dot(row, patch)));
+    fn multiply_i64(&self, kernel: &[i64], images: &[i64]) -> Vec<i64> {
+        let mut sums = Vec::with_capacity(images.len() / self.image_length() * self.height * self.width * self.c_out);
+        for image in images.chunks(self.image_length()) {
+            for pixels in self.blocks() {
+                let patches = self.patches(pixels, image, |value| value);
+                for patch in patches.chunks(self.patch_length()) {
+                    sums.extend(kernel.chunks(self.patch_length()).map(|row| dot(row, patch)));
+                }
             }
         }
         sums
@@ -197,7 +233,7 @@ fn elements_f64(weights: &Weights) -> Vec<f64> {
     }
 }
 
-fn integers(weights: Option<&Weights>) -> Option<&ndarray::ArcArray<i64, ndarray::IxDyn>> {
+fn integers(weights: Option<&Weights>) -> Option<&ArcArray<i64, IxDyn>> {
     match weights {
         Some(Weights::Fixed { data, .. }) => Some(data),
         _ => None,

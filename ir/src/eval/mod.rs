@@ -2,11 +2,13 @@
 //!
 //! [`eval_fixed`] is exact integer arithmetic and the reference for everything downstream; [`eval_real`] is
 //! the floating-point network, whose sums depend in their last bits on the order of addition. Both yield
-//! every node's tensor, which is what calibration and a circuit's witness need.
+//! every node's tensor, which is what calibration and a circuit's witness need. The batch forms take many inputs
+//! at once, along a first axis that all results have too, and share the work on the weights among them.
 
 mod linear;
 mod normalize;
 mod pool;
+mod select;
 
 use std::collections::HashMap;
 
@@ -89,14 +91,17 @@ pub enum EvalError {
 /// For a graph or an input that cannot be evaluated; see [`EvalError`].
 pub fn eval_real(graph: &Graph, input: &ArrayD<f64>) -> Result<Values<f64>, EvalError> {
     check(graph, input.shape())?;
-    Ok(run(graph, input, |op, _, operand, shape| match op {
-        Op::Input { .. } | Op::Flatten => operand.to_vec(),
-        Op::Conv2d { kernel, bias } => linear::conv2d_real(kernel, bias.as_ref(), operand, shape),
-        Op::Dense { weights, bias } => linear::dense_real(weights, bias.as_ref(), operand),
-        Op::MaxPool { window, relu } => pool::max_pool(*window, relu.then_some(0.0), operand, shape, f64::max),
-        Op::Relu => operand.iter().map(|value| value.max(0.0)).collect(),
-        Op::Normalize { .. } => normalize::normalize_real(operand),
-    }))
+    Ok(run(graph, input, &[], real_step))
+}
+
+/// Evaluates a graph in floating point on a batch: inputs, and all results, have one more axis, the first.
+///
+/// # Errors
+///
+/// As for [`eval_real`].
+pub fn eval_real_batch(graph: &Graph, inputs: &ArrayD<f64>) -> Result<Values<f64>, EvalError> {
+    let count = check_batch(graph, inputs.shape())?;
+    Ok(run(graph, inputs, &[count], real_step))
 }
 
 /// Evaluates a fixed-point graph in exact integer arithmetic.
@@ -108,21 +113,79 @@ pub fn eval_real(graph: &Graph, input: &ArrayD<f64>) -> Result<Values<f64>, Eval
 /// For a graph or an input that cannot be evaluated; see [`EvalError`].
 pub fn eval_fixed(graph: &Graph, input: &ArrayD<i64>) -> Result<Values<i64>, EvalError> {
     check(graph, input.shape())?;
+    check_range(graph, input)?;
+    Ok(run(graph, input, &[], fixed_step))
+}
+
+/// Evaluates a fixed-point graph in exact integer arithmetic on a batch: inputs, and all results, have one more axis,
+/// the first. Each result is that of [`eval_fixed`] on its input.
+///
+/// # Errors
+///
+/// As for [`eval_fixed`].
+pub fn eval_fixed_batch(graph: &Graph, inputs: &ArrayD<i64>) -> Result<Values<i64>, EvalError> {
+    let count = check_batch(graph, inputs.shape())?;
+    check_range(graph, inputs)?;
+    Ok(run(graph, inputs, &[count], fixed_step))
+}
+
+fn real_step(op: &Op, fact: &Fact, operand: &[f64], shape: &[usize]) -> Vec<f64> {
+    match op {
+        Op::Input { .. } | Op::Flatten => operand.to_vec(),
+        Op::Conv2d { kernel, bias } => linear::conv2d_real(kernel, bias.as_ref(), operand, shape),
+        Op::Dense { weights, bias } => linear::dense_real(weights, bias.as_ref(), operand),
+        Op::MaxPool { window, relu } => {
+            each(operand, fact, |image| pool::max_pool(*window, relu.then_some(0.0), image, shape, f64::max))
+        }
+        Op::Relu => operand.iter().map(|value| value.max(0.0)).collect(),
+        Op::Normalize { .. } => each(operand, fact, normalize::normalize_real),
+        Op::Requantize(op) => {
+            let unit = fact.scale().unwrap_or(1.0);
+            operand.iter().enumerate().map(|(at, &value)| op.apply_real(at, value, unit)).collect()
+        }
+        Op::Argmax => each(operand, fact, |x| vec![select::argmax(x) as f64]),
+    }
+}
+
+fn fixed_step(op: &Op, fact: &Fact, operand: &[i64], shape: &[usize]) -> Vec<i64> {
+    match op {
+        Op::Input { .. } | Op::Flatten => operand.to_vec(),
+        Op::Conv2d { kernel, bias } => linear::conv2d_fixed(kernel, bias.as_ref(), operand, fact, shape),
+        Op::Dense { weights, bias } => linear::dense_fixed(weights, bias.as_ref(), operand, fact),
+        Op::MaxPool { window, relu } => {
+            each(operand, fact, |image| pool::max_pool(*window, relu.then_some(0), image, shape, i64::max))
+        }
+        Op::Relu => operand.iter().map(|&value| value.max(0)).collect(),
+        Op::Normalize { fraction_bits } => each(operand, fact, |x| normalize::normalize_fixed(x, *fraction_bits)),
+        Op::Requantize(op) => operand.iter().enumerate().map(|(at, &value)| op.apply(at, value)).collect(),
+        Op::Argmax => each(operand, fact, |x| vec![select::argmax(x) as i64]),
+    }
+}
+
+/// The results for each of the operands in a row, one after the other.
+fn each<T>(operands: &[T], fact: &Fact, step: impl Fn(&[T]) -> Vec<T>) -> Vec<T> {
+    operands.chunks(fact.elements().max(1)).flat_map(step).collect()
+}
+
+/// As [`check`], for a batch; how many inputs there are.
+fn check_batch(graph: &Graph, got: &[usize]) -> Result<usize, EvalError> {
+    let (count, input) = match got {
+        [] => (0, got),
+        [count, input @ ..] => (*count, input),
+    };
+    check(graph, input)?;
+    Ok(count)
+}
+
+fn check_range(graph: &Graph, input: &ArrayD<i64>) -> Result<(), EvalError> {
     let node = graph.input();
     let Number::Fixed { lo, hi, .. } = graph.node(node).fact.number else {
         return Err(EvalError::NotFixed { node });
     };
-    if let Some(index) = input.iter().position(|value| !(lo..=hi).contains(value)) {
-        return Err(EvalError::OutOfRange { index, lo, hi });
+    match input.iter().position(|value| !(lo..=hi).contains(value)) {
+        Some(index) => Err(EvalError::OutOfRange { index, lo, hi }),
+        None => Ok(()),
     }
-    Ok(run(graph, input, |op, fact, operand, shape| match op {
-        Op::Input { .. } | Op::Flatten => operand.to_vec(),
-        Op::Conv2d { kernel, bias } => linear::conv2d_fixed(kernel, bias.as_ref(), operand, fact, shape),
-        Op::Dense { weights, bias } => linear::dense_fixed(weights, bias.as_ref(), operand),
-        Op::MaxPool { window, relu } => pool::max_pool(*window, relu.then_some(0), operand, shape, i64::max),
-        Op::Relu => operand.iter().map(|&value| value.max(0)).collect(),
-        Op::Normalize { fraction_bits } => normalize::normalize_fixed(operand, *fraction_bits),
-    }))
 }
 
 /// Whether facts can be relied on, and the input is of the shape they speak of.
@@ -141,8 +204,14 @@ fn check(graph: &Graph, got: &[usize]) -> Result<(), EvalError> {
 }
 
 /// Goes through a checked graph. `step` gets an operation, its operand's fact and elements, and the shape of
-/// the result; for the input node the operand is the input itself.
-fn run<T: Copy>(graph: &Graph, input: &ArrayD<T>, step: impl Fn(&Op, &Fact, &[T], &[usize]) -> Vec<T>) -> Values<T> {
+/// the result; for the input node the operand is the input itself. `batch` is what all tensors have before their
+/// shape: the elements are those of as many operands in a row.
+fn run<T: Copy>(
+    graph: &Graph,
+    input: &ArrayD<T>,
+    batch: &[usize],
+    step: impl Fn(&Op, &Fact, &[T], &[usize]) -> Vec<T>,
+) -> Values<T> {
     let mut tensors: HashMap<NodeId, ArrayD<T>> = HashMap::with_capacity(graph.len());
     for id in graph.topological() {
         let node = graph.node(id);
@@ -152,7 +221,7 @@ fn run<T: Copy>(graph: &Graph, input: &ArrayD<T>, step: impl Fn(&Op, &Fact, &[T]
                 step(&node.op, &graph.node(*operand).fact, &contiguous(&tensors[operand]), &node.fact.shape)
             }
         };
-        tensors.insert(id, tensor(&node.fact.shape, elements));
+        tensors.insert(id, tensor(&[batch, &node.fact.shape].concat(), elements));
     }
     Values { tensors, output: graph.output() }
 }
@@ -160,7 +229,8 @@ fn run<T: Copy>(graph: &Graph, input: &ArrayD<T>, step: impl Fn(&Op, &Fact, &[T]
 /// The elements as a tensor of the shape that a fact states.
 fn tensor<T>(shape: &[usize], elements: Vec<T>) -> ArrayD<T> {
     // Every step yields one element for each index of the shape that `infer` gave its result, and `check`
-    // compared the input with its own; a layout of a fact's shape does not overflow (`MAX_ELEMENTS`).
+    // compared the input with its own; a layout of a fact's shape does not overflow (`MAX_ELEMENTS`), and of a batch
+    // there is a tensor in memory.
     ArrayD::from_shape_vec(shape, elements).expect("as many elements as the fact states")
 }
 

@@ -1,11 +1,11 @@
-use ndarray::{Array, ArrayD, arr1, array};
+use ndarray::{Array, ArrayD, Axis, arr1, array};
 use proptest::prelude::*;
 
 use super::*;
 use crate::testing::{
     chain, fixed, fixed_graph, fixed_input, fixed_input_for, noise, real, real_input, reference_network,
 };
-use crate::{MAX_MAGNITUDE, Weights};
+use crate::{MAX_MAGNITUDE, Requantize, Weights};
 
 fn counting(shape: &[usize]) -> ArrayD<i64> {
     let count: usize = shape.iter().product();
@@ -175,7 +175,72 @@ fn the_reference_network_stays_within_its_facts() {
     }
 }
 
+#[test]
+fn requantize_and_argmax_by_hand() {
+    let multipliers = vec![1, 3];
+    let requantize = Op::Requantize(Requantize { multipliers, shift: 1, lo: -4, hi: 4, scale: 2.0 });
+    let graph = chain([fixed_input(&[1, 2, 2], -9, 9), requantize, Op::Flatten, Op::Argmax]);
+    let values = eval_fixed(&graph, &array![[[3, -9], [5, 2]]].into_dyn()).unwrap();
+    let order = graph.topological();
+    assert_eq!(values.get(order[1]), &array![[[2, -4], [3, 3]]].into_dyn());
+    assert_eq!(values.output(), &arr1(&[2]).into_dyn());
+    let reals = eval_real(&graph, &array![[[3.0, -9.0], [5.0, 2.0]]].into_dyn()).unwrap();
+    assert_eq!(reals.get(order[1]), &array![[[3.0, -8.0], [5.0, 6.0]]].into_dyn());
+    assert_eq!(reals.output(), &arr1(&[3.0]).into_dyn());
+}
+
+#[test]
+fn a_batch_without_its_axis_is_refused() {
+    let graph = chain([fixed_input(&[2], 0, 9), Op::Relu]);
+    insta::assert_snapshot!(eval_fixed_batch(&graph, &counting(&[2])).unwrap_err(), @"the input has shape [], the network takes [2]");
+    insta::assert_snapshot!(eval_fixed_batch(&graph, &counting(&[3, 2, 2])).unwrap_err(), @"the input has shape [2, 2], the network takes [2]");
+    let scalar = ArrayD::from_elem(IxDyn(&[]), 1);
+    insta::assert_snapshot!(eval_fixed_batch(&graph, &scalar).unwrap_err(), @"the input has shape [], the network takes [2]");
+    insta::assert_snapshot!(eval_fixed_batch(&graph, &counting(&[5, 2])).unwrap_err(), @"element 9 of the input lies outside 0..=9");
+}
+
+/// Sums of small integers are exact in floating point, in whatever order.
+#[test]
+fn a_batch_of_reals_is_its_inputs_one_by_one() {
+    let kernel = real(&[2, 2, 2, 1], &[1.0, -2.0, 3.0, 4.0, -5.0, 6.0, -7.0, 8.0]);
+    let weights = real(&[3, 8], &noise(4, 24).iter().map(|&value| value as f64).collect::<Vec<_>>());
+    let graph = chain([
+        real_input(&[3, 3, 1]),
+        Op::Conv2d { kernel, bias: Some(real(&[2], &[0.5, -0.5])) },
+        Op::Flatten,
+        Op::Dense { weights, bias: Some(real(&[3], &[1.0, 2.0, 3.0])) },
+        Op::Normalize { fraction_bits: 1 },
+    ]);
+    let batch = counting(&[4, 3, 3, 1]).mapv(|value| (value * value % 11) as f64);
+    let together = eval_real_batch(&graph, &batch).unwrap();
+    for (at, input) in batch.outer_iter().enumerate() {
+        let alone = eval_real(&graph, &input.to_owned()).unwrap();
+        for id in graph.topological() {
+            assert_eq!(together.get(id).index_axis(Axis(0), at), alone.get(id).view());
+        }
+    }
+}
+
 proptest! {
+    #[test]
+    fn a_batch_is_its_inputs_one_by_one(
+        (graph, inputs) in fixed_graph().prop_flat_map(|graph| {
+            let inputs = prop::collection::vec(fixed_input_for(&graph), 0..4);
+            (Just(graph), inputs)
+        }),
+    ) {
+        let shape = [&[inputs.len()], graph.node(graph.input()).fact.shape.as_slice()].concat();
+        let elements = inputs.iter().flatten().copied().collect();
+        let batch = ArrayD::from_shape_vec(shape, elements).unwrap();
+        let together = eval_fixed_batch(&graph, &batch).unwrap();
+        for (at, input) in inputs.iter().enumerate() {
+            let alone = eval_fixed(&graph, input).unwrap();
+            for id in graph.topological() {
+                prop_assert_eq!(together.get(id).index_axis(Axis(0), at), alone.get(id).view());
+            }
+        }
+    }
+
     #[test]
     fn every_integer_lies_in_the_interval_of_its_node(
         (graph, input) in fixed_graph().prop_flat_map(|graph| {
@@ -203,8 +268,8 @@ proptest! {
         let reals = eval_real(&graph, &input.mapv(|value| scale * value as f64)).unwrap();
         let fixed = eval_fixed(&graph, &input).unwrap();
         for id in graph.topological() {
-            // Normalize rounds to its own scale, which later operations magnify.
-            if matches!(graph.node(id).op, Op::Normalize { .. }) {
+            // These round, which later operations magnify.
+            if matches!(graph.node(id).op, Op::Normalize { .. } | Op::Requantize(_) | Op::Argmax) {
                 break;
             }
             let fact = &graph.node(id).fact;

@@ -155,6 +155,13 @@ impl<'a> Line<'a> {
         power_of_two(exponent).ok_or_else(|| unexpected("an exponent from -1074 to 1023", token))
     }
 
+    /// `lo..=hi`.
+    pub(super) fn interval(&mut self) -> Located<(i64, i64)> {
+        let lo = self.number("the least integer")?;
+        self.mark("..=")?;
+        Ok((lo, self.number("the greatest integer")?))
+    }
+
     /// A shape, then `real` or `fixed(scale …, lo..=hi)`.
     pub(super) fn fact(&mut self) -> Located<Fact> {
         let shape = self.shape()?;
@@ -168,9 +175,7 @@ impl<'a> Line<'a> {
         self.mark("(")?;
         let scale = self.scale()?;
         self.mark(",")?;
-        let lo = self.number("the least integer")?;
-        self.mark("..=")?;
-        let hi = self.number("the greatest integer")?;
+        let (lo, hi) = self.interval()?;
         self.mark(")")?;
         Ok(Fact { shape, number: Number::Fixed { scale, lo, hi } })
     }

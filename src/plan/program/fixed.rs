@@ -1,0 +1,43 @@
+//! What fixed-point networks have beyond sums and maxima: requantization, and the choice of a class.
+
+use super::{Value, Writer};
+use crate::gadget::{Argmax, Constants, Requantize};
+use crate::plan::PlanError;
+use std::ops::Range;
+use zknn_ir::NodeId;
+
+impl Writer<'_> {
+    /// The multipliers are values of their own, so that one gadget serves all channels.
+    pub(super) fn requantize(
+        &mut self,
+        id: NodeId,
+        operand: NodeId,
+        op: &zknn_ir::Requantize,
+    ) -> Result<(), PlanError> {
+        let (lo, hi) = self.interval(operand)?;
+        let (least, greatest) = op.quotients((lo, hi));
+        let too_wide = || PlanError::TooWide { node: self.label(id), lo, hi };
+        let quotients = i64::try_from(least).ok().zip(i64::try_from(greatest).ok()).ok_or_else(too_wide)?;
+        let gadget = Requantize::new(op.shift, (op.lo, op.hi), quotients).ok_or_else(too_wide)?;
+
+        let multipliers: Vec<Value> = self.fresh(op.multipliers.len()).collect();
+        let label = format!("{} multipliers", self.label(id));
+        self.gadget(label, Constants(op.multipliers.clone()), multipliers.clone(), None);
+        let outputs = self.fresh(self.graph.node(id).fact.elements());
+        let from = self.tensors[&operand].clone();
+        let elements = from.zip(multipliers.into_iter().cycle()).zip(outputs.clone());
+        let wiring = elements.flat_map(|((x, multiplier), y)| [x, multiplier, y]).collect();
+        self.gadget(self.label(id), gadget, wiring, None);
+        self.tensors.insert(id, outputs);
+        Ok(())
+    }
+
+    pub(super) fn argmax(&mut self, id: NodeId, operand: NodeId, from: Range<Value>) -> Result<(), PlanError> {
+        let gadget = Argmax::new(from.len(), self.spread(operand, false)?);
+        let output = self.fresh(1);
+        let wiring = from.chain(output.clone()).collect();
+        self.gadget(self.label(id), gadget, wiring, None);
+        self.tensors.insert(id, output);
+        Ok(())
+    }
+}
