@@ -5,7 +5,7 @@
 use zknn_ir::InferError;
 
 use crate::front::{LayerDiagnostic, LayerPlace, LowerError, Model};
-use crate::passes::PassError;
+use crate::passes::{MIN_BITS, PassError};
 
 /// A layer that the IR does not have.
 pub(crate) fn lowering(model: &Model, error: &LowerError) -> Box<LayerDiagnostic> {
@@ -33,6 +33,14 @@ pub(crate) fn pass(model: &Model, error: &PassError) -> Box<LayerDiagnostic> {
         PassError::Overflow { layer, channel, bits, input_range, .. } => {
             overflow(model, layer, channel, bits, input_range)
         }
+        PassError::TooNarrow { layer, bits, needed, room, .. } => too_narrow(model, layer, bits, needed, room),
+        PassError::Calibration(ref error) => Box::new(model.layer_diagnostic(
+            place(None),
+            "zknn::fixed::calibration",
+            format!("the calibration inputs can't be evaluated: {error}"),
+            "calibrate with inputs of the model's shape",
+            "",
+        )),
         PassError::Infer { layer, ref error } => unfit(model, layer, error),
         PassError::Invalid { .. } => Box::new(model.layer_diagnostic(
             LayerPlace::of(usize::MAX),
@@ -63,6 +71,25 @@ fn overflow(
             factor(bits - LIMIT_BITS.min(bits)),
         ),
         format!("may reach 2^{bits}"),
+    ))
+}
+
+fn too_narrow(model: &Model, layer: Option<usize>, bits: u32, needed: u32, room: u32) -> Box<LayerDiagnostic> {
+    // Weights, numbers and what tells them apart all have a bit less for each bit less.
+    let fewer = bits.saturating_sub(needed.saturating_sub(room).div_ceil(2));
+    let advice = match fewer >= MIN_BITS {
+        true => format!("try `--bits {fewer}`"),
+        false => "sum fewer numbers in this layer".to_string(),
+    };
+    Box::new(model.layer_diagnostic(
+        place(layer),
+        "zknn::fixed::too_narrow",
+        format!(
+            "{}: at {bits} bits its sums, brought to scale, need {needed} bits; there is room for {room}",
+            named(layer)
+        ),
+        format!("{advice}, declare a smaller input range, or give typical inputs with `--calibrate`"),
+        format!("needs {needed} bits"),
     ))
 }
 
@@ -157,6 +184,24 @@ mod tests {
     #[test]
     fn overflow() {
         insta::assert_snapshot!(rendered(&[dense("1, 1e14, 3, 4", "0, 0"), dense("1, 1, 1, 5e3", "0, 0")].join(", ")));
+    }
+
+    #[test]
+    fn too_narrow() {
+        use crate::front::{Layer, LayerKind};
+        let layer = |shape: [usize; 2], weight: f64| {
+            let weights = ndarray::ArrayD::from_elem(shape.as_slice(), weight);
+            Layer::new(LayerKind::FullyConnected { weights, biases: None }, [shape[1]])
+        };
+        let model = Model::new(vec![layer([1, 60_000], 0.5), layer([1, 1], 0.5)], None).unwrap();
+        let lowering = |bits| crate::Lowering { bits: Some(bits), ..crate::Lowering::default() };
+        assert!(crate::lower(&model, &lowering(8), &mut |_, _| {}).is_ok());
+        let lowering = crate::Lowering { input_range: Some((-(1 << 31), 1 << 31)), ..lowering(16) };
+        let diagnostic = crate::lower(&model, &lowering, &mut |_, _| {}).unwrap_err();
+        let handler = GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor()).with_width(100);
+        let mut rendered = String::new();
+        handler.render_report(&mut rendered, &diagnostic).unwrap();
+        insta::assert_snapshot!(rendered);
     }
 
     #[test]

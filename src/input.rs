@@ -3,7 +3,7 @@
 use miette::Diagnostic;
 use ndarray::ArrayD;
 use thiserror::Error;
-use zknn_ir::{Graph, Number};
+use zknn_ir::{Fact, Graph, Number, Op};
 
 /// Why a tensor is no input of a graph. An input may be private: no message holds a value of it.
 #[derive(Debug, Clone, PartialEq, Eq, Error, Diagnostic)]
@@ -20,11 +20,26 @@ pub enum InputError {
         /// The shape of the tensor.
         got: Vec<usize>,
     },
+    /// A tensor that is no batch of inputs.
+    #[error("the network takes inputs of shape {expected:?} in a batch, got {got:?}")]
+    #[diagnostic(
+        code(zknn::input::batch_shape),
+        help("the first extent of `dim` is the number of inputs, the others are the `input_shape` of the first layer")
+    )]
+    BatchShape {
+        /// The shape of one input.
+        expected: Vec<usize>,
+        /// The shape of the tensor.
+        got: Vec<usize>,
+    },
     /// An element that is not a whole multiple of the input's scale.
     #[error("the input has at {index:?} a number that is not a multiple of {scale}")]
     #[diagnostic(
         code(zknn::input::fractional),
-        help("the network is proved exactly, for inputs that are multiples of {scale}; scale and round the input")
+        help(
+            "the network takes multiples of {scale}; scale and round the input, or compile the model with \
+             `--calibrate` and inputs like this one"
+        )
     )]
     Fractional {
         /// Where the first such element stands.
@@ -54,21 +69,47 @@ pub enum InputError {
 
 /// The integers that stand for the input, in the range that the graph demands.
 ///
+/// A graph that requantizes takes the nearest multiples of its input's scale (ties away from zero), unless that is 1;
+/// any other graph, and any integers, are taken as they are or not at all.
+///
 /// # Errors
 ///
 /// The first element that no such integer stands for.
 pub fn integers(graph: &Graph, input: &ArrayD<f64>) -> Result<ArrayD<i64>, InputError> {
-    let node = graph.try_input().ok_or(InputError::NotFixed)?;
-    let fact = &graph.node(node).fact;
-    let Number::Fixed { scale, lo, hi } = fact.number else {
-        return Err(InputError::NotFixed);
-    };
+    let fact = input_fact(graph)?;
     if input.shape() != fact.shape {
         return Err(InputError::Shape { expected: fact.shape.clone(), got: input.shape().to_vec() });
     }
+    converted(graph, fact, input)
+}
+
+/// The same for a batch of inputs, along the first axis.
+///
+/// # Errors
+///
+/// As for [`integers`]; the first index of an element is that of its input.
+pub fn integers_batch(graph: &Graph, inputs: &ArrayD<f64>) -> Result<ArrayD<i64>, InputError> {
+    let fact = input_fact(graph)?;
+    if !matches!(inputs.shape(), [_, input @ ..] if input == fact.shape) {
+        return Err(InputError::BatchShape { expected: fact.shape.clone(), got: inputs.shape().to_vec() });
+    }
+    converted(graph, fact, inputs)
+}
+
+fn input_fact(graph: &Graph) -> Result<&Fact, InputError> {
+    let node = graph.try_input().ok_or(InputError::NotFixed)?;
+    Ok(&graph.node(node).fact)
+}
+
+fn converted(graph: &Graph, fact: &Fact, input: &ArrayD<f64>) -> Result<ArrayD<i64>, InputError> {
+    let Number::Fixed { scale, lo, hi } = fact.number else {
+        return Err(InputError::NotFixed);
+    };
     let place = |nth: usize| index(input.shape(), nth);
-    for (nth, value) in input.iter().enumerate() {
-        let integer = value / scale;
+    let is_rounded = scale != 1.0 && rounds(graph);
+    let integer_of = |value: f64| if is_rounded { (value / scale).round() } else { value / scale };
+    for (nth, &value) in input.iter().enumerate() {
+        let integer = integer_of(value);
         // NaN and the infinities have no integral part either.
         if integer.fract() != 0.0 {
             return Err(InputError::Fractional { index: place(nth), scale: scale.to_string() });
@@ -78,7 +119,12 @@ pub fn integers(graph: &Graph, input: &ArrayD<f64>) -> Result<ArrayD<i64>, Input
             return Err(InputError::OutOfRange { index: place(nth), lo, hi });
         }
     }
-    Ok(input.mapv(|value| (value / scale) as i64))
+    Ok(input.mapv(|value| integer_of(value) as i64))
+}
+
+/// Whether the graph rounds numbers on the way, so that rounding its input is in its nature.
+fn rounds(graph: &Graph) -> bool {
+    graph.topological().iter().any(|&id| matches!(graph.node(id).op, Op::Requantize(_)))
 }
 
 /// The index of the `nth` element in row-major order.
@@ -119,6 +165,25 @@ mod tests {
         }
         let error = integers(&graph, &ndarray::arr1(&[1.0]).into_dyn()).unwrap_err();
         assert_eq!(error.to_string(), "the network takes an input of shape [2, 2], got [1]");
+    }
+
+    #[test]
+    fn graphs_that_round_take_the_nearest_multiple() {
+        let text = |scale: &str| {
+            format!(
+                "%0 = input : [2] fixed(scale {scale}, -4..=5)
+                %1 = requantize %0 multipliers=[1] shift=1 clamp=-9..=9 scale 1
+                output %1"
+            )
+        };
+        let input = |a: f64, b: f64| ndarray::arr1(&[a, b]).into_dyn();
+        let graph = zknn_ir::parse(&text("2^-1")).unwrap();
+        assert_eq!(integers(&graph, &input(0.7, -0.75)), Ok(ndarray::arr1(&[1, -2]).into_dyn()));
+        assert_eq!(integers(&graph, &input(2.74, -2.24)), Ok(ndarray::arr1(&[5, -4]).into_dyn()));
+        assert!(matches!(integers(&graph, &input(0.0, 2.76)), Err(InputError::OutOfRange { .. })));
+        assert!(integers(&graph, &input(0.0, f64::NAN)).is_err());
+        let graph = zknn_ir::parse(&text("1")).unwrap();
+        assert!(matches!(integers(&graph, &input(0.7, 0.0)), Err(InputError::Fractional { .. })));
     }
 
     #[test]

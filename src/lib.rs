@@ -2,20 +2,23 @@
 //!
 //! A model in JSON ([`front`]) becomes a graph in the intermediate representation ([`zknn_ir`]), is rewritten to
 //! integers ([`passes`]), laid out in rows and columns ([`plan`]) of small statements ([`gadget`]), and proved and
-//! verified with plonky2 ([`circuit`]). Circuits, verifying keys and proofs are files ([`artifact`]). [`nn`] runs a model
+//! verified with plonky2 ([`circuit`]). [`mod@evaluate`] measures what rounding costs. Circuits, verifying keys and proofs are files ([`artifact`]). [`nn`] runs a model
 //! as a plain program, which is what all the rest is held to.
 
 pub mod artifact;
 pub mod circuit;
 mod diagnose;
+pub mod evaluate;
 pub mod front;
 pub mod gadget;
 pub mod input;
+mod lowering;
 pub mod nn;
 pub mod passes;
 mod pipeline;
 pub mod plan;
 
+pub use lowering::{DEFAULT_BITS, Lowering, LoweringError, lower};
 pub use pipeline::{
     Circuit, CompileError, DEFAULT_INPUT_RANGE, LoadError, ProofError, RejectError, compile, lower_exact, verify,
 };

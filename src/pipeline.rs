@@ -28,7 +28,7 @@ pub fn lower_exact(
 ) -> Result<Graph, Box<LayerDiagnostic>> {
     let lowered = front::lower(model);
     let mut graph = lowered.map_err(|error| diagnose::lowering(model, &error))?;
-    let context = Context { input_range };
+    let context = Context { input_range, fixed: None };
     passes::run(&mut graph, &context, observer).map_err(|error| diagnose::pass(model, &error))?;
     Ok(graph)
 }

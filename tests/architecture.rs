@@ -10,6 +10,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("passes", &[]),
     ("diagnose", &["front", "passes"]),
     ("input", &[]),
+    ("evaluate", &["front", "input"]),
     ("gadget", &[]),
     ("plan", &["gadget"]),
     ("circuit", &["gadget", "plan"]),

@@ -109,14 +109,14 @@ fn ir_prints_the_last_pass_or_the_one_named() {
     let text = stdout(&["ir", CNN]);
     assert!(text.starts_with("%0 = input : [8, 8, 1] fixed(scale 1, -8..=7)\n"), "{text}");
     assert!(text.contains("max_pool %1 window=[2, 2] relu"), "{text}");
-    assert_eq!(text, stdout(&["ir", CNN, "--after", "drop_idle_relu"]));
+    assert_eq!(text, stdout(&["ir", CNN, "--after", "sink_requantize"]));
 
     let lowered = stdout(&["ir", CNN, "--after", "lower"]);
     assert!(lowered.starts_with("%0 = input : [8, 8, 1] real\n"), "{lowered}");
     assert!(lowered.contains("= relu %2"), "{lowered}");
 
     let told = failure(&["ir", CNN, "--after", "fuse"]);
-    for pass in ["lower", "canonicalize", "commute_pool", "fuse_relu", "quantize_exact", "drop_idle_relu"] {
+    for pass in zknn::passes::names() {
         assert!(told.contains(pass), "{told}");
     }
 }
@@ -137,14 +137,39 @@ fn the_input_range_is_that_of_the_option_the_model_or_the_default() {
 }
 
 #[test]
-fn a_weight_that_is_no_integer_is_pointed_at() {
+fn a_model_with_fractions_is_rounded_to_fixed_point() {
     let (_folder, path) = file(&dense("1, 2.5"));
-    let told = failure(&["ir", &path]);
-    assert!(told.contains("zknn::exact::fractional_weight"), "{told}");
-    assert!(told.contains("element 1 of `weights`") && told.contains("file.json:2:"), "{told}");
-    // Before the pass that minds, there is something to see.
-    assert!(stdout(&["ir", &path, "--after", "fuse_relu"]).contains("2.5"));
-    assert!(failure(&["ir", &path, "--after", "quantize_exact"]).contains("zknn::exact::"));
+    assert!(stdout(&["ir", &path, "--after", "quantize_exact"]).contains("2.5"));
+    let text = stdout(&["ir", &path]);
+    assert!(text.contains("= requantize %1") && text.contains("scale 1, -128..=127"), "{text}");
+    assert_eq!(text, stdout(&["ir", &path, "--bits", "10"]));
+    assert_ne!(text, stdout(&["ir", &path, "--bits", "16"]));
+    // Integers are rounded only if asked for.
+    let (_folder, path) = file(&dense("1, 2"));
+    assert!(!stdout(&["ir", &path]).contains("requantize"));
+    assert!(stdout(&["ir", &path, "--bits", "8"]).contains("requantize"));
+    for bits in ["7", "17", "x"] {
+        assert!(failure(&["ir", &path, "--bits", bits]).contains("--bits"));
+    }
+}
+
+#[test]
+fn calibration_inputs_are_checked() {
+    let (_folder, path) = file(&dense("1, 2.5"));
+    let calibrate = |dim: &str, data: &str| {
+        let (folder, batch) = file(&format!(r#"{{"v": 1, "dim": {dim}, "data": [{data}]}}"#));
+        let output = zknn(&["ir", &path, "--input-range", "0..1", "--calibrate", &batch]);
+        drop(folder);
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned() + &stderr(&output))
+    };
+    let (code, text) = calibrate("[2, 2]", "0, 1, 0.5, 0.25");
+    assert_eq!(code, Some(DONE), "{text}");
+    assert!(text.contains("0..=1023"), "{text}");
+    let (code, told) = calibrate("[4]", "0, 1, 1, 0");
+    assert!(code == Some(BAD_INPUT) && told.contains("zknn::fixed::calibration_shape"), "{told}");
+    let (code, told) = calibrate("[2, 2]", "0, 1, 1, 777");
+    assert!(code == Some(BAD_INPUT) && told.contains("zknn::fixed::calibration_range"), "{told}");
+    assert!(!told.contains("777"), "{told}");
 }
 
 #[test]
@@ -268,4 +293,35 @@ fn a_full_disk_is_told() {
     // Where even that cannot be told, the exit code does.
     let status = command(&["ir", "testdata/none.json"]).stderr(full()).status().unwrap();
     assert_eq!(status.code(), Some(BAD_INPUT));
+}
+
+#[test]
+fn eval_measures_accuracy_and_is_a_gate() {
+    let digits = |name: &str| format!("testdata/digits/{name}.json");
+    let (model, calibration) = (digits("mlp"), digits("calibration"));
+    let (inputs, labels) = (digits("test_inputs"), digits("test_labels"));
+    let args = ["eval", &model, "--calibrate", &calibration, "--inputs", &inputs, "--labels", &labels];
+    let with = |more: &[&str]| -> Vec<String> { args.iter().chain(more).map(|arg| arg.to_string()).collect() };
+    let gate = with(&["--max-drop", "0.5%", "--json"]);
+    let gate: Vec<&str> = gate.iter().map(String::as_str).collect();
+    let json: Value = serde_json::from_str(&stdout(&gate)).unwrap();
+    assert_eq!(json["samples"], 599);
+    let fraction = |name: &str| json[name].as_f64().unwrap();
+    assert!(fraction("float_accuracy") - fraction("integer_accuracy") <= 0.005, "{json}");
+    assert!(fraction("agreement") > 0.99, "{json}");
+    let text = stdout(&args);
+    assert!(text.contains("integer accuracy") && text.contains("after layer"), "{text}");
+
+    // A gate that shuts: of two scores that nearly tie, rounding prefers the other.
+    let (_model, model) = file(
+        r#"{"input_range": [0, 1], "layers": [{"layer_type": "fully_connected", "input_shape": [1],
+            "weights": {"v": 1, "dim": [2, 1], "data": [1.0, 1.0000001]}}, {"layer_type": "argmax", "input_shape": [2]}]}"#,
+    );
+    let (_inputs, inputs) = file(r#"{"v": 1, "dim": [1, 1], "data": [1]}"#);
+    let (_labels, labels) = file("[1]");
+    let output = zknn(&["eval", &model, "--inputs", &inputs, "--labels", &labels, "--max-drop", "0.5%"]);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert!(stderr(&output).contains("100.00 points"), "{}", stderr(&output));
+    let told = failure(&["eval", &model, "--inputs", &inputs, "--labels", &inputs]);
+    assert!(told.contains("the list of labels"), "{told}");
 }

@@ -217,3 +217,42 @@ fn the_input_is_in_no_file() {
         assert!(!file.windows(words.len()).any(|window| window == words));
     }
 }
+
+/// A folder with the digit CNN, its class for an output, compiled, and the first test images proved with one circuit.
+#[test]
+fn digits_are_proved_and_only_the_class_is_told() {
+    const IMAGES: usize = 3;
+    let folder = tempfile::tempdir().expect("a folder");
+    let read = |name: &str| -> Value {
+        let text = fs::read_to_string(testdata("digits").join(name)).expect("test data");
+        serde_json::from_str(&text).expect("JSON")
+    };
+    let mut model = read("cnn.json");
+    let argmax = serde_json::json!({"layer_type": "argmax", "input_shape": [10]});
+    model["layers"].as_array_mut().expect("layers").push(argmax);
+    fs::write(folder.path().join("model.json"), model.to_string()).expect("the model is written");
+    let mut images = read("test_inputs.json");
+    images["dim"][0] = IMAGES.into();
+    images["data"].as_array_mut().expect("pixels").truncate(IMAGES * 64);
+    fs::write(folder.path().join("images.json"), images.to_string()).expect("the images are written");
+
+    let calibration = testdata("digits").join("calibration.json");
+    let calibration = calibration.to_str().expect("a path");
+    exits(folder.path(), &["compile", "model.json", "--calibrate", calibration, "--bits", "8"], DONE);
+    exits(folder.path(), &["prove", "model.zkc", "--input", "images.json"], DONE);
+    let labels = read("test_labels.json");
+    for (image, label) in labels.as_array().expect("labels").iter().take(IMAGES).enumerate() {
+        let proof = format!("proof-{image}.zkp");
+        let output = exits(folder.path(), &["verify", "model.vk", &proof, "--json"], DONE);
+        let statement: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        assert_eq!(statement["output"]["integers"], serde_json::json!([label]));
+    }
+    assert!(!names(folder.path()).contains(&format!("proof-{IMAGES}.zkp")));
+
+    // One pixel beyond the range, and nothing is proved.
+    images["data"][64 + 7] = 17.into();
+    fs::write(folder.path().join("bright.json"), images.to_string()).expect("the images are written");
+    let output = exits(folder.path(), &["prove", "model.zkc", "--input", "bright.json", "-o", "none.zkp"], BAD_INPUT);
+    assert!(stderr(&output).contains("[1, 0, 7, 0]"), "{}", stderr(&output));
+    assert!(!names(folder.path()).iter().any(|name| name.starts_with("none")));
+}

@@ -1,14 +1,14 @@
 //! `zknn compile`
 
 use super::progress::step;
-use super::{options, output, range};
+use super::{lowering, options, output};
 use clap::builder::PossibleValuesParser;
 use miette::Report;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use zknn::artifact::{FileKind, write_file};
 use zknn::front::Model;
-use zknn::{compile, lower_exact, passes};
+use zknn::{compile, passes};
 
 /// Compile a model to a circuit, which proves, and a key, which verifies.
 #[derive(Debug, clap::Args)]
@@ -29,7 +29,7 @@ pub(super) struct Args {
     emit_ir: Option<String>,
 
     #[command(flatten)]
-    range: range::Args,
+    lowering: lowering::Args,
 
     #[command(flatten)]
     options: options::Args,
@@ -42,7 +42,7 @@ impl Args {
 
         let model = step("read the model", || Model::read(&self.model)).map_err(|error| Report::new(*error))?;
         let mut emitted = None;
-        let graph = lower_exact(&model, self.range.of(&model), &mut |pass, graph| {
+        let graph = self.lowering.lower(&model, &mut |pass, graph| {
             if self.emit_ir.as_deref() == Some(pass) {
                 emitted = Some(zknn_ir::print(graph));
             }
@@ -50,7 +50,7 @@ impl Args {
         if let Some(text) = emitted {
             output::result(&text)?;
         }
-        let graph = graph.map_err(|error| Report::new(*error))?;
+        let graph = graph?;
         drop(model);
         let circuit = step("compile", || compile(graph, self.options.options()))?;
         write_file(&circuit_path, FileKind::Circuit, circuit.file())?;

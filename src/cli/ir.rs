@@ -6,9 +6,9 @@ use std::process::ExitCode;
 use clap::builder::PossibleValuesParser;
 use miette::Report;
 use zknn::front::Model;
-use zknn::{lower_exact, passes};
+use zknn::passes;
 
-use super::{output, range};
+use super::{lowering, output};
 
 /// Print a model's intermediate representation as text.
 #[derive(Debug, clap::Args)]
@@ -21,14 +21,14 @@ pub(super) struct Args {
     after: Option<String>,
 
     #[command(flatten)]
-    range: range::Args,
+    lowering: lowering::Args,
 }
 
 impl Args {
     pub(super) fn run(self) -> Result<ExitCode, Report> {
         let model = Model::read(&self.model).map_err(|error| Report::new(*error))?;
         let mut text = None;
-        let lowered = lower_exact(&model, self.range.of(&model), &mut |pass, graph| {
+        let lowered = self.lowering.lower(&model, &mut |pass, graph| {
             if self.after.as_deref() == Some(pass) {
                 text = Some(zknn_ir::print(graph));
             }
@@ -36,7 +36,7 @@ impl Args {
         // What a later pass finds fault with can be looked at after an earlier one.
         let text = match text {
             Some(text) => text,
-            None => zknn_ir::print(&lowered.map_err(|error| Report::new(*error))?),
+            None => zknn_ir::print(&lowered?),
         };
         output::result(&text)?;
         Ok(ExitCode::SUCCESS)

@@ -1,12 +1,15 @@
 //! The commands, one a file. Each takes its arguments apart, calls the library, and prints.
 //!
-//! Results go to stdout, talk to stderr. The exit code is 0 when all went well, 1 when `verify` rejects a proof, and 2
+//! Results go to stdout, talk to stderr. The exit code is 0 when all went well, 1 when `verify` rejects a proof or
+//! `eval` a loss of accuracy, and 2
 //! for bad input and everything else that can go wrong, wrong arguments included.
 
 mod compile;
 mod demo;
+mod eval;
 mod export;
 mod ir;
+mod lowering;
 mod options;
 mod output;
 mod plan;
@@ -36,6 +39,7 @@ enum Command {
     Prove(prove::Args),
     Verify(verify::Args),
     Run(run::Args),
+    Eval(eval::Args),
     Ir(ir::Args),
     Plan(plan::Args),
     Export(export::Args),
@@ -74,6 +78,7 @@ impl Command {
             Command::Prove(args) => args.run(),
             Command::Verify(args) => args.run(),
             Command::Run(args) => args.run(),
+            Command::Eval(args) => args.run(),
             Command::Ir(args) => args.run(),
             Command::Plan(args) => args.run(),
             Command::Export(args) => args.run(),

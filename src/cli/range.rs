@@ -2,8 +2,7 @@
 
 use std::str::FromStr;
 
-use zknn::DEFAULT_INPUT_RANGE;
-use zknn::front::{Model, is_input_range};
+use zknn::front::is_input_range;
 
 /// The option, for the commands that have it.
 #[derive(Debug, clap::Args)]
@@ -22,10 +21,9 @@ struct InputRange {
 }
 
 impl Args {
-    /// The range that holds for a model.
-    pub(super) fn of(&self, model: &Model) -> (i64, i64) {
-        let given = self.input_range.map(|InputRange { lo, hi }| (lo, hi));
-        given.or(model.input_range()).unwrap_or(DEFAULT_INPUT_RANGE)
+    /// The range that was given.
+    pub(super) fn given(&self) -> Option<(i64, i64)> {
+        self.input_range.map(|InputRange { lo, hi }| (lo, hi))
     }
 }
 

@@ -7,10 +7,10 @@ use miette::{IntoDiagnostic, Report};
 use ndarray::ArrayD;
 use serde::Serialize;
 use zknn::front::{Model, read_tensor};
-use zknn::{input, lower_exact, nn};
+use zknn::{input, nn};
 use zknn_ir::eval::eval_fixed;
 
-use super::{output, range};
+use super::{lowering, output};
 
 /// Run a model in floating point and in the integers that would be proved, and compare.
 #[derive(Debug, clap::Args)]
@@ -18,7 +18,7 @@ pub(super) struct Args {
     /// The model, a JSON file
     model: PathBuf,
 
-    /// The input, a tensor of integers in a JSON file
+    /// The input, a tensor in a JSON file
     #[arg(long, value_name = "FILE")]
     input: PathBuf,
 
@@ -27,7 +27,7 @@ pub(super) struct Args {
     json: bool,
 
     #[command(flatten)]
-    range: range::Args,
+    lowering: lowering::Args,
 }
 
 #[derive(Serialize)]
@@ -66,8 +66,7 @@ impl Args {
     pub(super) fn run(self) -> Result<ExitCode, Report> {
         let model = Model::read(&self.model).map_err(|error| Report::new(*error))?;
         let x = read_tensor(&self.input).map_err(|error| Report::new(*error))?;
-        let range = self.range.of(&model);
-        let graph = lower_exact(&model, range, &mut |_, _| {}).map_err(|e| Report::new(*e))?;
+        let graph = self.lowering.lower(&model, &mut |_, _| {})?;
         let integers = input::integers(&graph, &x)?;
 
         let float = nn::run(&model, &x)?;

@@ -248,6 +248,17 @@ pub fn read_tensor(path: &Path) -> Result<ArrayD<f64>, Box<FrontError>> {
     tensor::read(Piece::root(&source)?, None)
 }
 
+/// Reads labels from a JSON file: a list of the index of the right output for each input.
+pub fn read_labels(path: &Path) -> Result<Vec<usize>, Box<FrontError>> {
+    let source = Source::read(path)?;
+    let mut labels = Vec::new();
+    Piece::root(&source)?.each("the list of labels", |_, label| {
+        labels.push(label.text().parse().map_err(|_| label.wrong_type("a label", "a whole number, not negative"))?);
+        Ok(())
+    })?;
+    Ok(labels)
+}
+
 /// Reads a tensor from JSON text. Diagnostics call it `name`.
 pub fn parse_tensor(name: &str, text: String) -> Result<ArrayD<f64>, Box<FrontError>> {
     let source = Source { name: name.to_string(), text };

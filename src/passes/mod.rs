@@ -9,20 +9,44 @@ mod commute_pool;
 mod drop_idle_relu;
 mod fuse_relu;
 mod quantize_exact;
+mod quantize_fixed;
+mod ranges;
+mod sink_requantize;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
 
+use ndarray::ArrayD;
 use thiserror::Error;
+use zknn_ir::eval::EvalError;
 use zknn_ir::{Graph, InferError, NodeId, Violation, validate};
 
 /// What the passes are told beside the graph.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Context {
     /// The least and the greatest integer that an element of the input may be.
     pub input_range: (i64, i64),
+    /// How to round real numbers; without it they have to be integers, and stay what they are.
+    pub fixed: Option<FixedPoint>,
 }
+
+/// How real numbers become fixed-point ones.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FixedPoint {
+    /// How many bits weights have, and the numbers between layers: [`MIN_BITS`] to [`MAX_BITS`].
+    pub bits: u32,
+    /// Inputs, in a batch, to see how large numbers get; without any they are as large as the weights allow.
+    pub calibration: Option<ArrayD<f64>>,
+    /// Whether the input range is a promise, and not only what is assumed where nothing is known.
+    pub input_declared: bool,
+}
+
+/// The fewest bits that numbers can have.
+pub const MIN_BITS: u32 = 8;
+
+/// The most bits that numbers can have.
+pub const MAX_BITS: u32 = 16;
 
 /// An entry of the pipeline.
 #[derive(Debug, Clone, Copy)]
@@ -32,8 +56,9 @@ pub struct Pass {
     run: fn(&mut Graph, &Context) -> Result<(), PassError>,
 }
 
-/// The exact lowering: from real numbers that happen to be integers to those integers, with no rounding before a
-/// normalize layer.
+/// From real numbers to integers. There are two lowerings, and the [`Context`] says which: the exact one takes real
+/// numbers that happen to be integers as those integers, with no rounding before a normalize layer; the fixed-point one
+/// rounds. Passes that belong to one of them are idle in the other.
 ///
 /// Passes that only look at how operations are strung together come before the quantization, since real numbers have
 /// no intervals to infer anew; those that look at intervals come after it.
@@ -42,7 +67,9 @@ pub const PIPELINE: &[Pass] = &[
     Pass { name: "commute_pool", run: commute_pool::run },
     Pass { name: "fuse_relu", run: fuse_relu::run },
     Pass { name: "quantize_exact", run: quantize_exact::run },
+    Pass { name: "quantize_fixed", run: quantize_fixed::run },
     Pass { name: "drop_idle_relu", run: drop_idle_relu::run },
+    Pass { name: "sink_requantize", run: sink_requantize::run },
 ];
 
 /// Why a pass gave up. Nodes are those of the graph that the pass was given.
@@ -93,6 +120,23 @@ pub enum PassError {
         /// The input range that led to it.
         input_range: (i64, i64),
     },
+    /// Sums that leave no room for the multiplier that requantizes them.
+    #[error("{node}: at {bits} bits its sums, multiplied, need {needed} bits, and there is room for {room}")]
+    TooNarrow {
+        /// The node that sums.
+        node: NodeId,
+        /// The model layer that it came from.
+        layer: Option<usize>,
+        /// The bits of weights and numbers.
+        bits: u32,
+        /// The bits, without a sign, that products of sums and multipliers need.
+        needed: u32,
+        /// The bits that there are.
+        room: u32,
+    },
+    /// Calibration inputs that the network does not take.
+    #[error("calibration: {0}")]
+    Calibration(#[from] EvalError),
     /// Any other reason for which an operation does not fit its operands.
     #[error("{error}")]
     Infer {

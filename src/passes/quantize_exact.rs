@@ -1,6 +1,7 @@
 //! Turns real numbers that are integers into those integers, at scale 1.
 //!
-//! Precondition: the graph is real. Its weights are to be integers, which is checked here.
+//! Precondition: the graph is real. Its weights are to be integers, which is checked here. Where the context asks for
+//! fixed-point numbers instead, nothing happens.
 //!
 //! Postcondition: the graph is fixed-point. The input has the declared range, all weights have scale 1, and every
 //! interval is proven within ±2^62. Up to the first normalize the graph yields, for each input of integers in range,
@@ -34,6 +35,9 @@ const BIAS_BITS: u32 = zknn_ir::MAX_MAGNITUDE.ilog2();
 
 /// Builds the graph anew, operands first, since each operation's scale follows from the facts before it.
 pub(super) fn run(graph: &mut Graph, context: &Context) -> Result<(), PassError> {
+    if context.fixed.is_some() {
+        return Ok(());
+    }
     let mut quantized = Graph::new();
     let mut new_ids = HashMap::with_capacity(graph.len());
     for id in graph.topological() {
@@ -75,12 +79,9 @@ fn quantized_op(id: NodeId, node: &Node, operand_scale: f64, context: &Context) 
         Op::Dense { weights, bias } => {
             Op::Dense { weights: quantize("weights", weights, 1.0, WEIGHT_BITS)?, bias: quantize_bias(bias)? }
         }
-        Op::MaxPool { .. }
-        | Op::Relu
-        | Op::Flatten
-        | Op::Normalize { .. }
-        | Op::Requantize(_)
-        | Op::Argmax => node.op.clone(),
+        Op::MaxPool { .. } | Op::Relu | Op::Flatten | Op::Normalize { .. } | Op::Requantize(_) | Op::Argmax => {
+            node.op.clone()
+        }
     })
 }
 

@@ -15,7 +15,7 @@ use crate::nn::reference::reference_cnn;
 fn states(model: &Model, input_range: (i64, i64)) -> Vec<(String, Graph)> {
     let mut states = Vec::new();
     let mut graph = lower(model).unwrap();
-    run(&mut graph, &Context { input_range }, &mut |name, graph| {
+    run(&mut graph, &Context { input_range, fixed: None }, &mut |name, graph| {
         states.push((name.to_string(), graph.clone()));
     })
     .unwrap();
@@ -62,6 +62,16 @@ fn wide_pool_through_the_pipeline() {
 }
 
 #[test]
+fn digit_cnn_through_the_pipeline() {
+    let model = Model::read(Path::new("testdata/digits/cnn.json")).unwrap();
+    let calibration = crate::front::read_tensor(Path::new("testdata/digits/calibration.json")).unwrap();
+    let fixed = FixedPoint { bits: 8, calibration: Some(calibration), input_declared: true };
+    let mut graph = lower(&model).unwrap();
+    run(&mut graph, &Context { input_range: (0, 16), fixed: Some(fixed) }, &mut |_, _| {}).unwrap();
+    insta::assert_snapshot!(print(&graph));
+}
+
+#[test]
 fn names_are_unique() {
     let mut names: Vec<&str> = names().collect();
     names.sort_unstable();
@@ -84,7 +94,7 @@ fn a_graph_that_is_not_valid_is_refused_before_the_first_pass() {
 #[test]
 fn an_empty_input_range_is_refused() {
     let mut graph = parse("%0 = input : [2] real\noutput %0").unwrap();
-    let context = Context { input_range: (1, 0) };
+    let context = Context { input_range: (1, 0), fixed: None };
     let error = run(&mut graph, &context, &mut |_, _| {}).unwrap_err();
     assert_eq!(error.to_string(), "interval 1..=0 is empty");
 }
@@ -139,6 +149,27 @@ impl Sketch {
 }
 
 proptest! {
+    /// At 16 bits, with ranges that nothing leaves, fixed-point numbers are close to what they stand for.
+    #[test]
+    fn fixed_point_is_close(sketch in sketch()) {
+        let model = sketch.model();
+        let input = fill(model.input_shape(), &sketch.input);
+        let expected = crate::nn::run(&model, &input).unwrap();
+        let mut graph = lower(&model).unwrap();
+        let fixed = FixedPoint { bits: 16, calibration: None, input_declared: true };
+        let context = Context { input_range: (-5, 4), fixed: Some(fixed) };
+        // What is summed up too often leaves no room, and is refused.
+        prop_assume!(run(&mut graph, &context, &mut |_, _| {}).is_ok());
+        let output = &graph.node(graph.output()).fact;
+        let scale = output.scale().unwrap();
+        let values = eval_fixed(&graph, &input.mapv(|value| value as i64)).unwrap();
+        let reach = output.interval().map(|(lo, hi)| lo.abs().max(hi.abs())).unwrap() as f64 * scale;
+        for (integer, expected) in values.output().iter().zip(&expected) {
+            let error = (scale * *integer as f64 - expected).abs();
+            prop_assert!(error <= 1e-3 * reach + scale, "{} at {} is not {}", integer, scale, expected);
+        }
+    }
+
     /// Sums of integers far below 2^53 are exact in floating point, so equality is exact too.
     #[test]
     fn no_pass_changes_what_a_network_computes(sketch in sketch()) {

@@ -1,0 +1,174 @@
+//! `zknn eval`
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::str::FromStr;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use miette::{IntoDiagnostic, Report};
+use serde::Serialize;
+use zknn::artifact::{CircuitFile, FileKind, read};
+use zknn::evaluate::{Drift, Evaluation, evaluate};
+use zknn::front::{Model, read_labels, read_tensor};
+use zknn_ir::Graph;
+
+use super::{EXIT_REJECTED, lowering, output};
+
+/// Measure the accuracy of a model, in floating point and in the integers that would be proved, on labelled inputs.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The model, a JSON file; or a circuit, whose program is compared with itself without rounding
+    model: PathBuf,
+
+    /// The inputs, one tensor in a JSON file: its first axis counts them
+    #[arg(long, value_name = "FILE")]
+    inputs: PathBuf,
+
+    /// The labels, a JSON file with a list of the index of the right output for each input
+    #[arg(long, value_name = "FILE")]
+    labels: PathBuf,
+
+    /// Exit with 1 if the integers are less accurate by more than this many percentage points, for example 0.5%
+    #[arg(long, value_name = "POINTS")]
+    max_drop: Option<Points>,
+
+    /// Print JSON, for other programs
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    lowering: lowering::Args,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Points(f64);
+
+#[derive(Serialize)]
+struct Outcome {
+    samples: usize,
+    float_accuracy: f64,
+    integer_accuracy: f64,
+    agreement: f64,
+    layers: Vec<Layer>,
+}
+
+#[derive(Serialize)]
+struct Layer {
+    layer: usize,
+    scale: f64,
+    max_drift: f64,
+    mean_drift: f64,
+    numbers: usize,
+    saturated: usize,
+}
+
+impl Args {
+    pub(super) fn run(self) -> Result<ExitCode, Report> {
+        let (graph, model) = self.program()?;
+        let inputs = read_tensor(&self.inputs).map_err(|error| Report::new(*error))?;
+        let labels = read_labels(&self.labels).map_err(|error| Report::new(*error))?;
+        let bar = ProgressBar::new(labels.len() as u64);
+        // The template is a constant; should it ever be wrong, the default will do.
+        if let Ok(style) = ProgressStyle::with_template("evaluate {bar:40} {pos}/{len} {eta}") {
+            bar.set_style(style);
+        }
+        let evaluation = evaluate(&graph, model.as_ref(), &inputs, &labels, &mut |done| bar.inc(done as u64));
+        bar.finish_and_clear();
+        let evaluation = evaluation?;
+        output::result(&if self.json { json(&evaluation)? } else { text(&evaluation) })?;
+
+        let drop = 100.0 * (evaluation.float_accuracy - evaluation.integer_accuracy);
+        match self.max_drop {
+            // Fractions of the samples are no exact binary numbers.
+            Some(Points(most)) if drop > most + 1e-9 => {
+                output::talk(&format!("the integers are less accurate by {drop:.2} points, and {most} are allowed"));
+                Ok(ExitCode::from(EXIT_REJECTED))
+            }
+            _ => Ok(ExitCode::SUCCESS),
+        }
+    }
+
+    /// The integer program, and the model if that is what was given.
+    fn program(&self) -> Result<(Graph, Option<Model>), Report> {
+        if is_circuit(&self.model) {
+            let file: CircuitFile = read(&self.model, FileKind::Circuit)?;
+            return Ok((file.graph, None));
+        }
+        let model = Model::read(&self.model).map_err(|error| Report::new(*error))?;
+        let graph = self.lowering.lower(&model, &mut |_, _| {})?;
+        Ok((graph, Some(model)))
+    }
+}
+
+/// Whether a file begins as those that zknn compiles do, and no JSON does. What can't be read is told later.
+fn is_circuit(path: &Path) -> bool {
+    let mut start = [0; 4];
+    File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok() && &start == b"ZKNN"
+}
+
+fn text(evaluation: &Evaluation) -> String {
+    let percent = |fraction: f64| format!("{:>7.2} %", 100.0 * fraction);
+    let mut text = format!(
+        "{} samples\nfloat accuracy   {}\ninteger accuracy {}\nagreement        {}\n\n",
+        evaluation.samples,
+        percent(evaluation.float_accuracy),
+        percent(evaluation.integer_accuracy),
+        percent(evaluation.agreement)
+    );
+    text += &format!(
+        "{:>11} | {:>12} | {:>9} | {:>10} | {:>9}\n",
+        "after layer", "scale", "max drift", "mean drift", "clamped"
+    );
+    text += &format!("{0:->11} | {0:->12} | {0:->9} | {0:->10} | {0:->9}", "");
+    for Drift { layer, scale, max, mean, saturated, .. } in &evaluation.layers {
+        text += &format!("\n{layer:>11} | {scale:>12.6e} | {max:>9.2} | {mean:>10.3} | {saturated:>9}");
+    }
+    text + "\n\nDrift is how far integers are from the numbers they stand for, in units of the scale."
+}
+
+fn json(evaluation: &Evaluation) -> Result<String, Report> {
+    let layer = |drift: &Drift| Layer {
+        layer: drift.layer,
+        scale: drift.scale,
+        max_drift: drift.max,
+        mean_drift: drift.mean,
+        numbers: drift.numbers,
+        saturated: drift.saturated,
+    };
+    let outcome = Outcome {
+        samples: evaluation.samples,
+        float_accuracy: evaluation.float_accuracy,
+        integer_accuracy: evaluation.integer_accuracy,
+        agreement: evaluation.agreement,
+        layers: evaluation.layers.iter().map(layer).collect(),
+    };
+    serde_json::to_string(&outcome).into_diagnostic()
+}
+
+impl FromStr for Points {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Points, &'static str> {
+        let number = text.strip_suffix('%').unwrap_or(text).parse();
+        match number {
+            Ok(points) if (0.0..=100.0).contains(&points) => Ok(Points(points)),
+            _ => Err("give percentage points from 0 to 100, such as 0.5%"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn points_are_read() {
+        assert_eq!("0.5%".parse(), Ok(Points(0.5)));
+        assert_eq!("2".parse(), Ok(Points(2.0)));
+        for wrong in ["", "%", "-1%", "101", "NaN", "0.5 %%"] {
+            assert!(wrong.parse::<Points>().is_err(), "{wrong}");
+        }
+    }
+}

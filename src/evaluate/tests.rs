@@ -1,0 +1,88 @@
+use super::*;
+use crate::front::read_tensor;
+use crate::{DEFAULT_BITS, Lowering};
+use ndarray::{IxDyn, arr2};
+use std::path::{Path, PathBuf};
+
+/// How much worse than floating point the integers may be: half a point.
+const MAX_DROP: f64 = 0.005;
+
+fn digits(name: &str) -> PathBuf {
+    Path::new("testdata/digits").join(format!("{name}.json"))
+}
+
+fn evaluated(name: &str, bits: u32, is_calibrated: bool) -> Evaluation {
+    let model = Model::read(&digits(name)).unwrap();
+    let calibration = is_calibrated.then(|| read_tensor(&digits("calibration")).unwrap());
+    let lowering = Lowering { bits: Some(bits), calibration, ..Lowering::default() };
+    let graph = crate::lower(&model, &lowering, &mut |_, _| {}).unwrap();
+    let inputs = read_tensor(&digits("test_inputs")).unwrap();
+    let labels = crate::front::read_labels(&digits("test_labels")).unwrap();
+    let mut done = 0;
+    let evaluation = evaluate(&graph, Some(&model), &inputs, &labels, &mut |count| done += count).unwrap();
+    assert_eq!(done, evaluation.samples);
+    evaluation
+}
+
+/// The acceptance test of the fixed-point lowering, on the third of the digits that no training has seen.
+#[test]
+fn digits_are_told_as_well_in_integers() {
+    for name in ["mlp", "cnn"] {
+        for bits in [8, DEFAULT_BITS, 12, 16] {
+            let evaluation = evaluated(name, bits, true);
+            assert_eq!(evaluation.samples, 599);
+            assert!(evaluation.float_accuracy > 0.98, "{name}: {evaluation:?}");
+            let drop = evaluation.float_accuracy - evaluation.integer_accuracy;
+            assert!(drop <= MAX_DROP, "{name} at {bits} bits: {evaluation:?}");
+            assert!(evaluation.agreement > 0.99, "{name} at {bits} bits: {evaluation:?}");
+        }
+        let by_weights = evaluated(name, DEFAULT_BITS, false);
+        assert!(by_weights.float_accuracy - by_weights.integer_accuracy <= MAX_DROP, "{name}: {by_weights:?}");
+        assert!(by_weights.layers.iter().all(|drift| drift.saturated == 0), "{name}: {by_weights:?}");
+    }
+}
+
+#[test]
+fn drift_is_small_and_told_for_each_layer_that_sums() {
+    let evaluation = evaluated("cnn", DEFAULT_BITS, true);
+    let layers: Vec<usize> = evaluation.layers.iter().map(|drift| drift.layer).collect();
+    assert_eq!(layers, [1, 5, 6]);
+    for drift in &evaluation.layers {
+        assert!(drift.mean <= drift.max && drift.mean > 0.0, "{drift:?}");
+        assert!(drift.saturated * 100 < drift.numbers, "{drift:?}");
+    }
+    assert!(evaluation.layers[0].mean < 1.0, "{evaluation:?}");
+}
+
+#[test]
+fn a_program_is_its_own_counterpart() {
+    let graph = zknn_ir::parse(
+        "%0 = input : [2] fixed(scale 1, -9..=9)
+        %1 = requantize %0 multipliers=[1] shift=1 clamp=-3..=3 scale 2 layer=0
+        %2 = argmax %1 layer=1
+        output %2",
+    )
+    .unwrap();
+    let inputs = arr2(&[[1.0, 9.0], [3.0, 4.0], [-9.0, -7.0]]).into_dyn();
+    let evaluation = evaluate(&graph, None, &inputs, &[1, 1, 0], &mut |_| {}).unwrap();
+    // Rounded, the second is a tie; the third is one with clamps.
+    assert_eq!(evaluation.float_accuracy, 1.0);
+    assert_eq!(evaluation.integer_accuracy, 2.0 / 3.0);
+    assert_eq!(evaluation.agreement, 2.0 / 3.0);
+    let [drift] = &evaluation.layers[..] else { panic!("{evaluation:?}") };
+    assert_eq!((drift.layer, drift.scale, drift.max, drift.numbers, drift.saturated), (0, 2.0, 0.5, 6, 2));
+}
+
+#[test]
+fn inputs_and_labels_that_do_not_fit_are_refused() {
+    let graph = zknn_ir::parse("%0 = input : [2] fixed(scale 1, -9..=9)\noutput %0").unwrap();
+    let refused = |inputs: ArrayD<f64>, labels: &[usize]| {
+        evaluate(&graph, None, &inputs, labels, &mut |_| {}).unwrap_err().to_string()
+    };
+    let inputs = arr2(&[[1.0, 2.0], [3.0, 4.0]]).into_dyn();
+    insta::assert_snapshot!(refused(inputs.clone(), &[1]), @"there are 1 labels for 2 inputs");
+    insta::assert_snapshot!(refused(inputs.clone(), &[1, 2]), @"label 1 is 2, and the model has 2 classes");
+    insta::assert_snapshot!(refused(ArrayD::zeros(IxDyn(&[0, 2])), &[]), @"there are no inputs");
+    insta::assert_snapshot!(refused(10.0 * inputs, &[1, 0]), @"the input has at [0, 0] a number outside the input range -9..9");
+    insta::assert_snapshot!(refused(ArrayD::zeros(IxDyn(&[2])), &[1, 0]), @"the network takes inputs of shape [2] in a batch, got [2]");
+}

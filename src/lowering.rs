@@ -1,0 +1,126 @@
+//! From a model to a graph of integers: exactly where its weights are integers, else in fixed point.
+
+use crate::diagnose;
+use crate::front::{self, LayerDiagnostic, LayerKind, Model};
+use crate::passes::{self, Context, FixedPoint, MAX_BITS, MIN_BITS};
+use crate::pipeline::DEFAULT_INPUT_RANGE;
+use miette::Diagnostic;
+use ndarray::ArrayD;
+use zknn_ir::Graph;
+
+/// The bits of weights and numbers where none are asked for.
+pub const DEFAULT_BITS: u32 = 10;
+
+/// How a model is to become integers.
+#[derive(Debug, Clone, Default)]
+pub struct Lowering {
+    /// The least and the greatest number of the input, where the model's own range is not to be used.
+    pub input_range: Option<(i64, i64)>,
+    /// The bits of weights and numbers in fixed point, from [`MIN_BITS`] to [`MAX_BITS`].
+    pub bits: Option<u32>,
+    /// A batch of inputs, to see how large numbers get.
+    pub calibration: Option<ArrayD<f64>>,
+}
+
+/// Why a model did not become a graph of integers.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub enum LoweringError {
+    /// A layer is to blame.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Layer(Box<LayerDiagnostic>),
+    /// The bits are.
+    #[error("numbers of {got} bits are not supported")]
+    #[diagnostic(code(zknn::fixed::bits), help("choose from {MIN_BITS} to {MAX_BITS} bits"))]
+    Bits {
+        /// The bits asked for.
+        got: u32,
+    },
+    /// Calibration inputs of the wrong shape.
+    #[error("the calibration inputs have shape {got:?}, which is no batch of {expected:?}")]
+    #[diagnostic(
+        code(zknn::fixed::calibration_shape),
+        help("give one tensor whose first axis counts the inputs, and whose others are those of the model's input")
+    )]
+    CalibrationShape {
+        /// The shape of one input.
+        expected: Vec<usize>,
+        /// The shape of the tensor.
+        got: Vec<usize>,
+    },
+    /// A calibration input that could never be proved.
+    #[error("calibration input {input} has a number outside the input range {lo}..{hi}")]
+    #[diagnostic(
+        code(zknn::fixed::calibration_range),
+        help("calibrate with inputs such as will be proved, or declare a wider range: `--input-range`")
+    )]
+    CalibrationRange {
+        /// Which of the inputs.
+        input: usize,
+        /// The least number allowed.
+        lo: i64,
+        /// The greatest number allowed.
+        hi: i64,
+    },
+}
+
+/// The model as a graph of integers.
+///
+/// It is lowered exactly if its weights are integers, and neither bits nor calibration inputs are given; else in fixed
+/// point. The observer sees the graph as lowered and after each pass, with the names that [`passes::names`] lists.
+///
+/// # Errors
+/// A diagnostic that points at the layer to blame, or says what is wrong with the settings.
+pub fn lower(
+    model: &Model,
+    lowering: &Lowering,
+    observer: &mut dyn FnMut(&str, &Graph),
+) -> Result<Graph, LoweringError> {
+    let context = context(model, lowering)?;
+    let lowered = front::lower(model);
+    let mut graph = lowered.map_err(|error| LoweringError::Layer(diagnose::lowering(model, &error)))?;
+    passes::run(&mut graph, &context, observer).map_err(|error| LoweringError::Layer(diagnose::pass(model, &error)))?;
+    Ok(graph)
+}
+
+fn context(model: &Model, lowering: &Lowering) -> Result<Context, LoweringError> {
+    let declared = lowering.input_range.or(model.input_range());
+    let input_range = declared.unwrap_or(DEFAULT_INPUT_RANGE);
+    let is_exact = lowering.bits.is_none() && lowering.calibration.is_none() && has_integers_only(model);
+    if is_exact {
+        return Ok(Context { input_range, fixed: None });
+    }
+    let bits = lowering.bits.unwrap_or(DEFAULT_BITS);
+    if !(MIN_BITS..=MAX_BITS).contains(&bits) {
+        return Err(LoweringError::Bits { got: bits });
+    }
+    if let Some(inputs) = &lowering.calibration {
+        check_calibration(model, inputs, declared)?;
+    }
+    let calibration = lowering.calibration.clone();
+    let fixed = FixedPoint { bits, calibration, input_declared: declared.is_some() };
+    Ok(Context { input_range, fixed: Some(fixed) })
+}
+
+fn has_integers_only(model: &Model) -> bool {
+    let integral = |tensor: &ArrayD<f64>| tensor.iter().all(|weight| weight.fract() == 0.0);
+    model.layers().iter().all(|layer| match &layer.kind {
+        LayerKind::Convolution { kernel: weights, biases } | LayerKind::FullyConnected { weights, biases } => {
+            integral(weights) && biases.as_ref().is_none_or(integral)
+        }
+        _ => true,
+    })
+}
+
+fn check_calibration(model: &Model, inputs: &ArrayD<f64>, declared: Option<(i64, i64)>) -> Result<(), LoweringError> {
+    let expected = model.input_shape();
+    if !matches!(inputs.shape(), [_, input @ ..] if input == expected) {
+        return Err(LoweringError::CalibrationShape { expected: expected.to_vec(), got: inputs.shape().to_vec() });
+    }
+    let Some((lo, hi)) = declared else { return Ok(()) };
+    let is_outside = |input: ndarray::ArrayViewD<f64>| input.iter().any(|&x| !(lo as f64..=hi as f64).contains(&x));
+    match inputs.outer_iter().position(is_outside) {
+        Some(input) => Err(LoweringError::CalibrationRange { input, lo, hi }),
+        None => Ok(()),
+    }
+}
