@@ -86,8 +86,8 @@ impl Statement for Argmax {
         let max = values[index];
         outputs[0] = F::from_canonical_usize(index);
         advice[0] = from_signed(max);
-        for j in 1..self.arity {
-            advice[j] = F::from_bool(j == index);
+        for (j, bit) in advice.iter_mut().enumerate().take(self.arity).skip(1) {
+            *bit = F::from_bool(j == index);
         }
         let per_value = self.digits.advice();
         for (j, &value) in values.iter().enumerate() {

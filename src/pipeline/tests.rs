@@ -54,6 +54,31 @@ fn the_statement_is_what_the_interpreter_computes() {
     assert_eq!(statement.security_bits, 100);
 }
 
+/// Numbers that are rounded and clamped, and a class: what the circuit proves is what the interpreter computes.
+#[test]
+fn a_class_is_proved_in_fixed_point() {
+    let text = "
+%0 = input : [4, 4, 1] fixed(scale 1, -5..=4)
+%1 = conv2d %0 kernel=fixed[3, 3, 3, 1] scale 1 [1, -2, 3, -4, 5, -6, 7, -8, 9, 9, 8, 7, 6, 5, 4, 3, 2, 1, 1, 1, 1, 1, -9, 1, 1, 1, 1]
+%2 = max_pool %1 window=[2, 2]
+%3 = requantize %2 multipliers=[77, 99, 201] shift=8 clamp=-8..=7 scale 1
+%4 = flatten %3
+%5 = argmax %4
+output %5
+";
+    let circuit = compile(graph(text), options()).expect("a circuit");
+    let scores = text.replace("output %5", "output %4").replace("%5 = argmax %4\n", "");
+    let scoring = compile(graph(&scores), options()).expect("a circuit");
+    for first in [-5, 4] {
+        let expected = eval_fixed(&graph(text), &integers(first)).expect("in range");
+        let statement = verify(circuit.key(), &circuit.prove(&input(first)).expect("a proof")).expect("it holds");
+        assert_eq!(&statement.output.integers, expected.output());
+        let expected = eval_fixed(&graph(&scores), &integers(first)).expect("in range");
+        let statement = verify(scoring.key(), &scoring.prove(&input(first)).expect("a proof")).expect("it holds");
+        assert_eq!(&statement.output.integers, expected.output());
+    }
+}
+
 #[test]
 fn commitments_are_salted() {
     let again = circuit().prove(&input(4)).expect("a proof");

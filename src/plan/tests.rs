@@ -25,6 +25,35 @@ fn a_small_cnn() {
     insta::assert_snapshot!(plan(CNN, true).to_string());
 }
 
+const FIXED: &str = "
+%0 = input : [4, 4, 1] fixed(scale 1, -5..=4)
+%1 = conv2d %0 kernel=fixed[2, 3, 3, 1] scale 1 [1, -2, 3, -4, 5, -6, 7, -8, 9, 9, 8, 7, 6, 5, 4, 3, 2, 1]
+%2 = max_pool %1 window=[2, 2]
+%3 = requantize %2 multipliers=[77, 99] shift=8 clamp=0..=15 scale 1
+%4 = flatten %3
+%5 = argmax %4
+output %5
+";
+
+#[test]
+fn a_small_fixed_point_network() {
+    let plan = plan(FIXED, true);
+    insta::assert_snapshot!(plan.to_string());
+    balance(&plan);
+}
+
+#[test]
+fn quotients_that_the_field_cannot_tell_apart_have_no_plan() {
+    let graph = zknn_ir::parse(
+        "%0 = input : [1] fixed(scale 1, -2305843009213693951..=2305843009213693951)
+        %1 = requantize %0 multipliers=[2] shift=1 clamp=0..=15 scale 1
+        output %1",
+    );
+    let scheme = Scheme { zero_knowledge: true, hash: security::HashKind::Blake3 };
+    let error = Plan::new(&graph.expect("a graph"), Visibility::Private, scheme).expect_err("no plan");
+    assert!(matches!(error, PlanError::TooWide { .. }), "{error}");
+}
+
 #[test]
 fn a_small_cnn_without_zero_knowledge() {
     insta::assert_snapshot!(plan(CNN, false).to_string());

@@ -1,13 +1,15 @@
 //! What fixed-point networks have beyond sums and maxima: requantization, and the choice of a class.
 
-use super::{Value, Writer};
-use crate::gadget::{Argmax, Constants, Requantize};
+use super::{Block, Kind, Matrix, ONE, Value, Writer};
+use crate::gadget::{Argmax, Requantize};
 use crate::plan::PlanError;
+use ndarray::{ArcArray2, Array2};
 use std::ops::Range;
 use zknn_ir::NodeId;
 
 impl Writer<'_> {
-    /// The multipliers are values of their own, so that one gadget serves all channels.
+    /// The multipliers are values of their own, so that one gadget serves all channels: a column of weights, times one.
+    /// As such they lie in row constants and take no columns of wires from other rows.
     pub(super) fn requantize(
         &mut self,
         id: NodeId,
@@ -21,8 +23,13 @@ impl Writer<'_> {
         let gadget = Requantize::new(op.shift, (op.lo, op.hi), quotients).ok_or_else(too_wide)?;
 
         let multipliers: Vec<Value> = self.fresh(op.multipliers.len()).collect();
-        let label = format!("{} multipliers", self.label(id));
-        self.gadget(label, Constants(op.multipliers.clone()), multipliers.clone(), None);
+        let column = Array2::from_shape_fn((multipliers.len(), 1), |(channel, _)| op.multipliers[channel]);
+        self.blocks.push(Block {
+            label: format!("{} multipliers", self.label(id)),
+            kind: Kind::MatVec(Matrix { weights: ArcArray2::from(column), bias: None }),
+            wiring: [ONE].into_iter().chain(multipliers.iter().copied()).collect(),
+            own_rows: None,
+        });
         let outputs = self.fresh(self.graph.node(id).fact.elements());
         let from = self.tensors[&operand].clone();
         let elements = from.zip(multipliers.into_iter().cycle()).zip(outputs.clone());
