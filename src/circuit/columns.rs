@@ -2,6 +2,7 @@
 
 use super::shape::Gates;
 use crate::gadget::field::{F, from_signed};
+use crate::plan::security::QUOTIENT_DEGREE;
 use crate::plan::{Layout, Plan, Value, wiring};
 use plonky2::field::polynomial::PolynomialValues;
 use plonky2::field::types::Field;
@@ -29,7 +30,16 @@ pub fn constant_columns(plan: &Plan, gates: &Gates) -> Vec<PolynomialValues<F>> 
     let mut columns: Vec<_> = (0..gates.selectors()).map(selector).collect();
     let constant = |index: usize| PolynomialValues::new(constant_column(plan, index));
     columns.par_extend((0..layout.constants).into_par_iter().map(constant));
+    if layout.masks > 0 {
+        columns.push(mask_column(layout));
+    }
     columns
+}
+
+/// `X^(rows / 8)`, which [`QuotientMask`](super::quotient_mask::QuotientMask) works with.
+fn mask_column(layout: &Layout) -> PolynomialValues<F> {
+    let root = F::primitive_root_of_unity(QUOTIENT_DEGREE.ilog2() as usize);
+    PolynomialValues::new(root.powers().take(layout.rows()).collect())
 }
 
 /// The constants of a row are the weights of its tile.
@@ -77,10 +87,8 @@ impl Permutation {
             cycles.tie_all(row, 0, values);
         }
         cycles.tie_all(layout.public_row, 0, &plan.program.public_hash);
-        for (first, second) in blinding_pairs(layout) {
-            for column in 0..layout.routed {
-                cycles.swap(column, first, second);
-            }
+        for (first, second) in blinding_ties(layout) {
+            cycles.swap(first, second);
         }
         Self { next: cycles.next, rows }
     }
@@ -93,10 +101,20 @@ impl Permutation {
     }
 }
 
-/// The rows of each blinding pair.
-pub fn blinding_pairs(layout: &Layout) -> impl Iterator<Item = (usize, usize)> {
+/// Wires tied at each seam between chunks. The ratio that a tie puts into the argument is uniformly random for each
+/// challenge set; with as many wires as sets, those of all sets together are.
+const SEAM: usize = QUOTIENT_DEGREE / 2;
+
+/// The cells, as (row, column), that are tied to one another in the chained rows of blinding.
+///
+/// Each tie crosses one seam between chunks of the permutation argument, and thereby multiplies just one partial
+/// product by a random ratio: that of the chunk before it, in that row.
+pub fn blinding_ties(layout: &Layout) -> impl Iterator<Item = ((usize, usize), (usize, usize))> {
     let start = layout.blinding_row + layout.blinding.single;
-    (0..layout.blinding.pairs).map(move |i| (start + 2 * i, start + 2 * i + 1))
+    let seams = layout.blinding.chained * layout.routed / QUOTIENT_DEGREE;
+    let cell = move |i: usize| (start + i / layout.routed, i % layout.routed);
+    let seam = move |i: usize| i * QUOTIENT_DEGREE;
+    (1..seams).flat_map(move |i| (0..SEAM).map(move |k| (cell(seam(i) - SEAM + k), cell(seam(i) + k))))
 }
 
 struct Cycles {
@@ -127,8 +145,10 @@ impl Cycles {
         }
     }
 
-    fn swap(&mut self, column: usize, first: usize, second: usize) {
-        self.next[column * self.rows + first] = (column * self.rows + second) as u32;
-        self.next[column * self.rows + second] = (column * self.rows + first) as u32;
+    /// Ties two cells, given as (row, column), that are tied to nothing else.
+    fn swap(&mut self, first: (usize, usize), second: (usize, usize)) {
+        let [first, second] = [first, second].map(|(row, column)| column * self.rows + row);
+        self.next[first] = second as u32;
+        self.next[second] = first as u32;
     }
 }

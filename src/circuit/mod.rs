@@ -6,6 +6,7 @@ pub mod hash;
 mod hash_kind;
 mod naive;
 mod prove;
+mod quotient_mask;
 mod row_gate;
 mod shape;
 mod verify;

@@ -1,6 +1,6 @@
 //! Filling the wires. Every value is computed where it is stated; plonky2's generators are not used.
 
-use super::columns::blinding_pairs;
+use super::columns::blinding_ties;
 use crate::gadget::Gadget;
 use crate::gadget::field::{F, from_signed, to_signed};
 use crate::plan::{DIGEST, Kind, POSEIDON_WIRES, Place, Plan, SPONGE_WIDTH, Value, wiring};
@@ -181,9 +181,12 @@ impl Filling<'_> {
         let start = layout.blinding_row * layout.wires;
         let end = start + layout.blinding.rows() * layout.wires;
         self.cells[start..end].fill_with(|| F::sample(randomness));
-        for (first, second) in blinding_pairs(layout) {
-            let from = first * layout.wires;
-            self.cells.copy_within(from..from + layout.routed, second * layout.wires);
+        for ((row, column), (tied_row, tied_column)) in blinding_ties(layout) {
+            self.cells[tied_row * layout.wires + tied_column] = self.cells[row * layout.wires + column];
+        }
+        let masks = layout.wires - layout.masks;
+        for row in self.cells.chunks_exact_mut(layout.wires) {
+            row[masks..].fill_with(|| F::sample(randomness));
         }
     }
 }
