@@ -1,7 +1,7 @@
 //! Lower, compile, prove, verify.
 
 use crate::artifact::{CircuitFile, Description, Options, ProofFile, Statement, TensorInfo, VerifyingKey};
-use crate::circuit::{self, AnyProver, CircuitShape, ProveError, Secrets, VerifyError, Witness};
+use crate::circuit::{self, AnyProver, CircuitShape, ProveError, Secrets, Timings, VerifyError, Witness};
 use crate::diagnose;
 use crate::front::{self, LayerDiagnostic, Model};
 use crate::input::{self, InputError};
@@ -128,18 +128,29 @@ impl Circuit {
     /// The input has the wrong shape, or an element that is no integer in the declared range; or the proof system
     /// failed.
     pub fn prove(&self, input: &ArrayD<f64>) -> Result<ProofFile, ProofError> {
+        self.prove_timed(input, &mut Timings::default())
+    }
+
+    /// As [`Circuit::prove`], and notes where the time goes.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn prove_timed(&self, input: &ArrayD<f64>, timings: &mut Timings) -> Result<ProofFile, ProofError> {
         let _span = info_span!("prove").entered();
         let input = input::integers(&self.file.graph, input)?;
-        let expected = debug_span!("evaluate").in_scope(|| eval_fixed(&self.file.graph, &input))?;
+        let expected = timings.measure("evaluation", || eval_fixed(&self.file.graph, &input))?;
         let flat: Vec<i64> = input.iter().copied().collect();
-        let witness = debug_span!("witness").in_scope(|| Witness::new(&self.plan, &flat, Secrets::fresh()));
+        let witness = timings.measure("witness", || Witness::new(&self.plan, &flat, Secrets::fresh()));
         // The circuit computes what the interpreter defines; if it ever did not, no proof should leave.
         if !witness.outputs().eq(expected.output().iter().copied()) {
             return Err(ProofError::Disagreement);
         }
-        let proof = debug_span!("proof system").in_scope(|| self.prover.prove(witness))?;
+        let proof = debug_span!("proof system").in_scope(|| self.prover.prove(&witness, timings))?;
         debug!(bytes = proof.len(), "proved");
-        Ok(ProofFile { key: self.file.key.digest(), proof })
+        let proof = ProofFile { key: self.file.key.digest(), proof };
+        // What does not hold should not leave either, whatever the reason.
+        timings.measure("verification", || verify(&self.file.key, &proof)).map_err(ProofError::DoesNotHold)?;
+        Ok(proof)
     }
 }
 
@@ -195,6 +206,10 @@ pub enum ProofError {
     #[error("the circuit and the interpreter disagree")]
     #[diagnostic(code(zknn::prove::internal), help("this is a bug in zknn: please report it with the model"))]
     Disagreement,
+    /// The circuit file is not what it was made as.
+    #[error("the proof does not hold: {0}")]
+    #[diagnostic(code(zknn::prove::rejected), help("compile the model again: the circuit file may be damaged"))]
+    DoesNotHold(#[source] RejectError),
     /// The proof system failed.
     #[error(transparent)]
     #[diagnostic(code(zknn::prove::failed), help("try again: an honest proof fails only by an unlikely chance"))]

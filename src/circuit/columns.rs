@@ -4,9 +4,8 @@ use super::shape::Gates;
 use crate::gadget::field::{F, from_signed};
 use crate::plan::security::QUOTIENT_DEGREE;
 use crate::plan::{Layout, Plan, Value, wiring};
-use plonky2::field::polynomial::PolynomialValues;
 use plonky2::field::types::Field;
-use plonky2_maybe_rayon::*;
+use rayon::prelude::*;
 
 /// Which gate each row has, as an index into the gates.
 fn gate_of_rows(layout: &Layout, gates: &Gates) -> Vec<usize> {
@@ -19,39 +18,29 @@ fn gate_of_rows(layout: &Layout, gates: &Gates) -> Vec<usize> {
     rows
 }
 
-/// Selector columns, then constant columns.
-pub fn constant_columns(plan: &Plan, gates: &Gates) -> Vec<PolynomialValues<F>> {
-    let layout = &plan.layout;
+/// The selector columns, one after the other.
+pub fn selector_columns(layout: &Layout, gates: &Gates) -> Vec<F> {
     let rows = gate_of_rows(layout, gates);
-    let selector = |group: usize| {
-        let values = rows.iter().map(|&gate| F::from_canonical_u64(gates.selector(group, gate))).collect();
-        PolynomialValues::new(values)
-    };
-    let mut columns: Vec<_> = (0..gates.selectors()).map(selector).collect();
-    let constant = |index: usize| PolynomialValues::new(constant_column(plan, index));
-    columns.par_extend((0..layout.constants).into_par_iter().map(constant));
-    if layout.masks > 0 {
-        columns.push(mask_column(layout));
-    }
-    columns
+    let column = |group| rows.iter().map(move |&gate| F::from_canonical_u64(gates.selector(group, gate)));
+    (0..gates.selectors()).flat_map(column).collect()
+}
+
+/// The row constants, row by row, of all rows that have any: the weights of the row's tile.
+pub fn weight_rows(plan: &Plan) -> Vec<F> {
+    let Some(shape) = plan.layout.tile else { return Vec::new() };
+    let mut rows = vec![F::ZERO; plan.tiles.tiles.len() * plan.layout.constants];
+    rows.par_chunks_exact_mut(plan.layout.constants).zip(&plan.tiles.tiles).for_each(|(row, tile)| {
+        for (index, weight) in row.iter_mut().enumerate() {
+            *weight = from_signed(tile.weight(index / shape.width, index % shape.width));
+        }
+    });
+    rows
 }
 
 /// `X^(rows / 8)`, which [`QuotientMask`](super::quotient_mask::QuotientMask) works with.
-fn mask_column(layout: &Layout) -> PolynomialValues<F> {
+pub fn mask_column(layout: &Layout) -> Vec<F> {
     let root = F::primitive_root_of_unity(QUOTIENT_DEGREE.ilog2() as usize);
-    PolynomialValues::new(root.powers().take(layout.rows()).collect())
-}
-
-/// The constants of a row are the weights of its tile.
-fn constant_column(plan: &Plan, index: usize) -> Vec<F> {
-    let mut column = vec![F::ZERO; plan.layout.rows()];
-    if let Some(shape) = plan.layout.tile {
-        let (i, j) = (index / shape.width, index % shape.width);
-        for (slot, tile) in column.iter_mut().zip(&plan.tiles.tiles) {
-            *slot = from_signed(tile.weight(i, j));
-        }
-    }
-    column
+    root.powers().take(layout.rows()).collect()
 }
 
 /// The cells that hold one value form a cycle; this is the next cell of each, as `column · rows + row`.
@@ -93,11 +82,11 @@ impl Permutation {
         Self { next: cycles.next, rows }
     }
 
-    /// plonky2's sigma columns: for each routed cell the identity of the next cell of its cycle.
-    pub fn columns(&self, shifts: &[F], subgroup: &[F]) -> Vec<PolynomialValues<F>> {
+    /// plonky2's sigma columns, one after the other: for each routed cell the identity of the next cell of its cycle.
+    pub fn columns(&self, shifts: &[F]) -> Vec<F> {
+        let subgroup = F::two_adic_subgroup(self.rows.ilog2() as usize);
         let identity = |&cell: &u32| shifts[cell as usize / self.rows] * subgroup[cell as usize % self.rows];
-        let columns: Vec<&[u32]> = self.next.chunks(self.rows).collect();
-        columns.into_par_iter().map(|column| PolynomialValues::new(column.iter().map(identity).collect())).collect()
+        self.next.par_iter().map(identity).collect()
     }
 }
 

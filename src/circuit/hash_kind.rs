@@ -1,7 +1,7 @@
 //! The choice of hash, made at run time.
 
 use super::hash::{Blake3Config, PoseidonConfig};
-use super::prove::{ProveError, Prover};
+use super::prover::{ProveError, Prover, Timings};
 use super::shape::CircuitShape;
 use super::verify::{Binding, Key, VerifyError};
 use super::witness::Witness;
@@ -31,8 +31,8 @@ impl AnyProver {
     /// The commitment, as bytes.
     pub fn cap(&self) -> Vec<u8> {
         match self {
-            Self::Blake3(prover) => cap_bytes::<Blake3Config>(prover.cap()),
-            Self::Poseidon(prover) => cap_bytes::<PoseidonConfig>(prover.cap()),
+            Self::Blake3(prover) => cap_bytes::<Blake3Config>(&prover.cap()),
+            Self::Poseidon(prover) => cap_bytes::<PoseidonConfig>(&prover.cap()),
         }
     }
 
@@ -48,10 +48,10 @@ impl AnyProver {
     ///
     /// # Errors
     /// As [`Prover::prove`].
-    pub fn prove(&self, witness: Witness) -> Result<Vec<u8>, ProveError> {
+    pub fn prove(&self, witness: &Witness, timings: &mut Timings) -> Result<Vec<u8>, ProveError> {
         match self {
-            Self::Blake3(prover) => prover.prove(witness),
-            Self::Poseidon(prover) => prover.prove(witness),
+            Self::Blake3(prover) => prover.prove(witness, timings),
+            Self::Poseidon(prover) => prover.prove(witness, timings),
         }
     }
 }

@@ -5,7 +5,7 @@ mod columns;
 pub mod hash;
 mod hash_kind;
 mod naive;
-mod prove;
+mod prover;
 mod quotient_mask;
 mod row_gate;
 mod shape;
@@ -14,12 +14,14 @@ mod witness;
 
 pub use hash_kind::{AnyProver, verify};
 pub use naive::NaiveMatVec;
-pub use prove::{ProveError, Prover};
+pub use prover::{ProveError, Prover, Timings};
 pub use shape::CircuitShape;
 pub use verify::{Binding, Key, VerifyError};
 pub use witness::{Secrets, Witness};
 
 #[cfg(test)]
 mod gate_tests;
+#[cfg(test)]
+mod stock_prover;
 #[cfg(test)]
 mod tests;

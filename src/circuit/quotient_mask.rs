@@ -1,5 +1,6 @@
 //! What makes the chunks of the quotient random.
 
+use super::shape::CircuitShape;
 use crate::gadget::arith::{Arith, Batch, Extension, Recursive};
 use crate::gadget::field::{D, Ext, F};
 use crate::plan::security::QUOTIENT_DEGREE;
@@ -39,7 +40,13 @@ pub struct QuotientMask {
 }
 
 impl QuotientMask {
-    fn constrain<A: Arith>(&self, arith: &mut A) {
+    /// The mask of a circuit of this shape, `constant` being the index of its row constant.
+    pub fn of(shape: &CircuitShape, constant: usize) -> Self {
+        Self { wire: shape.wires - shape.masks(), sets: shape.challenges, constant }
+    }
+
+    /// States its constraints.
+    pub fn constrain<A: Arith>(&self, arith: &mut A) {
         let root = arith.row_constant(self.constant);
         let square = arith.mul(root, root);
         let fourth = arith.mul(square, square);
@@ -83,9 +90,9 @@ impl Gate<F, D> for QuotientMask {
     }
 
     fn eval_unfiltered_base_batch(&self, vars: EvaluationVarsBaseBatch<F>) -> Vec<F> {
-        let mut arith = Batch::new(vars, self.sets);
-        self.constrain(&mut arith);
-        arith.into_constraints()
+        let mut constraints = Vec::with_capacity(self.sets * vars.len());
+        self.constrain(&mut Batch::new(&vars, &mut constraints));
+        constraints
     }
 
     fn eval_unfiltered_circuit(

@@ -105,8 +105,7 @@ impl Gates {
         let mask = shape.scheme.zero_knowledge.then_some(all.len());
         if let Some(mask) = mask {
             let constants = all.iter().map(|gate| gate.0.num_constants()).max().unwrap_or(0);
-            let wire = shape.wires - shape.masks();
-            all.push(GateRef::new(QuotientMask { wire, sets: shape.challenges, constant: constants }));
+            all.push(GateRef::new(QuotientMask::of(shape, constants)));
             groups.push(mask..mask + 1);
         }
         // Every gate asked for was put in.
