@@ -20,6 +20,7 @@ pub mod passes;
 mod pipeline;
 pub mod plan;
 
+pub use circuit::Timings;
 pub use lowering::{DEFAULT_BITS, Lowering, LoweringError, lower};
 pub use pipeline::{
     Circuit, CompileError, DEFAULT_INPUT_RANGE, LoadError, ProofError, RejectError, compile, lower_exact, verify,

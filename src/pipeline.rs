@@ -46,29 +46,50 @@ pub struct Circuit {
 ///
 /// # Errors
 /// The graph has numbers that can't be proved, or is too large.
-pub fn compile(mut graph: Graph, options: Options) -> Result<Circuit, CompileError> {
+pub fn compile(graph: Graph, options: Options) -> Result<Circuit, CompileError> {
     let _span = info_span!("compile").entered();
-    zknn_ir::validate(&graph).map_err(|violations| CompileError::Invalid { first: violations[0].to_string() })?;
-    graph.remove_dead();
-    let output = &graph.node(graph.output()).fact;
-    let input = &graph.node(graph.input()).fact;
-    let real = |_| PlanError::NotFixed { node: "the model".into() };
-    let description = Description {
-        model: graph.digest(),
-        options,
-        input: TensorInfo::of(input).ok_or(()).map_err(real)?,
-        output: TensorInfo::of(output).ok_or(()).map_err(real)?,
-    };
-    let plan = debug_span!("plan").in_scope(|| Plan::new(&graph, options.visibility, options.scheme))?;
-    log(&plan);
-    let shape = CircuitShape::new(&plan);
-    if let Some(what) = shape.problem() {
-        return Err(PlanError::Impossible { what }.into());
+    let draft = Draft::new(graph, options)?;
+    let prover = debug_span!("commit").in_scope(|| AnyProver::new(&draft.plan, options.scheme.hash));
+    Ok(draft.with(prover))
+}
+
+/// A circuit that nothing is committed to yet.
+struct Draft {
+    graph: Graph,
+    plan: Plan,
+    description: Description,
+    shape: CircuitShape,
+}
+
+impl Draft {
+    fn new(mut graph: Graph, options: Options) -> Result<Self, CompileError> {
+        zknn_ir::validate(&graph).map_err(|violations| CompileError::Invalid { first: violations[0].to_string() })?;
+        graph.remove_dead();
+        let output = &graph.node(graph.output()).fact;
+        let input = &graph.node(graph.input()).fact;
+        let real = |_| PlanError::NotFixed { node: "the model".into() };
+        let description = Description {
+            model: graph.digest(),
+            options,
+            input: TensorInfo::of(input).ok_or(()).map_err(real)?,
+            output: TensorInfo::of(output).ok_or(()).map_err(real)?,
+        };
+        let plan = debug_span!("plan").in_scope(|| Plan::new(&graph, options.visibility, options.scheme))?;
+        log(&plan);
+        let shape = CircuitShape::new(&plan);
+        if let Some(what) = shape.problem() {
+            return Err(PlanError::Impossible { what }.into());
+        }
+        Ok(Self { graph, plan, description, shape })
     }
-    let mut prover = debug_span!("commit").in_scope(|| AnyProver::new(&plan, options.scheme.hash));
-    let key = VerifyingKey { description, shape, cap: prover.cap() };
-    prover.bind(&key.binding());
-    Ok(Circuit { file: CircuitFile { options, graph, key }, plan, prover })
+
+    fn with(self, mut prover: AnyProver) -> Circuit {
+        let options = self.description.options;
+        let key = VerifyingKey { description: self.description, shape: self.shape, cap: prover.cap() };
+        prover.bind(&key.binding());
+        let leaves = prover.leaves();
+        Circuit { file: CircuitFile { options, graph: self.graph, key, leaves }, plan: self.plan, prover }
+    }
 }
 
 /// Checks a proof and says what it proves.
@@ -100,7 +121,10 @@ impl Circuit {
     /// # Errors
     /// The file's parts do not belong together: it was made by another version of this program, or tampered with.
     pub fn load(file: CircuitFile) -> Result<Self, LoadError> {
-        let circuit = compile(file.graph, file.options)?;
+        let _span = info_span!("load").entered();
+        let draft = Draft::new(file.graph, file.options)?;
+        let prover = AnyProver::with_leaves(&draft.plan, file.options.scheme.hash, &file.leaves);
+        let circuit = draft.with(prover.ok_or(LoadError::Differs)?);
         if circuit.file.key.digest() != file.key.digest() {
             return Err(LoadError::Differs);
         }

@@ -192,7 +192,10 @@ mod tests {
         for position in [0, 1, 77, 8 * rows - 1] {
             let x = domain.point(position / rows, position % rows);
             assert_eq!(domain.points(position / rows)[position % rows], x);
-            assert_eq!(domain.point(position / rows, domain.next(position % rows)), x * F::primitive_root_of_unity(bits));
+            assert_eq!(
+                domain.point(position / rows, domain.next(position % rows)),
+                x * F::primitive_root_of_unity(bits)
+            );
             for (index, value) in codeword.at(position).enumerate() {
                 assert_eq!(PolynomialValues::new(columns.get(index).to_vec()).ifft().eval(x), value);
             }

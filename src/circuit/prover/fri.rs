@@ -8,7 +8,7 @@ use plonky2::field::extension::{flatten, unflatten};
 use plonky2::field::polynomial::PolynomialCoeffs;
 use plonky2::field::types::{Field, PrimeField64};
 use plonky2::fri::FriParams;
-use plonky2::fri::proof::{FriProof, FriQueryRound, FriInitialTreeProof, FriQueryStep};
+use plonky2::fri::proof::{FriInitialTreeProof, FriProof, FriQueryRound, FriQueryStep};
 use plonky2::iop::challenger::Challenger;
 use plonky2::plonk::config::{GenericConfig, Hasher};
 use plonky2::plonk::plonk_common::reduce_with_powers;

@@ -23,7 +23,8 @@ impl<H: Hasher<F>> Tree<H> {
     pub fn new(leaves: Vec<H::Hash>) -> Self {
         let mut layers = vec![leaves];
         while let Some(below) = layers.last().filter(|layer| layer.len() > 1 << CAP_HEIGHT) {
-            let layer = below.par_chunks_exact(2).with_min_len(64).map(|pair| H::two_to_one(pair[0], pair[1])).collect();
+            let layer =
+                below.par_chunks_exact(2).with_min_len(64).map(|pair| H::two_to_one(pair[0], pair[1])).collect();
             layers.push(layer);
         }
         Self { layers }

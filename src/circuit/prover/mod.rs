@@ -123,7 +123,8 @@ impl<C: GenericConfig<D, F = F>> Prover<C> {
         challenger.observe_cap(&wires.tree.cap());
         let (betas, gammas) = (challenger.get_n_challenges(sets), challenger.get_n_challenges(sets));
 
-        let products = timings.measure("permutation argument", || self.routed(&wires.columns).products(&betas, &gammas));
+        let products =
+            timings.measure("permutation argument", || self.routed(&wires.columns).products(&betas, &gammas));
         let products = products.ok_or_else(|| failed("the permutation argument divided by zero"))?;
         let products = timings.measure("commitment to the permutation argument", || self.commit(products));
         challenger.observe_cap(&products.tree.cap());

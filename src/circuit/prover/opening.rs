@@ -59,7 +59,10 @@ impl Committed<'_> {
         let count = self.preprocessed.len() + self.wires.len() + self.products.len() + self.chunks.len();
         let powers: Vec<Ext> = alpha.powers().take(count).collect();
         let all = quotient(&self.combined(&powers), point);
-        let z = Combination { rows: self.subgroup.len(), terms: self.products.iter().take(self.sets).zip(&powers).collect() };
+        let z = Combination {
+            rows: self.subgroup.len(),
+            terms: self.products.iter().take(self.sets).zip(&powers).collect(),
+        };
         let next = quotient(&z.values(), point * self.generator());
         let mut sum = all;
         sum *= alpha.exp_u64(self.sets as u64);

@@ -199,7 +199,8 @@ impl Cursor<'_> {
                     Column(next.map(|position| column[position]))
                 };
                 let (numerator, denominator) = self.chunk(chunk, set, &x);
-                let step = before.zip(&numerator, |a, b| a * b).zip(&after.zip(&denominator, |a, b| a * b), |a, b| a - b);
+                let step =
+                    before.zip(&numerator, |a, b| a * b).zip(&after.zip(&denominator, |a, b| a * b), |a, b| a - b);
                 self.add(sets + set * chunks + chunk, &step);
                 before = after;
             }
