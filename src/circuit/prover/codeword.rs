@@ -1,6 +1,7 @@
 //! Columns of a table, and their values on the extended domain.
 
 use super::fft::{COSETS, Fft, LANES, Packed, pack, reverse_bits, unpack};
+use crate::gadget::arith::BATCH;
 use crate::gadget::field::F;
 use crate::plan::security::RATE_BITS;
 use plonky2::field::types::Field;
@@ -145,32 +146,50 @@ impl Domain {
         if are_values {
             self.fft.coefficients(&mut coefficients);
         }
-        let mut group = vec![F::ZERO; rows * LANES * COSETS];
-        for (coset, out) in group.chunks_exact_mut(rows * LANES).enumerate() {
+        let mut group = Vec::with_capacity(rows * LANES * COSETS);
+        for coset in 0..COSETS {
             self.evaluate_coset(&coefficients, coset, &mut scratch);
-            unpack(&scratch, out);
+            append_batches(&scratch, &mut group);
         }
         group
     }
 }
 
-/// Columns on the extended domain.
+/// Appends the lanes of `data`, batch by batch.
+pub fn append_batches(data: &[Packed], out: &mut Vec<F>) {
+    let mut batch = [F::ZERO; BATCH * LANES];
+    for packed in data.chunks_exact(BATCH) {
+        unpack(packed, &mut batch);
+        out.extend_from_slice(&batch);
+    }
+}
+
+/// Columns on the extended domain, of at least [`BATCH`] rows.
+///
+/// Those who read them take a batch of points and all columns, one after the other. So that this is memory in a row, as far
+/// as it can be, [`LANES`] columns lie together, batch by batch.
 pub struct Codeword {
-    /// [`LANES`] columns each: coset by coset, column by column.
+    /// Of [`LANES`] columns each: coset by coset, batch by batch, column by column.
     groups: Vec<Vec<F>>,
     columns: usize,
     rows: usize,
 }
 
 impl Codeword {
-    /// A column on one coset.
-    pub fn column(&self, coset: usize, index: usize) -> &[F] {
-        &self.groups[index / LANES][(coset * LANES + index % LANES) * self.rows..][..self.rows]
+    /// A column on one coset, at the [`BATCH`] points from `start` on, which is a multiple of that.
+    pub fn batch(&self, coset: usize, start: usize, column: usize) -> &[F] {
+        let batch = (coset * self.rows + start) / BATCH;
+        &self.groups[column / LANES][(batch * LANES + column % LANES) * BATCH..][..BATCH]
+    }
+
+    /// A column at one point of a coset.
+    pub fn value(&self, coset: usize, position: usize, column: usize) -> F {
+        self.batch(coset, position / BATCH * BATCH, column)[position % BATCH]
     }
 
     /// All columns at one position of the extended domain.
     pub fn at(&self, position: usize) -> impl Iterator<Item = F> {
-        (0..self.columns).map(move |index| self.column(position / self.rows, index)[position % self.rows])
+        (0..self.columns).map(move |column| self.value(position / self.rows, position % self.rows, column))
     }
 }
 
@@ -182,7 +201,7 @@ mod tests {
 
     #[test]
     fn extension_is_evaluation() {
-        let (bits, width) = (4, LANES + 3);
+        let (bits, width) = (6, LANES + 3);
         let rows = 1 << bits;
         let cells = F::rand_vec(rows * width);
         let columns = Columns::transposed(&cells, width);

@@ -3,6 +3,7 @@
 use super::codeword::{Codeword, Columns, Domain};
 use super::merkle::Tree;
 use crate::gadget::field::{D, Ext, F};
+use crate::plan::security::RATE_BITS;
 use plonky2::field::extension::quadratic::QuadraticExtension;
 use plonky2::field::extension::{flatten, unflatten};
 use plonky2::field::polynomial::PolynomialCoeffs;
@@ -72,20 +73,17 @@ impl<H: Hasher<F>> Layer<H> {
         let columns = Columns::new(part(0).chain(part(1)).collect(), rows);
         let domain = Domain::new(rows.ilog2() as usize, shift);
         let codeword = domain.extend_coefficients(&columns);
-        let values = values(&codeword, &domain);
+        let values: Vec<Ext> = (0..rows << RATE_BITS).map(|position| value(&codeword, position)).collect();
         let leaves: Vec<Vec<F>> = values.par_chunks_exact(arity).map(|leaf| flatten::<F, D>(leaf)).collect();
         let digests = leaves.par_iter().with_min_len(64).map(|leaf| H::hash_or_noop(leaf)).collect();
         Self { leaves, tree: Tree::new(digests) }
     }
 }
 
-/// The two columns of a codeword as elements of the extension.
-fn values(codeword: &Codeword, domain: &Domain) -> Vec<Ext> {
-    let coset = |coset: usize| {
-        let (real, imaginary) = (codeword.column(coset, 0), codeword.column(coset, 1));
-        real.iter().zip(imaginary).map(|(&a, &b)| QuadraticExtension([a, b]))
-    };
-    (0..domain.shifts.len()).flat_map(coset).collect()
+/// The two columns of a codeword as an element of the extension.
+fn value(codeword: &Codeword, position: usize) -> Ext {
+    let mut parts = codeword.at(position);
+    QuadraticExtension(std::array::from_fn(|_| parts.next().unwrap_or_default()))
 }
 
 /// The least number that, put into the transcript, is answered by so many zero bits.

@@ -1,13 +1,17 @@
 //! Merkle trees over the extended domain, as plonky2's verifier expects them.
 
-use super::fft::COSETS;
+use super::fft::{COSETS, LANES, pack};
+use crate::gadget::arith::BATCH;
 use crate::gadget::field::F;
 use crate::plan::security::CAP_HEIGHT;
-use plonky2::field::types::Sample;
+use plonky2::field::packed::PackedField;
+use plonky2::field::types::{Field, Sample};
 use plonky2::fri::oracle::SALT_SIZE;
 use plonky2::hash::merkle_proofs::MerkleProof;
 use plonky2::hash::merkle_tree::MerkleCap;
 use plonky2::plonk::config::Hasher;
+use rand::SeedableRng;
+use rand_chacha::ChaCha20Rng;
 use rayon::prelude::*;
 
 /// Random elements at the end of each leaf, so that what is not opened stays hidden.
@@ -49,37 +53,43 @@ impl<H: Hasher<F>> Tree<H> {
 
 /// A salt for every point of the extended domain over `rows` rows, or none at all.
 pub fn salts(rows: usize, blinding: bool) -> Vec<Salt> {
-    if blinding { (0..rows * COSETS).into_par_iter().map(|_| F::rand_array()).collect() } else { Vec::new() }
+    if !blinding {
+        return Vec::new();
+    }
+    let mut randomness = ChaCha20Rng::from_entropy();
+    (0..rows * COSETS).map(|_| std::array::from_fn(|_| F::sample(&mut randomness))).collect()
 }
 
-/// The digests of the leaves of one coset of `rows` points: `width` columns each, and the salt, if there are salts.
+/// The digests of the leaves of one coset of `rows` points: `width` columns each, and the salt, if there are salts. `batch`
+/// gives a column at the [`BATCH`] points from a start on.
 pub fn hash_leaves<'a, H: Hasher<F>>(
     rows: usize,
     width: usize,
-    column: impl Fn(usize) -> &'a [F] + Sync,
+    batch: impl Fn(usize, usize) -> &'a [F] + Sync,
     salts: &[Salt],
 ) -> Vec<H::Hash> {
-    /// Leaves that are gathered together: a cache line of each column.
-    const BLOCK: usize = 8;
-    let blocks = (0..rows).into_par_iter().step_by(BLOCK);
-    let hash_block = |start: usize| {
-        let salt = if salts.is_empty() { 0 } else { SALT_SIZE };
-        let mut leaves = vec![F::default(); BLOCK * (width + salt)];
-        let len = BLOCK.min(rows - start);
-        for index in 0..width {
-            for (i, &value) in column(index)[start..start + len].iter().enumerate() {
-                leaves[i * (width + salt) + index] = value;
-            }
+    let len = width + if salts.is_empty() { 0 } else { SALT_SIZE };
+    let hash_batch = |start: usize| {
+        let mut leaves = vec![F::ZERO; BATCH * len];
+        for first in (0..width).step_by(LANES) {
+            let columns: Vec<&[F]> = (first..width.min(first + LANES)).map(|index| batch(start, index)).collect();
+            spread(&columns, &mut leaves, first, len);
         }
-        let hash = move |(i, leaf): (usize, &mut [F])| {
-            if let Some(salt) = salts.get(start + i) {
-                leaf[width..].copy_from_slice(salt);
-            }
-            H::hash_or_noop(leaf)
-        };
-        leaves.chunks_exact_mut(width + salt).take(len).enumerate().map(hash).collect::<Vec<_>>()
+        for (leaf, salt) in leaves.chunks_exact_mut(len).zip(salts.get(start..).unwrap_or_default()) {
+            leaf[width..].copy_from_slice(salt);
+        }
+        leaves.chunks_exact(len).map(H::hash_or_noop).collect::<Vec<_>>()
     };
-    blocks.flat_map_iter(hash_block).collect()
+    (0..rows).into_par_iter().step_by(BATCH).flat_map_iter(hash_batch).collect()
+}
+
+/// Writes columns into leaves of `len` elements each, from the element `first` on.
+fn spread(columns: &[&[F]], leaves: &mut [F], first: usize, len: usize) {
+    let mut packed = Vec::with_capacity(BATCH);
+    pack(columns, &mut packed);
+    for (leaf, packed) in leaves.chunks_exact_mut(len).zip(&packed) {
+        leaf[first..first + columns.len()].copy_from_slice(&packed.as_slice()[..columns.len()]);
+    }
 }
 
 #[cfg(test)]
@@ -90,11 +100,16 @@ mod tests {
 
     #[test]
     fn the_tree_is_plonky2s() {
-        let (rows, width) = (32, 11);
+        let (rows, width) = (64, 11);
         let columns: Vec<Vec<F>> = (0..width).map(|_| F::rand_vec(rows)).collect();
         for blinding in [false, true] {
             let salts = salts(rows, blinding);
-            let tree = Tree::<Blake3>::new(hash_leaves::<Blake3>(rows, width, |i| &columns[i], &salts));
+            let tree = Tree::<Blake3>::new(hash_leaves::<Blake3>(
+                rows,
+                width,
+                |start, i| &columns[i][start..start + BATCH],
+                &salts,
+            ));
             let leaf = |row: usize| {
                 let values = columns.iter().map(|column| column[row]);
                 values.chain(salts.get(row).into_iter().flatten().copied()).collect::<Vec<F>>()

@@ -207,7 +207,7 @@ impl<C: GenericConfig<D, F = F>> Prover<C> {
         let salts = salts(rows, self.shape.scheme.zero_knowledge);
         let coset = |coset: usize| {
             let salts = salts.get(coset * rows..(coset + 1) * rows).unwrap_or_default();
-            hash_leaves::<C::Hasher>(rows, columns.len(), |index| codeword.column(coset, index), salts)
+            hash_leaves::<C::Hasher>(rows, columns.len(), |start, index| codeword.batch(coset, start, index), salts)
         };
         let tree = Tree::new((0..self.domain.shifts.len()).flat_map(coset).collect());
         Commitment { columns, codeword, salts, tree }
@@ -219,10 +219,12 @@ impl<C: GenericConfig<D, F = F>> Prover<C> {
         positions: &[usize],
         commitments: [&Commitment<C::Hasher>; 3],
     ) -> Vec<FriInitialTreeProof<F, C::Hasher>> {
-        let query = |&position: &usize| {
-            let rows = self.domain.rows();
-            let basis = lagrange(&self.subgroup, self.domain.point(position / rows, position % rows));
-            let weights = self.preprocessed.weights.combine_rows(&basis);
+        let rows = self.domain.rows();
+        let basis = |&position: &usize| lagrange(&self.subgroup, self.domain.point(position / rows, position % rows));
+        let bases: Vec<Vec<F>> = positions.par_iter().map(basis).collect();
+        let weights = self.preprocessed.weights.combine_rows_batch(&bases);
+        let query = |(query, &position): (usize, &usize)| {
+            let weights: Vec<F> = weights.iter().map(|values| values.0[query]).collect();
             let dense: Vec<F> = self.preprocessed.codeword.at(position).collect();
             let preprocessed = self.preprocessed.in_order(&dense, &weights);
             let mut evals_proofs = vec![(preprocessed, self.tree.path(position))];
@@ -232,7 +234,7 @@ impl<C: GenericConfig<D, F = F>> Prover<C> {
             }));
             FriInitialTreeProof { evals_proofs }
         };
-        positions.par_iter().map(query).collect()
+        positions.par_iter().enumerate().map(query).collect()
     }
 }
 

@@ -3,13 +3,16 @@
 //! Weights are most of them, but the prover never needs them on the extended domain: in the quotient they occur in sums
 //! only, which are taken at the rows, and at the few points that are opened they are evaluated.
 
-use super::codeword::{Codeword, Columns, Domain};
-use super::fft::{COSETS, LANES, Packed, pack, unpack};
+use super::codeword::{Codeword, Columns, Domain, append_batches};
+use super::fft::{COSETS, LANES, Packed, pack};
 use super::merkle::hash_leaves;
 use crate::circuit::columns::{Permutation, mask_column, selector_columns, weight_rows};
 use crate::circuit::shape::Gates;
-use crate::gadget::field::{Ext, F};
+use crate::gadget::Matrix;
+use crate::gadget::arith::{BATCH, Column};
+use crate::gadget::field::{Ext, F, to_signed};
 use crate::plan::Plan;
+use ndarray::Array2;
 use plonky2::field::extension::quadratic::QuadraticExtension;
 use plonky2::field::packed::PackedField;
 use plonky2::field::types::Field;
@@ -80,18 +83,20 @@ impl Preprocessed {
         // One coset at a time: all of them would take eight times the memory.
         let coset_leaves = |coset: usize| {
             let group = |coefficients: &Vec<Packed>| {
-                let (mut scratch, mut out) = (Vec::with_capacity(rows), vec![F::ZERO; rows * LANES]);
+                let (mut scratch, mut out) = (Vec::with_capacity(rows), Vec::with_capacity(rows * LANES));
                 domain.evaluate_coset(coefficients, coset, &mut scratch);
-                unpack(&scratch, &mut out);
+                append_batches(&scratch, &mut out);
                 out
             };
             let groups: Vec<Vec<F>> = coefficients.par_iter().map(group).collect();
-            let column = |index: usize| match index.checked_sub(selectors) {
-                None => self.codeword.column(coset, index),
-                Some(weight) if weight < width => &groups[weight / LANES][weight % LANES * rows..][..rows],
-                Some(_) => self.codeword.column(coset, index - width),
+            let batch = |start: usize, index: usize| match index.checked_sub(selectors) {
+                None => self.codeword.batch(coset, start, index),
+                Some(weight) if weight < width => {
+                    &groups[weight / LANES][start * LANES + weight % LANES * BATCH..][..BATCH]
+                }
+                Some(_) => self.codeword.batch(coset, start, index - width),
             };
-            hash_leaves::<H>(rows, self.len(), column, &[])
+            hash_leaves::<H>(rows, self.len(), batch, &[])
         };
         (0..COSETS).flat_map(coset_leaves).collect()
     }
@@ -121,6 +126,32 @@ impl Weights {
             left
         };
         self.rows().zip(factors).with_min_len(256).fold(zero, add).reduce(zero, join)
+    }
+
+    /// As [`Weights::combine_rows`], for up to [`BATCH`] lists of factors at once: for each column its values.
+    pub fn combine_rows_batch(&self, factors: &[Vec<F>]) -> Vec<Column> {
+        /// Few enough rows that the products of weights of 16 bits are summed as floats, see [`Matrix`].
+        const ROWS: usize = 32;
+        let zero = || vec![Column([F::ZERO; BATCH]); self.width];
+        let add = |mut sums: Vec<Column>, (block, rows): (usize, &[F])| {
+            let count = rows.len() / self.width;
+            let weight = |(column, row): (usize, usize)| to_signed(rows[row * self.width + column]);
+            let matrix = Matrix::new(Array2::from_shape_fn((self.width, count), weight));
+            let factor = |row: usize| {
+                let mut column = Column([F::ZERO; BATCH]);
+                column.0.iter_mut().zip(factors).for_each(|(slot, factors)| *slot = factors[block * ROWS + row]);
+                column
+            };
+            let products = matrix.apply_batch(&(0..count).map(factor).collect::<Vec<_>>());
+            sums.iter_mut().zip(products).for_each(|(sum, product)| *sum = sum.zip(&product, |a, b| a + b));
+            sums
+        };
+        let join = |mut left: Vec<Column>, right: Vec<Column>| {
+            left.iter_mut().zip(right).for_each(|(left, right)| *left = left.zip(&right, |a, b| a + b));
+            left
+        };
+        let blocks = self.values.par_chunks(ROWS * self.width.max(1)).enumerate();
+        blocks.with_min_len(16).fold(zero, add).reduce(zero, join)
     }
 
     /// For each row, the sum of its weights, each times its factor.

@@ -159,7 +159,7 @@ fn combined_tiles(weights: &Weights, tile: &DenseTile, powers: &[Vec<F>], rows: 
 
 impl Cursor<'_> {
     fn batch<'b>(&self, codeword: &'b Codeword, index: usize) -> &'b [F] {
-        &codeword.column(self.coset, index)[self.start..][..BATCH]
+        codeword.batch(self.coset, self.start, index)
     }
 
     fn load(&self, codeword: &Codeword, index: usize) -> Column {
@@ -178,31 +178,32 @@ impl Cursor<'_> {
     fn permutation(&mut self, points: &[F], first: &[F], clock: &Clock) {
         let _running = clock.start(0);
         let quotient = self.quotient;
-        let sets = quotient.challenges.alphas.len();
+        let sets = self.sums.len();
         let chunks = quotient.shifts.len().div_ceil(QUOTIENT_DEGREE);
         let mut x = ZERO;
         x.0.copy_from_slice(&points[self.start..][..BATCH]);
         let next: [usize; BATCH] = std::array::from_fn(|k| quotient.domain.next(self.start + k));
-        for set in 0..sets {
-            let z = self.load(quotient.products, set);
-            let mut starts = z;
+        let mut before: Vec<Column> = (0..sets).map(|set| self.load(quotient.products, set)).collect();
+        for (set, z) in before.iter().enumerate() {
+            let mut starts = *z;
             for (value, &lagrange) in starts.0.iter_mut().zip(&first[self.start..]) {
                 *value = (*value - F::ONE) * lagrange;
             }
             self.add(set, &starts);
-            let mut before = z;
-            for chunk in 0..chunks {
+        }
+        // Chunks first: their wires are then near when the next challenge set needs them.
+        for chunk in 0..chunks {
+            for (set, before) in before.iter_mut().enumerate() {
                 let after = if chunk + 1 < chunks {
                     self.load(quotient.products, sets + set * (chunks - 1) + chunk)
                 } else {
-                    let column = quotient.products.column(self.coset, set);
-                    Column(next.map(|position| column[position]))
+                    Column(next.map(|position| quotient.products.value(self.coset, position, set)))
                 };
                 let (numerator, denominator) = self.chunk(chunk, set, &x);
-                let step =
-                    before.zip(&numerator, |a, b| a * b).zip(&after.zip(&denominator, |a, b| a * b), |a, b| a - b);
+                let mut step = before.zip(&numerator, |a, b| a * b);
+                step = step.zip(&after.zip(&denominator, |a, b| a * b), |a, b| a - b);
                 self.add(sets + set * chunks + chunk, &step);
-                before = after;
+                *before = after;
             }
         }
     }
