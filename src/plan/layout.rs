@@ -127,6 +127,7 @@ impl Layout {
     /// The program fits no circuit of up to 2^`MAX_DEGREE_BITS` rows.
     pub fn cheapest(program: &Program, scheme: Scheme) -> Result<Self, PlanError> {
         (scheme.min_degree_bits()..=MAX_DEGREE_BITS)
+            .filter(|b| std::env::var("ZB").map_or(true, |v| v.parse::<usize>().unwrap() == *b))
             .filter_map(|bits| Self::new(program, bits, scheme))
             .min_by(|a, b| Cost::of(a).seconds.total_cmp(&Cost::of(b).seconds))
             .ok_or(PlanError::TooLarge { max_rows: MAX_ROWS })
