@@ -127,7 +127,6 @@ impl Layout {
     /// The program fits no circuit of up to 2^`MAX_DEGREE_BITS` rows.
     pub fn cheapest(program: &Program, scheme: Scheme) -> Result<Self, PlanError> {
         (scheme.min_degree_bits()..=MAX_DEGREE_BITS)
-            .filter(|b| std::env::var("ZB").map_or(true, |v| v.parse::<usize>().unwrap() == *b))
             .filter_map(|bits| Self::new(program, bits, scheme))
             .min_by(|a, b| Cost::of(a).seconds.total_cmp(&Cost::of(b).seconds))
             .ok_or(PlanError::TooLarge { max_rows: MAX_ROWS })
@@ -258,7 +257,7 @@ fn instances(program: &Program, block: usize) -> Option<(usize, Shape)> {
 /// The common rows come last. As long as they are wider than the widest of the others, their widest blocks move
 /// partly to where there is room.
 fn drafts(program: &Program, free: usize) -> Option<Vec<Draft>> {
-    let mut own: BTreeMap<usize, Draft> = BTreeMap::new();
+    let mut own: BTreeMap<(usize, usize), Draft> = BTreeMap::new();
     let mut common_blocks = Vec::new();
     for (index, block) in program.blocks.iter().enumerate() {
         let Some((count, _)) = instances(program, index) else { continue };

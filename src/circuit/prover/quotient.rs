@@ -13,7 +13,7 @@ use crate::circuit::shape::{CircuitShape, Gates, UNUSED_SELECTOR};
 use crate::gadget::arith::{BATCH, Batch, Column, Points, Sink};
 use crate::gadget::field::{D, F};
 use crate::gadget::{DenseTile, Gadget, Place};
-use crate::plan::security::QUOTIENT_DEGREE;
+use crate::plan::security::{LOW_COSETS, LOW_DEGREE, QUOTIENT_DEGREE};
 use plonky2::field::packed::PackedField;
 use plonky2::field::polynomial::PolynomialValues;
 use plonky2::field::types::Field;
@@ -73,11 +73,6 @@ struct Cursor<'a> {
     sums: Vec<Column>,
     low_sums: Vec<Column>,
 }
-
-/// Parts of a degree up to this, times their filter and divided by what vanishes, have less than `2 · rows` coefficients,
-const LOW_DEGREE: usize = 2;
-/// and so are determined by their values on these cosets.
-const LOW_COSETS: usize = 2;
 
 const ZERO: Column = Column([F::ZERO; BATCH]);
 
