@@ -21,6 +21,7 @@ mod prove;
 mod range;
 mod run;
 mod threads;
+mod timings;
 mod verify;
 
 use std::process::ExitCode;
