@@ -29,6 +29,7 @@ fn main() -> Outcome<()> {
         "model", "prove s", "whole s", "prove MiB", "compile s", "compile MiB", "verify ms", "circuit MB", "proof MB"
     );
     let reference = folder.path().join("reference");
+    fs::create_dir(&reference)?;
     run(zknn().args(["export", "--reference"]).arg(&reference))?;
     let python = python_seconds()?;
     let figures = measure(&reference)?;
