@@ -48,10 +48,11 @@ impl Preprocessed {
         if layout.masks > 0 {
             values.extend(mask_column(layout));
         }
-        values.extend(Permutation::new(plan).columns(shifts));
+        let (permutation, weights) = rayon::join(|| Permutation::new(plan), || weight_rows(plan));
+        values.extend(permutation.columns(shifts));
         let columns = Columns::new(values, layout.rows());
         let codeword = domain.extend(&columns);
-        let weights = Weights { values: weight_rows(plan), width: layout.constants };
+        let weights = Weights { values: weights, width: layout.constants };
         Self { sigmas: columns.len() - layout.routed, columns, codeword, weights, selectors }
     }
 
