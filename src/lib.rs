@@ -6,6 +6,7 @@
 //! as a plain program, which is what all the rest is held to.
 
 pub mod artifact;
+mod audit;
 pub mod circuit;
 mod diagnose;
 pub mod front;
@@ -16,6 +17,7 @@ pub mod passes;
 mod pipeline;
 pub mod plan;
 
+pub use audit::Audit;
 pub use pipeline::{
     Circuit, CompileError, DEFAULT_INPUT_RANGE, LoadError, ProofError, RejectError, compile, lower_exact, verify,
 };

@@ -3,6 +3,7 @@
 //! Results go to stdout, talk to stderr. The exit code is 0 when all went well, 1 when `verify` rejects a proof, and 2
 //! for bad input and everything else that can go wrong, wrong arguments included.
 
+mod audit;
 mod compile;
 mod demo;
 mod export;
@@ -38,6 +39,7 @@ enum Command {
     Run(run::Args),
     Ir(ir::Args),
     Plan(plan::Args),
+    Audit(audit::Args),
     Export(export::Args),
 }
 
@@ -76,6 +78,7 @@ impl Command {
             Command::Run(args) => args.run(),
             Command::Ir(args) => args.run(),
             Command::Plan(args) => args.run(),
+            Command::Audit(args) => args.run(),
             Command::Export(args) => args.run(),
         }
     }

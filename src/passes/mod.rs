@@ -32,6 +32,17 @@ pub struct Pass {
     run: fn(&mut Graph, &Context) -> Result<(), PassError>,
 }
 
+impl Pass {
+    /// Runs this pass alone.
+    ///
+    /// # Errors
+    ///
+    /// Why the pass gave up.
+    pub fn apply(&self, graph: &mut Graph, context: &Context) -> Result<(), PassError> {
+        (self.run)(graph, context)
+    }
+}
+
 /// The exact lowering: from real numbers that happen to be integers to those integers, with no rounding before a
 /// normalize layer.
 ///
