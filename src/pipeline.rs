@@ -1,7 +1,7 @@
 //! Lower, compile, prove, verify.
 
 use crate::artifact::{CircuitFile, Description, Options, ProofFile, Statement, TensorInfo, VerifyingKey};
-use crate::circuit::{self, AnyProver, CircuitShape, ProveError, Secrets, VerifyError, Witness};
+use crate::circuit::{self, AnyProver, Checker, CircuitShape, ProveError, Secrets, VerifyError, Witness};
 use crate::diagnose;
 use crate::front::{self, LayerDiagnostic, Model};
 use crate::input::{self, InputError};
@@ -100,6 +100,11 @@ impl Circuit {
     /// # Errors
     /// The file's parts do not belong together: it was made by another version of this program, or tampered with.
     pub fn load(file: CircuitFile) -> Result<Self, LoadError> {
+        // A program that is not the key's is refused before it costs anything.
+        let is_named = |graph: &Graph| graph.digest() == file.key.description.model;
+        if zknn_ir::validate(&file.graph).is_ok() && !is_named(&file.graph) {
+            return Err(LoadError::Differs);
+        }
         let circuit = compile(file.graph, file.options)?;
         if circuit.file.key.digest() != file.key.digest() {
             return Err(LoadError::Differs);
@@ -135,11 +140,20 @@ impl Circuit {
         let witness = debug_span!("witness").in_scope(|| Witness::new(&self.plan, &flat, Secrets::fresh()));
         // The circuit computes what the interpreter defines; if it ever did not, no proof should leave.
         if !witness.outputs().eq(expected.output().iter().copied()) {
-            return Err(ProofError::Disagreement);
+            return Err(self.fault(&flat).unwrap_or(ProofError::Disagreement));
         }
-        let proof = debug_span!("proof system").in_scope(|| self.prover.prove(witness))?;
+        let failed = |error: ProveError| self.fault(&flat).unwrap_or(error.into());
+        let proof = debug_span!("proof system").in_scope(|| self.prover.prove(witness)).map_err(failed)?;
         debug!(bytes = proof.len(), "proved");
         Ok(ProofFile { key: self.file.key.digest(), proof })
+    }
+
+    /// What a witness for `input` breaks, if anything: a proof that fails for another reason may succeed next time.
+    fn fault(&self, input: &[i64]) -> Option<ProofError> {
+        let checker = Checker::new(&self.plan);
+        let violations = checker.check(&Witness::new(&self.plan, input, Secrets::fresh()));
+        let first = violations.first()?;
+        Some(ProofError::Unsatisfied { count: violations.len(), first: checker.describe(first) })
     }
 }
 
@@ -195,6 +209,15 @@ pub enum ProofError {
     #[error("the circuit and the interpreter disagree")]
     #[diagnostic(code(zknn::prove::internal), help("this is a bug in zknn: please report it with the model"))]
     Disagreement,
+    /// The witness breaks constraints.
+    #[error("the witness does not satisfy the circuit ({count} violations), first: {first}")]
+    #[diagnostic(code(zknn::prove::unsatisfied), help("this is a bug in zknn: please report it with the model"))]
+    Unsatisfied {
+        /// How many.
+        count: usize,
+        /// The first, in words; no value is told.
+        first: String,
+    },
     /// The proof system failed.
     #[error(transparent)]
     #[diagnostic(code(zknn::prove::failed), help("try again: an honest proof fails only by an unlikely chance"))]

@@ -85,6 +85,12 @@ impl Permutation {
         Self { next: cycles.next, rows }
     }
 
+    /// Row and column of the cell after this one in its cycle: itself, if it is tied to no other.
+    pub fn next(&self, row: usize, column: usize) -> (usize, usize) {
+        let next = self.next[column * self.rows + row] as usize;
+        (next % self.rows, next / self.rows)
+    }
+
     /// plonky2's sigma columns: for each routed cell the identity of the next cell of its cycle.
     pub fn columns(&self, shifts: &[F], subgroup: &[F]) -> Vec<PolynomialValues<F>> {
         let identity = |&cell: &u32| shifts[cell as usize / self.rows] * subgroup[cell as usize % self.rows];

@@ -44,10 +44,16 @@ impl Witness {
     /// The wires of `plan` for `input`, one integer an element.
     ///
     /// An input outside its range gives a witness that no proof can be made of.
-    pub fn new(plan: &Plan, input: &[i64], mut secrets: Secrets) -> Self {
+    pub fn new(plan: &Plan, input: &[i64], secrets: Secrets) -> Self {
+        Self::forged(plan, input, secrets, &mut |_, _, _| {})
+    }
+
+    /// As [`Witness::new`], but each instance, once it is computed, may be changed by `forge`, which is given its row,
+    /// its place, and the row's wires. What depends on its outputs is computed from what is then there.
+    pub(super) fn forged(plan: &Plan, input: &[i64], mut secrets: Secrets, forge: Forge<'_>) -> Self {
         let layout = &plan.layout;
-        let mut filling =
-            Filling { plan, values: vec![F::ZERO; plan.values()], cells: vec![F::ZERO; layout.rows() * layout.wires] };
+        let (values, cells) = (vec![F::ZERO; plan.values()], vec![F::ZERO; layout.rows() * layout.wires]);
+        let mut filling = Filling { plan, values, cells, forge };
         for (value, &element) in plan.program.input.clone().zip(input) {
             filling.values[value as usize] = from_signed(element);
         }
@@ -62,16 +68,25 @@ impl Witness {
         Self { cells: filling.cells, wires: layout.wires, public, output: plan.program.output.len() }
     }
 
+    /// The wires of one row.
+    pub fn row(&self, row: usize) -> &[F] {
+        &self.cells[row * self.wires..][..self.wires]
+    }
+
     /// The model's output.
     pub fn outputs(&self) -> impl Iterator<Item = i64> + '_ {
         self.public[..self.output].iter().map(|&y| to_signed(y))
     }
 }
 
+/// What a dishonest prover does to an instance.
+type Forge<'a> = &'a mut dyn FnMut(usize, Place, &mut [F]);
+
 struct Filling<'a> {
     plan: &'a Plan,
     values: Vec<F>,
     cells: Vec<F>,
+    forge: Forge<'a>,
 }
 
 impl Filling<'_> {
@@ -113,7 +128,8 @@ impl Filling<'_> {
             *cell = self.values[value as usize];
         }
         gadget.assign(constants, input_cells, output_cells, &mut advice[..shape.advice]);
-        for (cell, &value) in output_cells.iter().zip(outputs) {
+        (self.forge)(row, place, cells);
+        for (cell, &value) in cells[place.routed + shape.inputs..].iter().zip(outputs) {
             self.values[value as usize] = *cell;
         }
     }

@@ -4,6 +4,7 @@
 //! `eval` a loss of accuracy, and 2
 //! for bad input and everything else that can go wrong, wrong arguments included.
 
+mod audit;
 mod compile;
 mod demo;
 mod eval;
@@ -62,6 +63,7 @@ enum Command {
     Eval(eval::Args),
     Ir(ir::Args),
     Plan(plan::Args),
+    Audit(audit::Args),
     Export(export::Args),
 }
 
@@ -123,6 +125,7 @@ impl Command {
             Command::Eval(args) => args.run(),
             Command::Ir(args) => args.run(),
             Command::Plan(args) => args.run(),
+            Command::Audit(args) => args.run(),
             Command::Export(args) => args.run(),
         }
     }

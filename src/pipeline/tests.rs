@@ -284,3 +284,30 @@ fn a_key_of_absurd_shape_is_an_error() {
     let renamed = ProofFile { key: key.digest(), ..proof().clone() };
     assert!(verify(&key, &renamed).is_err());
 }
+
+#[test]
+fn the_report_on_a_small_cnn() {
+    let options = Options { scheme: Scheme { zero_knowledge: true, hash: HashKind::Blake3 }, ..options() };
+    for (name, options) in [("audit", options), ("audit_without_zero_knowledge", self::options())] {
+        let circuit = compile(graph(MODEL), options).expect("a circuit");
+        insta::assert_snapshot!(name, crate::Audit::new(&circuit).to_string());
+    }
+}
+
+/// A witness that breaks a constraint is told by layer, element and wire, and without its values.
+#[test]
+fn a_witness_that_does_not_fit_is_told_by_its_place() {
+    let flat: Vec<i64> = integers(5).iter().copied().collect();
+    let fault = circuit().fault(&flat).expect("5 is out of range");
+    insta::assert_snapshot!(fault.to_string());
+    assert!(circuit().fault(integers(4).as_slice().expect("in order")).is_none());
+}
+
+/// What the program does not name is refused before it is compiled.
+#[test]
+fn a_circuit_file_with_another_program_is_refused() {
+    let bytes = artifact::to_bytes(FileKind::Circuit, circuit().file());
+    let mut file: CircuitFile = artifact::from_bytes(FileKind::Circuit, &bytes).expect("as written");
+    file.graph = graph(&MODEL.replace("[1, -2, 3", "[1, -2, 4"));
+    assert!(matches!(Circuit::load(file), Err(LoadError::Differs)));
+}

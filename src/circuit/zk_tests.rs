@@ -1,0 +1,159 @@
+//! What hides the witness, measured: against what proofs reveal, and against proofs that hide nothing.
+
+use super::hash::{Blake3Config, PoseidonConfig};
+use super::shape::{Gates, common_data};
+use super::*;
+use crate::gadget::field::{D, F};
+use crate::plan::security::{HashKind, Scheme};
+use crate::plan::{DIGEST, Plan, Visibility};
+use plonky2::field::types::Field;
+use plonky2::fri::oracle::SALT_SIZE;
+use plonky2::plonk::circuit_data::CommonCircuitData;
+use plonky2::plonk::config::GenericConfig;
+use plonky2::plonk::proof::ProofWithPublicInputs;
+use rand::SeedableRng;
+use rand_chacha::ChaCha20Rng;
+
+const MODEL: &str = "
+%0 = input : [3] fixed(scale 1, -5..=4)
+%1 = dense %0 weights=fixed[2, 3] scale 1 [1, -2, 3, 4, 5, -6] bias=fixed[2] scale 1 [7, -8]
+%2 = relu %1
+output %2
+";
+
+fn plan(zero_knowledge: bool, hash: HashKind) -> Plan {
+    let graph = zknn_ir::parse(MODEL).expect("a graph");
+    Plan::new(&graph, Visibility::Private, Scheme { zero_knowledge, hash }).expect("a plan")
+}
+
+fn common(plan: &Plan) -> CommonCircuitData<F, D> {
+    let shape = CircuitShape::new(plan);
+    common_data(&shape, &Gates::new(&shape))
+}
+
+/// The same salt for all, so that only blinding tells witnesses apart.
+fn witness(plan: &Plan) -> Witness {
+    let secrets = Secrets { salt: [F::ZERO; DIGEST], randomness: ChaCha20Rng::from_entropy() };
+    Witness::new(plan, &[1, -5, 4], secrets)
+}
+
+/// Base field values of one wire polynomial that a proof reveals: at each query its value, the other values of each
+/// coset that is folded and the final polynomial, both in the extension; and the opening in the extension.
+fn revealed(common: &CommonCircuitData<F, D>) -> usize {
+    let fri = &common.fri_params;
+    let folded: usize = fri.reduction_arity_bits.iter().map(|&bits| (1 << bits) - 1).sum();
+    fri.config.num_query_rounds * (1 + D * folded + D * fri.final_poly_len()) + D
+}
+
+/// Whether each wire is random in as many rows as a proof reveals values of it, and each routed wire in as many tied
+/// pairs of rows, with two values more for the second opening of `Z`.
+fn hides(plan: &Plan) -> bool {
+    let (first, second) = (witness(plan), witness(plan));
+    let common = common(plan);
+    let layout = &plan.layout;
+    let pairs_start = layout.blinding_row + layout.blinding.single;
+    let pairs_end = layout.blinding_row + layout.blinding.rows();
+    let differs = |row: usize, column: usize| first.row(row)[column] != second.row(row)[column];
+    let is_tied = |row: usize, column: usize| second.row(row)[column] == second.row(row + 1)[column];
+    (0..layout.wires).all(|column| {
+        let single = (layout.blinding_row..pairs_start).filter(|&row| differs(row, column)).count();
+        let pair = |row: &usize| differs(*row, column) && is_tied(*row, column);
+        let pairs = (pairs_start..pairs_end).step_by(2).filter(pair).count();
+        single >= revealed(&common) && (column >= layout.routed || pairs >= revealed(&common) + D)
+    })
+}
+
+#[test]
+fn wires_are_random_in_as_many_rows_as_are_revealed() {
+    for hash in [HashKind::Blake3, HashKind::Poseidon] {
+        assert!(hides(&plan(true, hash)));
+        assert!(!hides(&plan(false, hash)), "the test would not notice");
+    }
+}
+
+/// One row less and the wires would not be hidden: the count is no more than the formula asks for.
+#[test]
+fn the_number_of_rows_is_that_of_the_formula() {
+    for hash in [HashKind::Blake3, HashKind::Poseidon] {
+        let plan = plan(true, hash);
+        let revealed = revealed(&common(&plan));
+        assert_eq!(plan.layout.blinding.single, revealed);
+        assert_eq!(plan.layout.blinding.pairs, revealed + D);
+    }
+}
+
+type Parsed<C> = ProofWithPublicInputs<F, C, D>;
+
+fn proof<C: GenericConfig<D, F = F>>(prover: &Prover<C>, plan: &Plan) -> Parsed<C> {
+    let bytes = prover.prove(witness(plan)).expect("an honest proof");
+    Parsed::<C>::from_bytes(bytes, &common(plan)).expect("as written")
+}
+
+/// Whether a leaf of each tree of the witness, as it is opened, ends in a salt.
+fn is_salted<C: GenericConfig<D, F = F>>(proof: &Parsed<C>, common: &CommonCircuitData<F, D>) -> bool {
+    let sets = common.config.num_challenges;
+    let z = sets * (1 + common.num_partial_products);
+    let quotient = sets * common.quotient_degree_factor;
+    let lengths = [common.config.num_wires, z, quotient];
+    proof.proof.opening_proof.query_round_proofs.iter().all(|round| {
+        let leaves = round.initial_trees_proof.evals_proofs[1..].iter().map(|(leaf, _)| leaf.len());
+        leaves.eq(lengths.map(|length| length + SALT_SIZE))
+    })
+}
+
+fn all_differ<T: PartialEq>(a: &[T], b: &[T]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a != b)
+}
+
+fn two_proofs<C: GenericConfig<D, F = F>>(hash: HashKind) {
+    let plan = plan(true, hash);
+    let prover = Prover::<C>::new(&plan);
+    let (a, b) = (proof(&prover, &plan), proof(&prover, &plan));
+    assert_eq!(a.public_inputs, b.public_inputs);
+    let (a, b) = (&a.proof, &b.proof);
+    assert!(all_differ(&a.wires_cap.0, &b.wires_cap.0));
+    assert!(all_differ(&a.plonk_zs_partial_products_cap.0, &b.plonk_zs_partial_products_cap.0));
+    assert!(all_differ(&a.quotient_polys_cap.0, &b.quotient_polys_cap.0));
+    assert!(all_differ(&a.openings.wires, &b.openings.wires));
+    assert!(all_differ(&a.openings.plonk_zs, &b.openings.plonk_zs));
+    assert!(all_differ(&a.openings.plonk_zs_next, &b.openings.plonk_zs_next));
+    assert!(all_differ(&a.openings.partial_products, &b.openings.partial_products));
+    assert!(all_differ(&a.openings.quotient_polys, &b.openings.quotient_polys));
+    let (a, b) = (&a.opening_proof, &b.opening_proof);
+    assert!(all_differ(&a.commit_phase_merkle_caps, &b.commit_phase_merkle_caps));
+    assert!(all_differ(&a.final_poly.coeffs, &b.final_poly.coeffs));
+    assert_ne!(a.query_round_proofs, b.query_round_proofs);
+}
+
+#[test]
+fn two_proofs_of_one_input_have_nothing_in_common() {
+    two_proofs::<Blake3Config>(HashKind::Blake3);
+    two_proofs::<PoseidonConfig>(HashKind::Poseidon);
+}
+
+#[test]
+fn leaves_are_salted() {
+    for zero_knowledge in [true, false] {
+        let plan = plan(zero_knowledge, HashKind::Blake3);
+        let prover = Prover::<Blake3Config>::new(&plan);
+        assert_eq!(is_salted(&proof(&prover, &plan), &common(&plan)), zero_knowledge);
+    }
+}
+
+/// Without blinding, a leaf that is opened is the witness's own polynomial, and the same twice; with it, never.
+#[test]
+fn an_opened_wire_tells_nothing_of_the_witness() {
+    for zero_knowledge in [true, false] {
+        let plan = plan(zero_knowledge, HashKind::Blake3);
+        let (first, second) = (witness(&plan), witness(&plan));
+        // Wires that are random only where the circuit has rows of randomness.
+        let public_row = plan.layout.public_row;
+        let equal = (0..plan.layout.wires)
+            .filter(|&column| {
+                let same = |row: usize| row == public_row || first.row(row)[column] == second.row(row)[column];
+                (0..plan.layout.rows()).all(same)
+            })
+            .count();
+        assert_eq!(equal == 0, zero_knowledge, "{equal}");
+    }
+}

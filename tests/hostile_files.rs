@@ -1,0 +1,223 @@
+//! Files from an enemy: whatever the bytes, a reader answers with an error, and no changed proof or key is accepted.
+//!
+//! The mutations reach what lies behind the digest of the envelope: it is made anew after each change. The same readers
+//! are open to `cargo fuzz`, in the folder `fuzz`.
+
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha20Rng;
+use std::fs;
+use std::path::Path;
+use std::sync::OnceLock;
+use zknn::artifact::{
+    ArtifactProblem, CircuitFile, FileKind, Options, ProofFile, VERSION, VerifyingKey, from_bytes, to_bytes,
+};
+use zknn::front::{Model, parse_tensor};
+use zknn::plan::Visibility;
+use zknn::plan::security::{HashKind, Scheme};
+use zknn::{Circuit, RejectError, compile, verify};
+
+const MODEL: &str = "
+%0 = input : [3] fixed(scale 1, -5..=4)
+%1 = dense %0 weights=fixed[2, 3] scale 1 [1, -2, 3, 4, 5, -6] bias=fixed[2] scale 1 [7, -8]
+%2 = relu %1
+output %2
+";
+
+const HEADER: usize = 48;
+
+struct Files {
+    circuit: Vec<u8>,
+    key: Vec<u8>,
+    proof: Vec<u8>,
+}
+
+fn files(text: &str, hash: HashKind) -> Files {
+    let graph = zknn_ir::parse(text).expect("a graph");
+    let options = Options { visibility: Visibility::Public, scheme: Scheme { zero_knowledge: false, hash } };
+    let circuit = compile(graph, options).expect("a circuit");
+    let input = ndarray::arr1(&[1.0, -5.0, 4.0]).into_dyn();
+    let proof = circuit.prove(&input).expect("a proof");
+    Files {
+        circuit: to_bytes(FileKind::Circuit, circuit.file()),
+        key: to_bytes(FileKind::Key, circuit.key()),
+        proof: to_bytes(FileKind::Proof, &proof),
+    }
+}
+
+fn honest() -> &'static Files {
+    static FILES: OnceLock<Files> = OnceLock::new();
+    FILES.get_or_init(|| files(MODEL, HashKind::Blake3))
+}
+
+/// An envelope around `body` in which all is as it should be.
+fn seal(kind: FileKind, body: &[u8]) -> Vec<u8> {
+    let mut bytes = b"ZKNN".to_vec();
+    bytes.extend(VERSION.to_le_bytes());
+    bytes.extend([kind as u8, 0]);
+    bytes.extend((body.len() as u64).to_le_bytes());
+    let digest = blake3::Hasher::new().update(&bytes).update(body).finalize();
+    [bytes.as_slice(), digest.as_bytes(), body].concat()
+}
+
+/// A body with something done to it.
+fn mutated(body: &[u8], donor: &[u8], random: &mut ChaCha20Rng) -> Vec<u8> {
+    let mut bytes = body.to_vec();
+    // Structure comes first in a file, so half of the changes do too.
+    let reach = if random.r#gen() { bytes.len() } else { bytes.len().min(400) };
+    let at = random.gen_range(0..reach);
+    match random.gen_range(0..9) {
+        0 => (0..random.gen_range(1..4)).for_each(|_| bytes[at] ^= 1 << random.gen_range(0..8)),
+        1 => bytes[at] = random.r#gen(),
+        2 => bytes.truncate(at),
+        3 => bytes.extend((0..random.gen_range(1..64)).map(|_| random.r#gen::<u8>())),
+        // A huge length, in the form of each width.
+        4 => drop(bytes.splice(at..=at, [0xFD, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x0F])),
+        5 => drop(bytes.splice(at..=at, [0xFC, 0xFF, 0xFF, 0xFF, 0x7F])),
+        6 => bytes[at..].iter_mut().take(8).for_each(|byte| *byte = 0xFF),
+        7 => drop(bytes.remove(at)),
+        _ => {
+            let len = random.gen_range(1..64).min(donor.len()).min(bytes.len() - at);
+            let from = random.gen_range(0..=donor.len() - len);
+            bytes[at..at + len].copy_from_slice(&donor[from..from + len]);
+        }
+    }
+    bytes
+}
+
+/// Calls `judge` with `count` mutations of a file, each in a whole envelope, and none of them the file itself.
+fn attack(kind: FileKind, file: &[u8], count: usize, seed: u64, mut judge: impl FnMut(&[u8])) {
+    let mut random = ChaCha20Rng::seed_from_u64(seed);
+    let donors = [&honest().circuit, &honest().key, &honest().proof];
+    for _ in 0..count {
+        let donor = donors[random.gen_range(0..donors.len())];
+        let sealed = seal(kind, &mutated(&file[HEADER..], &donor[HEADER..], &mut random));
+        if sealed != file {
+            judge(&sealed);
+        }
+    }
+}
+
+#[test]
+fn changed_proofs() {
+    let key: VerifyingKey = from_bytes(FileKind::Key, &honest().key).expect("as written");
+    let mut reached = 0;
+    attack(FileKind::Proof, &honest().proof, 5000, 1, |bytes| {
+        if let Ok(proof) = from_bytes::<ProofFile>(FileKind::Proof, bytes) {
+            assert!(verify(&key, &proof).is_err());
+            reached += 1;
+        }
+    });
+    assert!(reached > 1000, "{reached} proofs reached the verifier");
+}
+
+#[test]
+fn changed_keys() {
+    let proof: ProofFile = from_bytes(FileKind::Proof, &honest().proof).expect("as written");
+    let mut reached = 0;
+    attack(FileKind::Key, &honest().key, 5000, 2, |bytes| {
+        if let Ok(key) = from_bytes::<VerifyingKey>(FileKind::Key, bytes) {
+            // The proof is made to name the key, so that nothing but the proof system stands between them.
+            let renamed = ProofFile { key: key.digest(), ..proof.clone() };
+            assert!(verify(&key, &renamed).is_err());
+            reached += 1;
+        }
+    });
+    assert!(reached > 1000, "{reached} keys reached the verifier");
+}
+
+#[test]
+fn changed_circuits() {
+    let mut reached = 0;
+    attack(FileKind::Circuit, &honest().circuit, 3000, 3, |bytes| {
+        if let Ok(file) = from_bytes::<CircuitFile>(FileKind::Circuit, bytes) {
+            assert!(Circuit::load(file).is_err());
+            reached += 1;
+        }
+    });
+    assert!(reached > 300, "{reached} circuits reached the compiler");
+}
+
+/// Changes without a new digest, and of the envelope itself.
+#[test]
+fn changed_envelopes() {
+    let mut random = ChaCha20Rng::seed_from_u64(4);
+    for (kind, file) in
+        [(FileKind::Circuit, &honest().circuit), (FileKind::Key, &honest().key), (FileKind::Proof, &honest().proof)]
+    {
+        let places: Vec<usize> = (0..200).map(|_| random.gen_range(HEADER..file.len())).collect();
+        for at in (0..HEADER).chain(places) {
+            let mut changed = file.clone();
+            changed[at] ^= 1 << random.gen_range(0..8);
+            assert!(read_any(kind, &changed).is_err(), "byte {at}");
+        }
+        for length in [0u64, 1, u64::MAX, 1 << 32, 1 << 40, file.len() as u64] {
+            let mut changed = file.clone();
+            changed[8..16].copy_from_slice(&length.to_le_bytes());
+            assert!(read_any(kind, &changed).is_err(), "length {length}");
+        }
+        for other in [FileKind::Circuit, FileKind::Key, FileKind::Proof] {
+            assert_eq!(read_any(other, file).is_ok(), other == kind);
+        }
+    }
+}
+
+fn read_any(kind: FileKind, bytes: &[u8]) -> Result<(), ArtifactProblem> {
+    match kind {
+        FileKind::Circuit => from_bytes::<CircuitFile>(kind, bytes).map(drop),
+        FileKind::Key => from_bytes::<VerifyingKey>(kind, bytes).map(drop),
+        FileKind::Proof => from_bytes::<ProofFile>(kind, bytes).map(drop),
+    }
+}
+
+/// Circuit, key and proof of models that differ in one weight, and of one model under two hashes.
+#[test]
+fn files_of_different_models_do_not_mix() {
+    for other in [files(&MODEL.replace("[1, -2", "[2, -2"), HashKind::Blake3), files(MODEL, HashKind::Poseidon)] {
+        let key: VerifyingKey = from_bytes(FileKind::Key, &other.key).expect("as written");
+        let proof: ProofFile = from_bytes(FileKind::Proof, &honest().proof).expect("as written");
+        assert_eq!(verify(&key, &proof), Err(RejectError::OtherKey));
+        assert!(verify(&key, &ProofFile { key: key.digest(), ..proof }).is_err());
+        let mut file: CircuitFile = from_bytes(FileKind::Circuit, &honest().circuit).expect("as written");
+        file.key = key;
+        assert!(Circuit::load(file).is_err());
+    }
+}
+
+/// Models and inputs are files too.
+#[test]
+fn changed_texts() {
+    let mut random = ChaCha20Rng::seed_from_u64(5);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/models");
+    for name in ["tiny_mlp.json", "tiny_mlp_input.json", "tiny_cnn.json"] {
+        let text = fs::read(folder.join(name)).expect("test data");
+        for _ in 0..1000 {
+            let changed = String::from_utf8_lossy(&mutated(&text, &text, &mut random)).into_owned();
+            if let Ok(model) = Model::parse(name, changed.clone()) {
+                let _ = zknn::lower_exact(&model, (-5, 4), &mut |_, _| {});
+            }
+            let _ = parse_tensor(name, changed);
+        }
+    }
+}
+
+/// What this version wrote must stay readable as long as the format has this version. How a model is laid out may
+/// change; then a circuit is refused, and says so, but proofs and keys never are.
+#[test]
+fn the_fixtures_of_this_format_still_verify() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("testdata/fixtures/v{VERSION}"));
+    let read = |name: &str| fs::read(folder.join(name)).expect("a fixture");
+    let key: VerifyingKey = from_bytes(FileKind::Key, &read("model.vk")).expect("a key");
+    let proof: ProofFile = from_bytes(FileKind::Proof, &read("proof.zkp")).expect("a proof");
+    let statement = verify(&key, &proof).expect("it still holds");
+    let expected = fs::read_to_string(folder.join("statement.txt")).expect("a fixture");
+    assert_eq!(statement.to_string(), expected.trim_end());
+
+    let file: CircuitFile = from_bytes(FileKind::Circuit, &read("model.zkc")).expect("a circuit");
+    assert_eq!(file.key.digest(), key.digest());
+    if let Ok(circuit) = Circuit::load(file) {
+        let text = String::from_utf8(read("input.json")).expect("text");
+        let input = parse_tensor("input.json", text).expect("a tensor");
+        let again = verify(&key, &circuit.prove(&input).expect("a proof")).expect("it holds");
+        assert_eq!(again.output, statement.output);
+    }
+}
