@@ -14,12 +14,12 @@ pub fn seal(kind: FileKind, body: &[u8]) -> Vec<u8> {
 
 /// The key of the fixtures.
 pub fn key() -> VerifyingKey {
-    let bytes = include_bytes!("../../testdata/fixtures/v1/model.vk");
+    let bytes = include_bytes!("../../testdata/fixtures/v1/mlp/model.vk");
     from_bytes(FileKind::Key, bytes).expect("the fixture is whole")
 }
 
 /// The proof of the fixtures.
 pub fn proof() -> ProofFile {
-    let bytes = include_bytes!("../../testdata/fixtures/v1/proof.zkp");
+    let bytes = include_bytes!("../../testdata/fixtures/v1/mlp/proof.zkp");
     from_bytes(FileKind::Proof, bytes).expect("the fixture is whole")
 }

@@ -3,9 +3,11 @@
 //! plonky2's prover only says that some constraint fails. This says which, in terms of the model, and never the values:
 //! they are private.
 
+use super::binding::wires_of_constraints;
 use super::columns::Permutation;
-use super::sites::{Owner, Site, Sites};
+use super::sites::{Owner, Role, Site, Sites};
 use super::witness::Witness;
+use crate::gadget::Gadget;
 use crate::gadget::arith::Extension;
 use crate::gadget::field::{Ext, F, from_signed};
 use crate::plan::{Plan, Slot};
@@ -140,7 +142,9 @@ impl<'a> Checker<'a> {
     pub fn describe(&self, violation: &Violation) -> String {
         match violation {
             Violation::Constraint { row, owner, constraint } => {
-                format!("{}: constraint {constraint} fails, in row {row}", self.sites.name(*owner))
+                let wires =
+                    self.sites.gadget(*owner).map_or(String::new(), |gadget| wires_in_words(gadget, *constraint));
+                format!("{}: constraint {constraint}{wires} fails, in row {row}", self.sites.name(*owner))
             }
             Violation::Copy { cells: [a, b] } => {
                 let wire = |site: &Site| format!("{} {}", site.role, site.index);
@@ -156,4 +160,26 @@ impl<'a> Checker<'a> {
             }
         }
     }
+}
+
+/// The wires that a constraint depends on, beside inputs: ` on output 0, advice 3 to 7`.
+fn wires_in_words(gadget: &Gadget, constraint: usize) -> String {
+    let outputs = gadget.shape().outputs;
+    let named = |wire: usize| if wire < outputs { (Role::Output, wire) } else { (Role::Advice, wire - outputs) };
+    let mut runs: Vec<(Role, usize, usize)> = Vec::new();
+    for (role, index) in wires_of_constraints(gadget)[constraint].iter().map(|&wire| named(wire)) {
+        match runs.last_mut() {
+            Some((last_role, _, last)) if *last_role == role && *last + 1 == index => *last = index,
+            _ => runs.push((role, index, index)),
+        }
+    }
+    let texts: Vec<String> = runs
+        .into_iter()
+        .map(
+            |(role, first, last)| {
+                if first == last { format!("{role} {first}") } else { format!("{role} {first} to {last}") }
+            },
+        )
+        .collect();
+    if texts.is_empty() { String::new() } else { format!(" on {}", texts.join(", ")) }
 }

@@ -1,5 +1,6 @@
 //! Which statement every cell belongs to: the way back from rows and columns to layers and elements.
 
+use crate::gadget::Gadget;
 use crate::plan::{Kind, POSEIDON_ROUTED, POSEIDON_WIRES, Plan, SPONGE_WIDTH, Slot};
 use std::fmt;
 
@@ -168,6 +169,23 @@ impl<'a> Sites<'a> {
         }
         let owner = if blinding.contains(&row) { Owner::Blinding } else { Owner::Nothing };
         site(owner, Role::Free, column)
+    }
+
+    /// The gadget that the owner is an instance of; nothing where the proof system's own gates are.
+    pub fn gadget(&self, owner: Owner) -> Option<&'a Gadget> {
+        let part = match owner {
+            Owner::Instance { block, instance } => match &self.plan.program.blocks[block].kind {
+                Kind::Gadget(gadget) => return Some(gadget),
+                // The `i`-th tile is in row `i`, and the last part of its row.
+                Kind::MatVec(_) => {
+                    self.plan.layout.kinds[self.kind(self.plan.tiles.first[block]? + instance)?].parts.last()
+                }
+                Kind::Poseidon => None,
+            },
+            Owner::Idle { kind, part } => self.plan.layout.kinds[kind].parts.get(part),
+            Owner::PublicInputs | Owner::Blinding | Owner::Nothing => None,
+        };
+        part.map(|part| &*part.gadget)
     }
 
     /// The owner in words.

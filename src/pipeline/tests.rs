@@ -54,10 +54,8 @@ fn the_statement_is_what_the_interpreter_computes() {
     assert_eq!(statement.security_bits, 100);
 }
 
-/// Numbers that are rounded and clamped, and a class: what the circuit proves is what the interpreter computes.
-#[test]
-fn a_class_is_proved_in_fixed_point() {
-    let text = "
+/// Numbers that are rounded and clamped, and a class.
+const CLASS: &str = "
 %0 = input : [4, 4, 1] fixed(scale 1, -5..=4)
 %1 = conv2d %0 kernel=fixed[3, 3, 3, 1] scale 1 [1, -2, 3, -4, 5, -6, 7, -8, 9, 9, 8, 7, 6, 5, 4, 3, 2, 1, 1, 1, 1, 1, -9, 1, 1, 1, 1]
 %2 = max_pool %1 window=[2, 2]
@@ -66,11 +64,15 @@ fn a_class_is_proved_in_fixed_point() {
 %5 = argmax %4
 output %5
 ";
-    let circuit = compile(graph(text), options()).expect("a circuit");
-    let scores = text.replace("output %5", "output %4").replace("%5 = argmax %4\n", "");
+
+/// What the circuit proves is what the interpreter computes, in fixed point too.
+#[test]
+fn a_class_is_proved_in_fixed_point() {
+    let circuit = compile(graph(CLASS), options()).expect("a circuit");
+    let scores = CLASS.replace("output %5", "output %4").replace("%5 = argmax %4\n", "");
     let scoring = compile(graph(&scores), options()).expect("a circuit");
     for first in [-5, 4] {
-        let expected = eval_fixed(&graph(text), &integers(first)).expect("in range");
+        let expected = eval_fixed(&graph(CLASS), &integers(first)).expect("in range");
         let statement = verify(circuit.key(), &circuit.prove(&input(first)).expect("a proof")).expect("it holds");
         assert_eq!(&statement.output.integers, expected.output());
         let expected = eval_fixed(&graph(&scores), &integers(first)).expect("in range");
@@ -286,10 +288,15 @@ fn a_key_of_absurd_shape_is_an_error() {
 }
 
 #[test]
-fn the_report_on_a_small_cnn() {
-    let options = Options { scheme: Scheme { zero_knowledge: true, hash: HashKind::Blake3 }, ..options() };
-    for (name, options) in [("audit", options), ("audit_without_zero_knowledge", self::options())] {
-        let circuit = compile(graph(MODEL), options).expect("a circuit");
+fn the_soundness_report() {
+    let scheme = |zero_knowledge, hash| Scheme { zero_knowledge, hash };
+    let with = |visibility, scheme| Options { visibility, scheme };
+    for (name, text, options) in [
+        ("audit", MODEL, with(Visibility::Committed, scheme(true, HashKind::Blake3))),
+        ("audit_without_zero_knowledge", MODEL, options()),
+        ("audit_of_fixed_point", CLASS, with(Visibility::Public, scheme(true, HashKind::Poseidon))),
+    ] {
+        let circuit = compile(graph(text), options).expect("a circuit");
         insta::assert_snapshot!(name, crate::Audit::new(&circuit).to_string());
     }
 }

@@ -1,16 +1,18 @@
 //! Files from an enemy: whatever the bytes, a reader answers with an error, and no changed proof or key is accepted.
 //!
-//! The mutations reach what lies behind the digest of the envelope: it is made anew after each change. The same readers
-//! are open to `cargo fuzz`, in the folder `fuzz`.
+//! The same readers are open to `cargo fuzz`, in the folder `fuzz`.
 
+mod commands;
+mod fixtures;
+mod mutate;
+
+use mutate::{HEADER, mutated};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 use std::fs;
 use std::path::Path;
 use std::sync::OnceLock;
-use zknn::artifact::{
-    ArtifactProblem, CircuitFile, FileKind, Options, ProofFile, VERSION, VerifyingKey, from_bytes, to_bytes,
-};
+use zknn::artifact::{ArtifactProblem, CircuitFile, FileKind, Options, ProofFile, VerifyingKey, from_bytes, to_bytes};
 use zknn::front::{Model, parse_tensor};
 use zknn::plan::Visibility;
 use zknn::plan::security::{HashKind, Scheme};
@@ -22,8 +24,6 @@ const MODEL: &str = "
 %2 = relu %1
 output %2
 ";
-
-const HEADER: usize = 48;
 
 struct Files {
     circuit: Vec<u8>,
@@ -49,52 +49,9 @@ fn honest() -> &'static Files {
     FILES.get_or_init(|| files(MODEL, HashKind::Blake3))
 }
 
-/// An envelope around `body` in which all is as it should be.
-fn seal(kind: FileKind, body: &[u8]) -> Vec<u8> {
-    let mut bytes = b"ZKNN".to_vec();
-    bytes.extend(VERSION.to_le_bytes());
-    bytes.extend([kind as u8, 0]);
-    bytes.extend((body.len() as u64).to_le_bytes());
-    let digest = blake3::Hasher::new().update(&bytes).update(body).finalize();
-    [bytes.as_slice(), digest.as_bytes(), body].concat()
-}
-
-/// A body with something done to it.
-fn mutated(body: &[u8], donor: &[u8], random: &mut ChaCha20Rng) -> Vec<u8> {
-    let mut bytes = body.to_vec();
-    // Structure comes first in a file, so half of the changes do too.
-    let reach = if random.r#gen() { bytes.len() } else { bytes.len().min(400) };
-    let at = random.gen_range(0..reach);
-    match random.gen_range(0..9) {
-        0 => (0..random.gen_range(1..4)).for_each(|_| bytes[at] ^= 1 << random.gen_range(0..8)),
-        1 => bytes[at] = random.r#gen(),
-        2 => bytes.truncate(at),
-        3 => bytes.extend((0..random.gen_range(1..64)).map(|_| random.r#gen::<u8>())),
-        // A huge length, in the form of each width.
-        4 => drop(bytes.splice(at..=at, [0xFD, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x0F])),
-        5 => drop(bytes.splice(at..=at, [0xFC, 0xFF, 0xFF, 0xFF, 0x7F])),
-        6 => bytes[at..].iter_mut().take(8).for_each(|byte| *byte = 0xFF),
-        7 => drop(bytes.remove(at)),
-        _ => {
-            let len = random.gen_range(1..64).min(donor.len()).min(bytes.len() - at);
-            let from = random.gen_range(0..=donor.len() - len);
-            bytes[at..at + len].copy_from_slice(&donor[from..from + len]);
-        }
-    }
-    bytes
-}
-
-/// Calls `judge` with `count` mutations of a file, each in a whole envelope, and none of them the file itself.
-fn attack(kind: FileKind, file: &[u8], count: usize, seed: u64, mut judge: impl FnMut(&[u8])) {
-    let mut random = ChaCha20Rng::seed_from_u64(seed);
-    let donors = [&honest().circuit, &honest().key, &honest().proof];
-    for _ in 0..count {
-        let donor = donors[random.gen_range(0..donors.len())];
-        let sealed = seal(kind, &mutated(&file[HEADER..], &donor[HEADER..], &mut random));
-        if sealed != file {
-            judge(&sealed);
-        }
-    }
+/// Calls `judge` with `count` mutations of a file.
+fn attack(kind: FileKind, file: &[u8], count: usize, seed: u64, judge: impl FnMut(&[u8])) {
+    mutate::attack(kind, file, [&honest().circuit, &honest().key, &honest().proof], (count, seed), judge);
 }
 
 #[test]
@@ -197,27 +154,5 @@ fn changed_texts() {
             }
             let _ = parse_tensor(name, changed);
         }
-    }
-}
-
-/// What this version wrote must stay readable as long as the format has this version. How a model is laid out may
-/// change; then a circuit is refused, and says so, but proofs and keys never are.
-#[test]
-fn the_fixtures_of_this_format_still_verify() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("testdata/fixtures/v{VERSION}"));
-    let read = |name: &str| fs::read(folder.join(name)).expect("a fixture");
-    let key: VerifyingKey = from_bytes(FileKind::Key, &read("model.vk")).expect("a key");
-    let proof: ProofFile = from_bytes(FileKind::Proof, &read("proof.zkp")).expect("a proof");
-    let statement = verify(&key, &proof).expect("it still holds");
-    let expected = fs::read_to_string(folder.join("statement.txt")).expect("a fixture");
-    assert_eq!(statement.to_string(), expected.trim_end());
-
-    let file: CircuitFile = from_bytes(FileKind::Circuit, &read("model.zkc")).expect("a circuit");
-    assert_eq!(file.key.digest(), key.digest());
-    if let Ok(circuit) = Circuit::load(file) {
-        let text = String::from_utf8(read("input.json")).expect("text");
-        let input = parse_tensor("input.json", text).expect("a tensor");
-        let again = verify(&key, &circuit.prove(&input).expect("a proof")).expect("it holds");
-        assert_eq!(again.output, statement.output);
     }
 }
