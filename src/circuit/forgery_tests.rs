@@ -186,7 +186,8 @@ fn hold_row(checker: &Checker, honest: &Witness, row: usize) -> (usize, usize) {
     let (mut changed, mut swaps) = (0, 0);
     for column in (0..cells.len()).filter(|&column| sites[column].role == Role::Advice) {
         let (before, name) = (cells[column], || checker.sites().name(sites[column].owner));
-        for change in [F::ONE, -F::ONE, F::from_canonical_u64(random.gen_range(2..F::ORDER - 1))] {
+        let half = F::from_canonical_u64(F::ORDER / 2);
+        for change in [F::ONE, -F::ONE, half, F::from_canonical_u64(random.gen_range(2..F::ORDER - 1))] {
             cells[column] = before + change;
             assert!(breaks(&cells), "{} advice {} by {change:?}", name(), sites[column].index);
         }

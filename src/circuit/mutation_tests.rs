@@ -1,10 +1,17 @@
 //! The adversary against every gadget, and proof that it would notice a missing constraint.
 
 use super::adversary::{Adversary, honest_row};
-use crate::gadget::field::{F, from_signed};
+use super::{Secrets, Witness};
+use crate::gadget::field::{D, Ext, F, from_signed};
 use crate::gadget::*;
+use crate::plan::security::{HashKind, Scheme};
+use crate::plan::{POSEIDON_CONSTRAINTS, POSEIDON_ROUTED, POSEIDON_WIRES, Plan, SPONGE_WIDTH, Visibility};
 use ndarray::Array4;
 use plonky2::field::types::{Field, Field64};
+use plonky2::gates::gate::Gate;
+use plonky2::gates::poseidon::PoseidonGate;
+use plonky2::hash::hash_types::HashOut;
+use plonky2::plonk::vars::EvaluationVars;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 use std::collections::BTreeSet;
@@ -189,4 +196,38 @@ fn any_dropped_constraint_is_noticed() {
         }
     }
     assert_eq!(missed, [""; 0]);
+}
+
+/// The proof system's own gate: a change of any wire, followed through all rounds that come after it, is noticed by the
+/// constraint that is the wire's own, and by no other. The first constraint is left out: it says that the swap is 0 or 1,
+/// and a copy constraint says that it is 0.
+#[test]
+fn each_constraint_of_poseidon_holds_a_wire() {
+    let graph = zknn_ir::parse("%0 = input : [3] fixed(scale 1, -5..=4)\noutput %0\n").expect("a graph");
+    let scheme = Scheme { zero_knowledge: false, hash: HashKind::Blake3 };
+    let plan = Plan::new(&graph, Visibility::Committed, scheme).expect("a plan");
+    let witness = Witness::new(&plan, &[1, -5, 4], Secrets::fresh());
+    let honest = &witness.row(plan.layout.poseidon.start)[..POSEIDON_WIRES];
+    let constraints = |wires: &[F]| {
+        let local_wires: Vec<Ext> = wires.iter().map(|&wire| wire.into()).collect();
+        let hash = &HashOut::ZERO;
+        let vars = EvaluationVars { local_constants: &[], local_wires: &local_wires, public_inputs_hash: hash };
+        PoseidonGate::<F, D>::new().eval_unfiltered(vars)
+    };
+    // The last of them hold the outputs, which lie before the advice.
+    let outputs = POSEIDON_CONSTRAINTS - SPONGE_WIDTH;
+    let own = |c: usize| if c < outputs { POSEIDON_ROUTED + c - 1 } else { SPONGE_WIDTH + c - outputs };
+    for changed in 1..POSEIDON_CONSTRAINTS {
+        let mut row = honest.to_vec();
+        row[own(changed)] += F::ONE;
+        for later in changed + 1..POSEIDON_CONSTRAINTS {
+            // Every constraint is linear in its own wire.
+            let here = constraints(&row)[later];
+            row[own(later)] += F::ONE;
+            let slope = constraints(&row)[later] - here;
+            row[own(later)] -= F::ONE + (here / slope).0[0];
+        }
+        let broken = constraints(&row).into_iter().enumerate().filter(|(_, value)| !value.is_zero());
+        assert_eq!(broken.map(|(c, _)| c).collect::<Vec<_>>(), [changed]);
+    }
 }

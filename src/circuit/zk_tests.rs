@@ -4,8 +4,9 @@ use super::hash::{Blake3Config, PoseidonConfig};
 use super::shape::{Gates, common_data};
 use super::*;
 use crate::gadget::field::{D, F};
-use crate::plan::security::{HashKind, Scheme};
+use crate::plan::security::{HashKind, RATE_BITS, Scheme};
 use crate::plan::{DIGEST, Plan, Visibility};
+use plonky2::field::polynomial::PolynomialValues;
 use plonky2::field::types::Field;
 use plonky2::fri::oracle::SALT_SIZE;
 use plonky2::plonk::circuit_data::CommonCircuitData;
@@ -13,6 +14,7 @@ use plonky2::plonk::config::GenericConfig;
 use plonky2::plonk::proof::ProofWithPublicInputs;
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
+use std::collections::HashSet;
 
 const MODEL: &str = "
 %0 = input : [3] fixed(scale 1, -5..=4)
@@ -20,6 +22,8 @@ const MODEL: &str = "
 %2 = relu %1
 output %2
 ";
+
+const INPUT: &[i64] = &[1, -5, 4];
 
 fn plan(zero_knowledge: bool, hash: HashKind) -> Plan {
     let graph = zknn_ir::parse(MODEL).expect("a graph");
@@ -34,7 +38,7 @@ fn common(plan: &Plan) -> CommonCircuitData<F, D> {
 /// The same salt for all, so that only blinding tells witnesses apart.
 fn witness(plan: &Plan) -> Witness {
     let secrets = Secrets { salt: [F::ZERO; DIGEST], randomness: ChaCha20Rng::from_entropy() };
-    Witness::new(plan, &[1, -5, 4], secrets)
+    Witness::new(plan, INPUT, secrets)
 }
 
 /// Base field values of one wire polynomial that a proof reveals: at each query its value, the other values of each
@@ -140,20 +144,30 @@ fn leaves_are_salted() {
     }
 }
 
-/// Without blinding, a leaf that is opened is the witness's own polynomial, and the same twice; with it, never.
+/// Whether someone who guesses the input can tell from the proof that the guess is right: the values that queries open
+/// are then among those of the wire polynomials that the guess gives. The columns looked at hold nothing random in any
+/// row but those of blinding.
+fn confirms(proof: &Parsed<Blake3Config>, plan: &Plan, guess: &[i64]) -> bool {
+    let secrets = Secrets { salt: [F::ZERO; DIGEST], randomness: ChaCha20Rng::from_entropy() };
+    let witness = Witness::new(plan, guess, secrets);
+    let rounds = &proof.proof.opening_proof.query_round_proofs;
+    (0..DIGEST).all(|column| {
+        let values = (0..plan.layout.rows()).map(|row| witness.row(row)[column]).collect();
+        let codeword = PolynomialValues::new(values).ifft().lde(RATE_BITS).coset_fft(F::coset_shift());
+        let codeword: HashSet<F> = codeword.values.into_iter().collect();
+        // The first tree is that of the constants, the second that of the wires.
+        rounds.iter().all(|round| codeword.contains(&round.initial_trees_proof.evals_proofs[1].0[column]))
+    })
+}
+
+/// The attack that blinding is for: without it a proof confirms a right guess and refutes a wrong one.
 #[test]
-fn an_opened_wire_tells_nothing_of_the_witness() {
-    for zero_knowledge in [true, false] {
+fn a_guess_is_confirmed_only_without_blinding() {
+    for zero_knowledge in [false, true] {
         let plan = plan(zero_knowledge, HashKind::Blake3);
-        let (first, second) = (witness(&plan), witness(&plan));
-        // Wires that are random only where the circuit has rows of randomness.
-        let public_row = plan.layout.public_row;
-        let equal = (0..plan.layout.wires)
-            .filter(|&column| {
-                let same = |row: usize| row == public_row || first.row(row)[column] == second.row(row)[column];
-                (0..plan.layout.rows()).all(same)
-            })
-            .count();
-        assert_eq!(equal == 0, zero_knowledge, "{equal}");
+        let prover = Prover::<Blake3Config>::new(&plan);
+        let proof = proof(&prover, &plan);
+        assert_eq!(confirms(&proof, &plan, INPUT), !zero_knowledge);
+        assert!(!confirms(&proof, &plan, &[1, -5, 3]), "that was not the input");
     }
 }

@@ -130,3 +130,23 @@ impl Command {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// clap refuses to start with such a fault, but only in debug builds.
+    #[test]
+    fn no_two_groups_of_a_command_share_a_name() {
+        let mut commands = vec![Cli::command()];
+        while let Some(command) = commands.pop() {
+            let mut names: Vec<String> = command.get_groups().map(|group| group.get_id().to_string()).collect();
+            let count = names.len();
+            names.sort();
+            names.dedup();
+            assert_eq!(names.len(), count, "{}", command.get_name());
+            commands.extend(command.get_subcommands().cloned());
+        }
+        Cli::command().debug_assert();
+    }
+}

@@ -140,6 +140,34 @@ fn files_of_different_models_do_not_mix() {
     }
 }
 
+/// A field element has two forms of 64 bits if it is small: itself, and itself plus the order. The second is refused
+/// wherever it stands: in public inputs, in the proof of work, in the commitment of a key.
+#[test]
+fn elements_that_are_not_canonical() {
+    const ORDER: u64 = 0xFFFF_FFFF_0000_0001;
+    let key: VerifyingKey = from_bytes(FileKind::Key, &honest().key).expect("as written");
+    let proof: ProofFile = from_bytes(FileKind::Proof, &honest().proof).expect("as written");
+    let mut tried = 0;
+    for at in 0..=proof.proof.len() - 8 {
+        let word = u64::from_le_bytes(std::array::from_fn(|i| proof.proof[at + i]));
+        if let Some(other) = word.checked_add(ORDER) {
+            let mut changed = proof.clone();
+            changed.proof[at..at + 8].copy_from_slice(&other.to_le_bytes());
+            assert!(verify(&key, &changed).is_err(), "{word} at {at}");
+            tried += 1;
+        }
+    }
+    // Two outputs, a word of input, and the proof of work.
+    assert!(tried >= 4, "{tried}");
+
+    let other = files(MODEL, HashKind::Poseidon);
+    let mut key: VerifyingKey = from_bytes(FileKind::Key, &other.key).expect("as written");
+    let proof: ProofFile = from_bytes(FileKind::Proof, &other.proof).expect("as written");
+    key.cap[..8].copy_from_slice(&(ORDER + 1).to_le_bytes());
+    let error = verify(&key, &ProofFile { key: key.digest(), ..proof }).expect_err("not canonical");
+    assert!(error.to_string().contains("commitment is invalid"), "{error}");
+}
+
 /// Models and inputs are files too.
 #[test]
 fn changed_texts() {
