@@ -3,7 +3,7 @@
 use crate::circuit::constraints_on_wires;
 use crate::gadget::{Gadget, Shape};
 use crate::pipeline::Circuit;
-use crate::plan::security::{POW_BITS, QUERIES, RATE_BITS};
+use crate::plan::security::{CODEWORD_MASKS, POW_BITS, QUERIES, RATE_BITS};
 use crate::plan::{Kind, POSEIDON_CONSTRAINTS, POSEIDON_ROUTED, POSEIDON_WIRES, Plan, Visibility};
 use std::fmt;
 use zknn_ir::{Graph, MAX_MAGNITUDE};
@@ -132,11 +132,11 @@ fn security(f: &mut fmt::Formatter<'_>, circuit: &Circuit) -> fmt::Result {
         return writeln!(f, "Zero knowledge: OFF: proofs may tell more than they state");
     }
     writeln!(f, "Zero knowledge: on")?;
-    let blinding = layout.blinding;
+    let (blinding, masks) = (layout.blinding, layout.masks - CODEWORD_MASKS);
     writeln!(
         f,
-        "  wires: {} random rows; permutation: {} random pairs; every leaf salted",
-        blinding.single, blinding.pairs
+        "  wires: {} random rows; permutation: {} chained rows; every leaf salted",
+        blinding.single, blinding.chained
     )?;
-    writeln!(f, "  not blinded: the chunks of the quotient, which the proof system leaves as they are")
+    writeln!(f, "  quotient: masked by {masks} random columns; low-degree test: by {CODEWORD_MASKS}")
 }

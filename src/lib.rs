@@ -22,6 +22,7 @@ mod pipeline;
 pub mod plan;
 
 pub use audit::Audit;
+pub use circuit::Timings;
 pub use lowering::{DEFAULT_BITS, Lowering, LoweringError, lower};
 pub use pipeline::{
     Circuit, CompileError, DEFAULT_INPUT_RANGE, LoadError, ProofError, RejectError, compile, lower_exact, verify,

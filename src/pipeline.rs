@@ -1,7 +1,7 @@
 //! Lower, compile, prove, verify.
 
 use crate::artifact::{CircuitFile, Description, Options, ProofFile, Statement, TensorInfo, VerifyingKey};
-use crate::circuit::{self, AnyProver, Checker, CircuitShape, ProveError, Secrets, VerifyError, Witness};
+use crate::circuit::{self, AnyProver, Checker, CircuitShape, ProveError, Secrets, Timings, VerifyError, Witness};
 use crate::diagnose;
 use crate::front::{self, LayerDiagnostic, Model};
 use crate::input::{self, InputError};
@@ -46,29 +46,50 @@ pub struct Circuit {
 ///
 /// # Errors
 /// The graph has numbers that can't be proved, or is too large.
-pub fn compile(mut graph: Graph, options: Options) -> Result<Circuit, CompileError> {
+pub fn compile(graph: Graph, options: Options) -> Result<Circuit, CompileError> {
     let _span = info_span!("compile").entered();
-    zknn_ir::validate(&graph).map_err(|violations| CompileError::Invalid { first: violations[0].to_string() })?;
-    graph.remove_dead();
-    let output = &graph.node(graph.output()).fact;
-    let input = &graph.node(graph.input()).fact;
-    let real = |_| PlanError::NotFixed { node: "the model".into() };
-    let description = Description {
-        model: graph.digest(),
-        options,
-        input: TensorInfo::of(input).ok_or(()).map_err(real)?,
-        output: TensorInfo::of(output).ok_or(()).map_err(real)?,
-    };
-    let plan = debug_span!("plan").in_scope(|| Plan::new(&graph, options.visibility, options.scheme))?;
-    log(&plan);
-    let shape = CircuitShape::new(&plan);
-    if let Some(what) = shape.problem() {
-        return Err(PlanError::Impossible { what }.into());
+    let draft = Draft::new(graph, options)?;
+    let prover = debug_span!("commit").in_scope(|| AnyProver::new(&draft.plan, options.scheme.hash));
+    Ok(draft.with(prover))
+}
+
+/// A circuit that nothing is committed to yet.
+struct Draft {
+    graph: Graph,
+    plan: Plan,
+    description: Description,
+    shape: CircuitShape,
+}
+
+impl Draft {
+    fn new(mut graph: Graph, options: Options) -> Result<Self, CompileError> {
+        zknn_ir::validate(&graph).map_err(|violations| CompileError::Invalid { first: violations[0].to_string() })?;
+        graph.remove_dead();
+        let output = &graph.node(graph.output()).fact;
+        let input = &graph.node(graph.input()).fact;
+        let real = |_| PlanError::NotFixed { node: "the model".into() };
+        let description = Description {
+            model: graph.digest(),
+            options,
+            input: TensorInfo::of(input).ok_or(()).map_err(real)?,
+            output: TensorInfo::of(output).ok_or(()).map_err(real)?,
+        };
+        let plan = debug_span!("plan").in_scope(|| Plan::new(&graph, options.visibility, options.scheme))?;
+        log(&plan);
+        let shape = CircuitShape::new(&plan);
+        if let Some(what) = shape.problem() {
+            return Err(PlanError::Impossible { what }.into());
+        }
+        Ok(Self { graph, plan, description, shape })
     }
-    let mut prover = debug_span!("commit").in_scope(|| AnyProver::new(&plan, options.scheme.hash));
-    let key = VerifyingKey { description, shape, cap: prover.cap() };
-    prover.bind(&key.binding());
-    Ok(Circuit { file: CircuitFile { options, graph, key }, plan, prover })
+
+    fn with(self, mut prover: AnyProver) -> Circuit {
+        let options = self.description.options;
+        let key = VerifyingKey { description: self.description, shape: self.shape, cap: prover.cap() };
+        prover.bind(&key.binding());
+        let leaves = prover.leaves();
+        Circuit { file: CircuitFile { options, graph: self.graph, key, leaves }, plan: self.plan, prover }
+    }
 }
 
 /// Checks a proof and says what it proves.
@@ -100,12 +121,15 @@ impl Circuit {
     /// # Errors
     /// The file's parts do not belong together: it was made by another version of this program, or tampered with.
     pub fn load(file: CircuitFile) -> Result<Self, LoadError> {
+        let _span = info_span!("load").entered();
         // A program that is not the key's is refused before it costs anything.
         let is_named = |graph: &Graph| graph.digest() == file.key.description.model;
         if zknn_ir::validate(&file.graph).is_ok() && !is_named(&file.graph) {
             return Err(LoadError::Differs);
         }
-        let circuit = compile(file.graph, file.options)?;
+        let draft = Draft::new(file.graph, file.options)?;
+        let prover = AnyProver::with_leaves(&draft.plan, file.options.scheme.hash, &file.leaves);
+        let circuit = draft.with(prover.ok_or(LoadError::Differs)?);
         if circuit.file.key.digest() != file.key.digest() {
             return Err(LoadError::Differs);
         }
@@ -133,19 +157,30 @@ impl Circuit {
     /// The input has the wrong shape, or an element that is no integer in the declared range; or the proof system
     /// failed.
     pub fn prove(&self, input: &ArrayD<f64>) -> Result<ProofFile, ProofError> {
+        self.prove_timed(input, &mut Timings::default())
+    }
+
+    /// As [`Circuit::prove`], and notes where the time goes.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn prove_timed(&self, input: &ArrayD<f64>, timings: &mut Timings) -> Result<ProofFile, ProofError> {
         let _span = info_span!("prove").entered();
         let input = input::integers(&self.file.graph, input)?;
-        let expected = debug_span!("evaluate").in_scope(|| eval_fixed(&self.file.graph, &input))?;
+        let expected = timings.measure("evaluation", || eval_fixed(&self.file.graph, &input))?;
         let flat: Vec<i64> = input.iter().copied().collect();
-        let witness = debug_span!("witness").in_scope(|| Witness::new(&self.plan, &flat, Secrets::fresh()));
+        let witness = timings.measure("witness", || Witness::new(&self.plan, &flat, Secrets::fresh()));
         // The circuit computes what the interpreter defines; if it ever did not, no proof should leave.
         if !witness.outputs().eq(expected.output().iter().copied()) {
             return Err(self.fault(&flat).unwrap_or(ProofError::Disagreement));
         }
-        let failed = |error: ProveError| self.fault(&flat).unwrap_or(error.into());
-        let proof = debug_span!("proof system").in_scope(|| self.prover.prove(witness)).map_err(failed)?;
+        let proof = debug_span!("proof system").in_scope(|| self.prover.prove(&witness, timings))?;
         debug!(bytes = proof.len(), "proved");
-        Ok(ProofFile { key: self.file.key.digest(), proof })
+        let proof = ProofFile { key: self.file.key.digest(), proof };
+        // What does not hold should not leave either, whatever the reason.
+        let verified = timings.measure("verification", || verify(&self.file.key, &proof));
+        verified.map_err(|error| self.fault(&flat).unwrap_or(ProofError::DoesNotHold(error)))?;
+        Ok(proof)
     }
 
     /// What a witness for `input` breaks, if anything: a proof that fails for another reason may succeed next time.
@@ -218,6 +253,10 @@ pub enum ProofError {
         /// The first, in words; no value is told.
         first: String,
     },
+    /// The circuit file is not what it was made as.
+    #[error("the proof does not hold: {0}")]
+    #[diagnostic(code(zknn::prove::rejected), help("compile the model again: the circuit file may be damaged"))]
+    DoesNotHold(#[source] RejectError),
     /// The proof system failed.
     #[error(transparent)]
     #[diagnostic(code(zknn::prove::failed), help("try again: an honest proof fails only by an unlikely chance"))]

@@ -32,8 +32,8 @@ impl Default for Options {
     }
 }
 
-/// What `prove` needs: the model itself. The constants, the permutation and their commitment are made again on load,
-/// which is quicker than reading them would be.
+/// What `prove` needs: the model itself, and the leaves' digests of the commitment to the circuit's constants, which take
+/// long to compute. All else is made again on load, which is quicker than reading it would be.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct CircuitFile {
     /// How the circuit was made.
@@ -42,6 +42,8 @@ pub struct CircuitFile {
     pub graph: Graph,
     /// The key that belongs to it.
     pub key: VerifyingKey,
+    /// The digests of the leaves of the commitment in the key.
+    pub leaves: Vec<u8>,
 }
 
 /// What `verify` needs.

@@ -2,20 +2,25 @@
 
 use super::shape::CircuitShape;
 use crate::gadget::Gadget;
+use crate::plan::security::MAX_SETS;
 use crate::plan::{MAX_COLUMNS, MAX_ROWS, POSEIDON_ROUTED, POSEIDON_WIRES, Part};
 
 const MAX_GATES: usize = 1 << 10;
 /// Bounds the weights inside gates, which a verifier multiplies with, and so its time and memory.
 const MAX_PRODUCTS: usize = 1 << 26;
-const MIN_DEGREE_BITS: usize = 5;
 
 impl CircuitShape {
     /// What is impossible about the shape, if anything is.
     pub fn problem(&self) -> Option<&'static str> {
+        if self.challenges > MAX_SETS {
+            return Some("number of challenge sets");
+        }
+        let masks = self.masks();
+        let degree_bits = self.scheme.min_degree_bits()..=MAX_ROWS.ilog2() as usize;
         let checks = [
-            (self.degree_bits < MIN_DEGREE_BITS || self.degree_bits > MAX_ROWS.ilog2() as usize, "number of rows"),
-            (self.wires < POSEIDON_WIRES || self.wires > MAX_COLUMNS, "number of wires"),
-            (self.routed < POSEIDON_ROUTED || self.routed > self.wires, "number of routed wires"),
+            (!degree_bits.contains(&self.degree_bits), "number of rows"),
+            (self.wires < POSEIDON_WIRES + masks || self.wires > MAX_COLUMNS + masks, "number of wires"),
+            (self.routed < POSEIDON_ROUTED || self.routed > self.wires - masks, "number of routed wires"),
             (self.public_inputs > MAX_ROWS, "number of public inputs"),
             (self.gates.len() > MAX_GATES, "number of gates"),
         ];
@@ -40,7 +45,7 @@ impl CircuitShape {
         gadget.is_consistent() && {
             let shape = gadget.shape();
             ends_by(part.place.routed, shape.routed(), self.routed)
-                && ends_by(part.place.advice, shape.advice, self.wires)
+                && ends_by(part.place.advice, shape.advice, self.wires - self.masks())
                 && ends_by(part.place.constant, shape.constants, MAX_COLUMNS)
         }
     }

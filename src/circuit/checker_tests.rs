@@ -9,6 +9,7 @@ use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 const DENSE: &str = "
 %0 = input : [3] fixed(scale 1, -5..=4)
@@ -114,7 +115,7 @@ fn changes(random: &mut ChaCha20Rng) -> [F; 4] {
 fn mutate(checker: &Checker, plan: &Plan, witness: &mut Witness, cell: (usize, usize), random: &mut ChaCha20Rng) {
     let site = checker.sites().site(cell.0, cell.1);
     let cycle = checker.cycle(cell.0, cell.1);
-    // A pair of blinding rows may change together.
+    // Tied cells of blinding may change together.
     let is_blinding = site.owner == Owner::Blinding;
     for change in changes(random) {
         let name = || format!("{} {} by {change:?}", class(checker, plan, site), site.index);
@@ -199,14 +200,14 @@ fn a_lie_is_noticed_where_it_was_told() {
             let part = random.gen_range(0..parts.len());
             let shape = parts[part].gadget.shape();
             let output = parts[part].place.routed + shape.inputs + random.gen_range(0..shape.outputs);
-            let mut told = false;
-            let forged = Witness::forged(&plan, &input(&plan), Secrets::fresh(), &mut |row, place, cells| {
+            let told = AtomicBool::new(false);
+            let forged = Witness::forged(&plan, &input(&plan), Secrets::fresh(), &|row, place, cells| {
                 if (row, place) == (target, parts[part].place) {
                     cells[output] += F::ONE;
-                    told = true;
+                    told.store(true, Ordering::Relaxed);
                 }
             });
-            if !told {
+            if !told.into_inner() {
                 continue;
             }
             let liar = checker.sites().site(target, output).owner;

@@ -2,10 +2,10 @@
 
 use super::shape::Gates;
 use crate::gadget::field::{F, from_signed};
+use crate::plan::security::QUOTIENT_DEGREE;
 use crate::plan::{Layout, Plan, Value, wiring};
-use plonky2::field::polynomial::PolynomialValues;
 use plonky2::field::types::Field;
-use plonky2_maybe_rayon::*;
+use rayon::prelude::*;
 
 /// Which gate each row has, as an index into the gates.
 fn gate_of_rows(layout: &Layout, gates: &Gates) -> Vec<usize> {
@@ -18,30 +18,29 @@ fn gate_of_rows(layout: &Layout, gates: &Gates) -> Vec<usize> {
     rows
 }
 
-/// Selector columns, then constant columns.
-pub fn constant_columns(plan: &Plan, gates: &Gates) -> Vec<PolynomialValues<F>> {
-    let layout = &plan.layout;
+/// The selector columns, one after the other.
+pub fn selector_columns(layout: &Layout, gates: &Gates) -> Vec<F> {
     let rows = gate_of_rows(layout, gates);
-    let selector = |group: usize| {
-        let values = rows.iter().map(|&gate| F::from_canonical_u64(gates.selector(group, gate))).collect();
-        PolynomialValues::new(values)
-    };
-    let mut columns: Vec<_> = (0..gates.selectors()).map(selector).collect();
-    let constant = |index: usize| PolynomialValues::new(constant_column(plan, index));
-    columns.par_extend((0..layout.constants).into_par_iter().map(constant));
-    columns
+    let column = |group| rows.iter().map(move |&gate| F::from_canonical_u64(gates.selector(group, gate)));
+    (0..gates.selectors()).flat_map(column).collect()
 }
 
-/// The constants of a row are the weights of its tile.
-fn constant_column(plan: &Plan, index: usize) -> Vec<F> {
-    let mut column = vec![F::ZERO; plan.layout.rows()];
-    if let Some(shape) = plan.layout.tile {
-        let (i, j) = (index / shape.width, index % shape.width);
-        for (slot, tile) in column.iter_mut().zip(&plan.tiles.tiles) {
-            *slot = from_signed(tile.weight(i, j));
+/// The row constants, row by row, of all rows that have any: the weights of the row's tile.
+pub fn weight_rows(plan: &Plan) -> Vec<F> {
+    let Some(shape) = plan.layout.tile else { return Vec::new() };
+    let mut rows = vec![F::ZERO; plan.tiles.tiles.len() * plan.layout.constants];
+    rows.par_chunks_exact_mut(plan.layout.constants).zip(&plan.tiles.tiles).for_each(|(row, tile)| {
+        for (index, weight) in row.iter_mut().enumerate() {
+            *weight = from_signed(tile.weight(index / shape.width, index % shape.width));
         }
-    }
-    column
+    });
+    rows
+}
+
+/// `X^(rows / 8)`, which [`QuotientMask`](super::quotient_mask::QuotientMask) works with.
+pub fn mask_column(layout: &Layout) -> Vec<F> {
+    let root = F::primitive_root_of_unity(QUOTIENT_DEGREE.ilog2() as usize);
+    root.powers().take(layout.rows()).collect()
 }
 
 /// The cells that hold one value form a cycle; this is the next cell of each, as `column · rows + row`.
@@ -77,10 +76,8 @@ impl Permutation {
             cycles.tie_all(row, 0, values);
         }
         cycles.tie_all(layout.public_row, 0, &plan.program.public_hash);
-        for (first, second) in blinding_pairs(layout) {
-            for column in 0..layout.routed {
-                cycles.swap(column, first, second);
-            }
+        for (first, second) in blinding_ties(layout) {
+            cycles.swap(first, second);
         }
         Self { next: cycles.next, rows }
     }
@@ -91,18 +88,28 @@ impl Permutation {
         (next % self.rows, next / self.rows)
     }
 
-    /// plonky2's sigma columns: for each routed cell the identity of the next cell of its cycle.
-    pub fn columns(&self, shifts: &[F], subgroup: &[F]) -> Vec<PolynomialValues<F>> {
+    /// plonky2's sigma columns, one after the other: for each routed cell the identity of the next cell of its cycle.
+    pub fn columns(&self, shifts: &[F]) -> Vec<F> {
+        let subgroup = F::two_adic_subgroup(self.rows.ilog2() as usize);
         let identity = |&cell: &u32| shifts[cell as usize / self.rows] * subgroup[cell as usize % self.rows];
-        let columns: Vec<&[u32]> = self.next.chunks(self.rows).collect();
-        columns.into_par_iter().map(|column| PolynomialValues::new(column.iter().map(identity).collect())).collect()
+        self.next.par_iter().map(identity).collect()
     }
 }
 
-/// The rows of each blinding pair.
-pub fn blinding_pairs(layout: &Layout) -> impl Iterator<Item = (usize, usize)> {
+/// Wires tied at each seam between chunks. The ratio that a tie puts into the argument is uniformly random for each
+/// challenge set; with as many wires as sets, those of all sets together are.
+const SEAM: usize = QUOTIENT_DEGREE / 2;
+
+/// The cells, as (row, column), that are tied to one another in the chained rows of blinding.
+///
+/// Each tie crosses one seam between chunks of the permutation argument, and thereby multiplies just one partial
+/// product by a random ratio: that of the chunk before it, in that row.
+pub fn blinding_ties(layout: &Layout) -> impl Iterator<Item = ((usize, usize), (usize, usize))> {
     let start = layout.blinding_row + layout.blinding.single;
-    (0..layout.blinding.pairs).map(move |i| (start + 2 * i, start + 2 * i + 1))
+    let seams = layout.blinding.chained * layout.routed / QUOTIENT_DEGREE;
+    let cell = move |i: usize| (start + i / layout.routed, i % layout.routed);
+    let seam = move |i: usize| i * QUOTIENT_DEGREE;
+    (1..seams).flat_map(move |i| (0..SEAM).map(move |k| (cell(seam(i) - SEAM + k), cell(seam(i) + k))))
 }
 
 struct Cycles {
@@ -133,8 +140,10 @@ impl Cycles {
         }
     }
 
-    fn swap(&mut self, column: usize, first: usize, second: usize) {
-        self.next[column * self.rows + first] = (column * self.rows + second) as u32;
-        self.next[column * self.rows + second] = (column * self.rows + first) as u32;
+    /// Ties two cells, given as (row, column), that are tied to nothing else.
+    fn swap(&mut self, first: (usize, usize), second: (usize, usize)) {
+        let [first, second] = [first, second].map(|(row, column)| column * self.rows + row);
+        self.next[first] = second as u32;
+        self.next[second] = first as u32;
     }
 }

@@ -129,7 +129,7 @@ fn other_inputs_are_noticed_by_the_copies() {
             let constants = checker.constants(spot.row);
             for step in [F::ONE, -F::ONE, F::from_canonical_u64(1 << 9)] {
                 let changed = random.gen_range(0..spot.gadget.shape().inputs);
-                let forged = Witness::forged(&plan, &input(&plan), Secrets::fresh(), &mut |row, place, cells| {
+                let forged = Witness::forged(&plan, &input(&plan), Secrets::fresh(), &|row, place, cells| {
                     if (row, place) == (spot.row, spot.place) {
                         let lie = spot.recomputed(&constants, cells, changed, step);
                         spot.write(cells, &lie);

@@ -1,13 +1,13 @@
 //! The choice of hash, made at run time.
 
 use super::hash::{Blake3Config, PoseidonConfig};
-use super::prove::{ProveError, Prover};
+use super::prover::{ProveError, Prover, Timings};
 use super::shape::CircuitShape;
 use super::verify::{Binding, Key, VerifyError};
 use super::witness::Witness;
 use crate::gadget::field::{D, F};
 use crate::plan::Plan;
-use crate::plan::security::{CAP_HEIGHT, HashKind};
+use crate::plan::security::{CAP_HEIGHT, HashKind, RATE_BITS};
 use plonky2::hash::merkle_tree::MerkleCap;
 use plonky2::plonk::config::{GenericConfig, GenericHashOut, Hasher};
 
@@ -28,11 +28,28 @@ impl AnyProver {
         }
     }
 
+    /// As [`AnyProver::new`], of a circuit whose commitment has leaves with these digests; `None` if these are no digests,
+    /// or not as many as there are leaves.
+    pub fn with_leaves(plan: &Plan, hash: HashKind, leaves: &[u8]) -> Option<Self> {
+        Some(match hash {
+            HashKind::Blake3 => Self::Blake3(Box::new(with_leaves(plan, leaves)?)),
+            HashKind::Poseidon => Self::Poseidon(Box::new(with_leaves(plan, leaves)?)),
+        })
+    }
+
+    /// The digests of the commitment's leaves, as bytes.
+    pub fn leaves(&self) -> Vec<u8> {
+        match self {
+            Self::Blake3(prover) => bytes::<Blake3Config>(prover.leaves()),
+            Self::Poseidon(prover) => bytes::<PoseidonConfig>(prover.leaves()),
+        }
+    }
+
     /// The commitment, as bytes.
     pub fn cap(&self) -> Vec<u8> {
         match self {
-            Self::Blake3(prover) => cap_bytes::<Blake3Config>(prover.cap()),
-            Self::Poseidon(prover) => cap_bytes::<PoseidonConfig>(prover.cap()),
+            Self::Blake3(prover) => bytes::<Blake3Config>(&prover.cap().0),
+            Self::Poseidon(prover) => bytes::<PoseidonConfig>(&prover.cap().0),
         }
     }
 
@@ -48,10 +65,10 @@ impl AnyProver {
     ///
     /// # Errors
     /// As [`Prover::prove`].
-    pub fn prove(&self, witness: Witness) -> Result<Vec<u8>, ProveError> {
+    pub fn prove(&self, witness: &Witness, timings: &mut Timings) -> Result<Vec<u8>, ProveError> {
         match self {
-            Self::Blake3(prover) => prover.prove(witness),
-            Self::Poseidon(prover) => prover.prove(witness),
+            Self::Blake3(prover) => prover.prove(witness, timings),
+            Self::Poseidon(prover) => prover.prove(witness, timings),
         }
     }
 }
@@ -86,14 +103,25 @@ fn verify_with<C: GenericConfig<D, F = F>>(
 /// Both hashes have digests of this many bytes.
 const DIGEST_BYTES: usize = 32;
 
-fn cap_bytes<C: GenericConfig<D, F = F>>(cap: &MerkleCap<F, C::Hasher>) -> Vec<u8> {
-    cap.0.iter().flat_map(GenericHashOut::<F>::to_bytes).collect()
+fn with_leaves<C: GenericConfig<D, F = F>>(plan: &Plan, leaves: &[u8]) -> Option<Prover<C>> {
+    let count = plan.layout.rows() << RATE_BITS;
+    Some(Prover::with_leaves(plan, digests::<C>(leaves).filter(|leaves| leaves.len() == count)?))
 }
 
-fn cap_from_bytes<C: GenericConfig<D, F = F>>(bytes: &[u8]) -> Option<MerkleCap<F, C::Hasher>> {
-    let hash = |bytes: &[u8]| <<C::Hasher as Hasher<F>>::Hash as GenericHashOut<F>>::from_bytes(bytes);
-    let has_length = bytes.len() == DIGEST_BYTES << CAP_HEIGHT;
-    let cap = has_length.then(|| MerkleCap(bytes.chunks(DIGEST_BYTES).map(hash).collect()))?;
+fn cap_from_bytes<C: GenericConfig<D, F = F>>(cap: &[u8]) -> Option<MerkleCap<F, C::Hasher>> {
+    digests::<C>(cap).filter(|digests| digests.len() == 1 << CAP_HEIGHT).map(MerkleCap)
+}
+
+type Digest<C> = <<C as GenericConfig<D>>::Hasher as Hasher<F>>::Hash;
+
+fn bytes<C: GenericConfig<D, F = F>>(digests: &[Digest<C>]) -> Vec<u8> {
+    digests.iter().flat_map(GenericHashOut::<F>::to_bytes).collect()
+}
+
+/// The digests in canonical form, or nothing.
+fn digests<C: GenericConfig<D, F = F>>(all: &[u8]) -> Option<Vec<Digest<C>>> {
+    let digest = |bytes: &[u8]| <Digest<C> as GenericHashOut<F>>::from_bytes(bytes);
+    let digests: Vec<Digest<C>> = all.chunks_exact(DIGEST_BYTES).map(digest).collect();
     // Poseidon's digests are field elements, which must be canonical.
-    (cap_bytes::<C>(&cap) == bytes).then_some(cap)
+    (bytes::<C>(&digests) == all).then_some(digests)
 }

@@ -7,7 +7,8 @@ mod columns;
 pub mod hash;
 mod hash_kind;
 mod naive;
-mod prove;
+mod prover;
+mod quotient_mask;
 mod row_gate;
 mod shape;
 mod sites;
@@ -18,7 +19,7 @@ pub use binding::constraints_on_wires;
 pub use checker::{Checker, Violation};
 pub use hash_kind::{AnyProver, verify};
 pub use naive::NaiveMatVec;
-pub use prove::{ProveError, Prover};
+pub use prover::{ProveError, Prover, Timings};
 pub use shape::CircuitShape;
 pub use sites::{Owner, Role, Site, Sites};
 pub use verify::{Binding, Key, VerifyError};
@@ -34,6 +35,8 @@ mod forgery_tests;
 mod gate_tests;
 #[cfg(test)]
 mod mutation_tests;
+#[cfg(test)]
+mod stock_prover;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

@@ -59,9 +59,10 @@ impl Gate<F, D> for RowGate {
     }
 
     fn eval_unfiltered_base_batch(&self, vars: EvaluationVarsBaseBatch<F>) -> Vec<F> {
-        let mut arith = Batch::new(vars, self.num_constraints());
+        let mut constraints = Vec::with_capacity(self.num_constraints() * vars.len());
+        let mut arith = Batch::new(&vars, &mut constraints);
         self.parts.iter().for_each(|part| part.gadget.constrain(&mut arith, part.place));
-        arith.into_constraints()
+        constraints
     }
 
     fn eval_unfiltered_circuit(

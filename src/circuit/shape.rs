@@ -1,5 +1,6 @@
 //! What the verifier must know of a circuit: its gates, widths and parameters.
 
+use super::quotient_mask::QuotientMask;
 use super::row_gate::RowGate;
 use crate::gadget::field::{D, F};
 use crate::plan::security::{
@@ -40,6 +41,8 @@ pub struct CircuitShape {
 
 /// What a selector column says of a row whose gate is in another group: plonky2's value.
 pub const UNUSED_SELECTOR: u64 = u32::MAX as u64;
+/// What it says throughout where a gate that is alone in its group is active in every row: plonky2's filter is then one.
+const ALWAYS_SELECTOR: u64 = UNUSED_SELECTOR - 1;
 
 impl CircuitShape {
     /// The shape of the circuit that `plan` describes.
@@ -54,6 +57,11 @@ impl CircuitShape {
             public_inputs: plan.program.public.len(),
             gates: layout.kinds.iter().map(|kind| kind.parts.clone()).collect(),
         }
+    }
+
+    /// Columns of wires that are random in all rows: the last ones.
+    pub fn masks(&self) -> usize {
+        self.scheme.mask_wires(self.challenges)
     }
 
     /// What its soundness depends on.
@@ -76,6 +84,8 @@ pub struct Gates {
     pub public_input: usize,
     /// The index of the gate without constraints.
     pub noop: usize,
+    /// The index of the gate that is active in every row, if there is one.
+    pub mask: Option<usize>,
     /// Ranges of gates that share a selector column.
     pub groups: Vec<Range<usize>>,
 }
@@ -91,6 +101,13 @@ impl Gates {
         all.extend([poseidon.clone(), public_input.clone(), noop.clone()]);
         all.sort_by_cached_key(|gate| (gate.0.degree(), gate.0.id()));
         all.dedup();
+        let mut groups = groups(&all, shape.scheme.zero_knowledge);
+        let mask = shape.scheme.zero_knowledge.then_some(all.len());
+        if let Some(mask) = mask {
+            let constants = all.iter().map(|gate| gate.0.num_constants()).max().unwrap_or(0);
+            all.push(GateRef::new(QuotientMask::of(shape, constants)));
+            groups.push(mask..mask + 1);
+        }
         // Every gate asked for was put in.
         let index = |gate: &GateRef<F, D>| all.iter().position(|other| other == gate).expect("the gate is listed");
         Self {
@@ -98,7 +115,8 @@ impl Gates {
             poseidon: index(&poseidon),
             public_input: index(&public_input),
             noop: index(&noop),
-            groups: groups(&all),
+            mask,
+            groups,
             all,
         }
     }
@@ -110,15 +128,21 @@ impl Gates {
 
     /// What the selector column of `group` says in a row of the gate with `index`.
     pub fn selector(&self, group: usize, index: usize) -> u64 {
-        if self.groups[group].contains(&index) { index as u64 } else { UNUSED_SELECTOR }
+        let range = &self.groups[group];
+        match self.mask {
+            Some(mask) if range.contains(&mask) => ALWAYS_SELECTOR,
+            _ if range.contains(&index) => index as u64,
+            _ => UNUSED_SELECTOR,
+        }
     }
 }
 
-/// plonky2's grouping: as many gates to a selector column as the degree bound leaves room for.
-fn groups(gates: &[GateRef<F, D>]) -> Vec<Range<usize>> {
+/// plonky2's grouping: as many gates to a selector column as the degree bound leaves room for. With a group to come, a
+/// single one is no special case.
+fn groups(gates: &[GateRef<F, D>], others: bool) -> Vec<Range<usize>> {
     let degree = |i: usize| gates[i].0.degree();
     let bound = QUOTIENT_DEGREE + 1;
-    if degree(gates.len() - 1) + gates.len() - 1 <= bound {
+    if !others && degree(gates.len() - 1) + gates.len() - 1 <= bound {
         let whole = 0..gates.len();
         return vec![whole];
     }

@@ -23,7 +23,7 @@ pub enum Owner {
     },
     /// The digest of the public inputs.
     PublicInputs,
-    /// Rows of randomness.
+    /// Rows and columns of randomness.
     Blinding,
     /// Rows and columns that nothing is in.
     Nothing,
@@ -139,6 +139,9 @@ impl<'a> Sites<'a> {
     pub fn site(&self, row: usize, column: usize) -> Site {
         let layout = &self.plan.layout;
         let site = |owner, role, index| Site { row, column, owner, role, index };
+        if column >= layout.wires - layout.masks {
+            return site(Owner::Blinding, Role::Free, column);
+        }
         if let Some(kind) = self.kind(row) {
             for (part, placed) in layout.kinds[kind].parts.iter().enumerate() {
                 let shape = placed.gadget.shape();

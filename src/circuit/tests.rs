@@ -7,6 +7,7 @@ use crate::plan::security::{HashKind, Scheme};
 use crate::plan::{Plan, Visibility};
 use ndarray::{ArcArray, ArrayD, IxDyn};
 use plonky2::plonk::config::GenericConfig;
+use plonky2::plonk::proof::ProofWithPublicInputs;
 use zknn_ir::eval::eval_fixed;
 use zknn_ir::{Graph, Number, Op, Weights};
 
@@ -64,15 +65,32 @@ fn prove_and_verify<C: GenericConfig<D, F = F>>(
     prover.bind(&binding);
     let input = input_for(graph);
     let flat: Vec<i64> = input.iter().copied().collect();
-    let proof = prover.prove(Witness::new(&plan, &flat, Secrets::fresh())).expect("an honest proof");
+    let witness = Witness::new(&plan, &flat, Secrets::fresh());
+    let proof = prover.prove(&witness, &mut Timings::default()).expect("an honest proof");
     let shape = CircuitShape::new(&plan);
-    let key = Key::<C>::new(&shape, prover.cap().clone(), &binding);
+    let key = Key::<C>::new(&shape, prover.cap(), &binding);
     let public = key.verify(&proof).expect("the proof holds");
     let expected = eval_fixed(graph, &input).expect("the input is in range");
     let expected: Vec<F> = expected.output().iter().map(|&y| from_signed(y)).collect();
     assert_eq!(public[..expected.len()], expected);
 
-    let other = Key::<C>::new(&shape, prover.cap().clone(), &[1; 32]);
+    let (cap, stock) = stock_prover::prove::<C>(&plan, &binding, &witness);
+    assert_eq!(cap, prover.cap());
+    key.verify(&stock.to_bytes()).expect("plonky2's own proof holds");
+    if !zero_knowledge {
+        // Without salts, all is the same up to the nonce that grinding finds.
+        let common = shape::common_data(&shape, &shape::Gates::new(&shape));
+        let ours = ProofWithPublicInputs::<F, C, D>::from_bytes(proof.clone(), &common).expect("a proof").proof;
+        assert_eq!(ours.wires_cap, stock.proof.wires_cap);
+        assert_eq!(ours.plonk_zs_partial_products_cap, stock.proof.plonk_zs_partial_products_cap);
+        assert_eq!(ours.quotient_polys_cap, stock.proof.quotient_polys_cap);
+        assert_eq!(ours.openings, stock.proof.openings);
+        let (ours, stock) = (ours.opening_proof, stock.proof.opening_proof);
+        assert_eq!(ours.commit_phase_merkle_caps, stock.commit_phase_merkle_caps);
+        assert_eq!(ours.final_poly, stock.final_poly);
+    }
+
+    let other = Key::<C>::new(&shape, prover.cap(), &[1; 32]);
     assert!(matches!(other.verify(&proof), Err(VerifyError::Rejected(_))));
 }
 

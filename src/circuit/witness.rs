@@ -1,9 +1,9 @@
 //! Filling the wires. Every value is computed where it is stated; plonky2's generators are not used.
 
-use super::columns::blinding_pairs;
-use crate::gadget::Gadget;
+use super::columns::blinding_ties;
 use crate::gadget::field::{F, from_signed, to_signed};
-use crate::plan::{DIGEST, Kind, POSEIDON_WIRES, Place, Plan, SPONGE_WIDTH, Value, wiring};
+use crate::gadget::{Gadget, Shape};
+use crate::plan::{DIGEST, Kind, Layout, POSEIDON_WIRES, Part, Place, Placement, Plan, SPONGE_WIDTH, Value, wiring};
 use plonky2::field::types::{Field, Sample};
 use plonky2::gates::gate::Gate;
 use plonky2::gates::poseidon::PoseidonGate;
@@ -12,6 +12,7 @@ use plonky2::iop::target::Target;
 use plonky2::iop::witness::{PartitionWitness, WitnessWrite};
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
+use rayon::prelude::*;
 
 /// All wires of a circuit.
 pub struct Witness {
@@ -45,7 +46,7 @@ impl Witness {
     ///
     /// An input outside its range gives a witness that no proof can be made of.
     pub fn new(plan: &Plan, input: &[i64], secrets: Secrets) -> Self {
-        Self::forged(plan, input, secrets, &mut |_, _, _| {})
+        Self::forged(plan, input, secrets, &|_, _, _| {})
     }
 
     /// As [`Witness::new`], but each instance, once it is computed, may be changed by `forge`, which is given its row,
@@ -80,7 +81,7 @@ impl Witness {
 }
 
 /// What a dishonest prover does to an instance.
-type Forge<'a> = &'a mut dyn FnMut(usize, Place, &mut [F]);
+type Forge<'a> = &'a (dyn Fn(usize, Place, &mut [F]) + Sync);
 
 struct Filling<'a> {
     plan: &'a Plan,
@@ -100,10 +101,10 @@ impl Filling<'_> {
                 Kind::Gadget(gadget) => {
                     // Placements are in the order of their blocks, one for each block of gadgets.
                     let placement = placements.next().expect("every block of gadgets has a place");
-                    let routed = gadget.shape().routed();
-                    for i in 0..block.wiring.len() / routed {
-                        let (row, place) = plan.layout.locate(placement, i);
-                        self.instance(gadget, &[], row, place, wiring(&block.wiring, routed, i));
+                    if block.is_chained() {
+                        self.chained_instances(gadget, placement, &block.wiring);
+                    } else {
+                        self.instances(gadget, placement, &block.wiring);
                     }
                 }
                 Kind::Poseidon => {
@@ -112,41 +113,92 @@ impl Filling<'_> {
                         poseidon_row += 1;
                     }
                 }
-                Kind::MatVec(_) => self.tiles(index),
+                Kind::MatVec(matrix) => self.tiles(index, matrix.dim().1),
             }
         }
     }
 
-    /// Computes one instance from the values at its inputs, and stores the values at its outputs.
-    fn instance(&mut self, gadget: &Gadget, constants: &[F], row: usize, place: Place, values: &[Value]) {
+    /// All instances of a block, none of which depends on another.
+    fn instances(&mut self, gadget: &Gadget, placement: &Placement, all: &[Value]) {
+        let layout = &self.plan.layout;
         let shape = gadget.shape();
-        let cells = &mut self.cells[row * self.plan.layout.wires..][..self.plan.layout.wires];
-        let (inputs, outputs) = values.split_at(shape.inputs);
-        let (routed, advice) = cells.split_at_mut(place.advice);
-        let (input_cells, output_cells) = routed[place.routed..][..shape.routed()].split_at_mut(shape.inputs);
-        for (cell, &value) in input_cells.iter_mut().zip(inputs) {
-            *cell = self.values[value as usize];
-        }
-        gadget.assign(constants, input_cells, output_cells, &mut advice[..shape.advice]);
-        (self.forge)(row, place, cells);
-        for (cell, &value) in cells[place.routed + shape.inputs..].iter().zip(outputs) {
-            self.values[value as usize] = *cell;
+        let mut left = all;
+        for slot in &placement.slots {
+            let kind = &layout.kinds[slot.kind];
+            let (first, place) = (kind.rows.start, kind.parts[slot.part].place);
+            let count = kind.rows.len().min(left.len() / shape.routed());
+            let (here, later) = left.split_at(count * shape.routed());
+            left = later;
+            let rows = &mut self.cells[first * layout.wires..][..count * layout.wires];
+            let (values, forge) = (&self.values, self.forge);
+            let rows = rows.par_chunks_exact_mut(layout.wires);
+            rows.zip(here.par_chunks_exact(shape.routed())).enumerate().for_each(|(i, (row, wiring))| {
+                inputs(row, place, &wiring[..shape.inputs], values);
+                assign(gadget, &[], row, place);
+                forge(first + i, place, row);
+            });
+            for (i, wiring) in here.chunks_exact(shape.routed()).enumerate() {
+                self.outputs(first + i, place, shape, wiring);
+            }
         }
     }
 
-    fn tiles(&mut self, block: usize) {
+    /// All instances of a block, one after the other.
+    fn chained_instances(&mut self, gadget: &Gadget, placement: &Placement, all: &[Value]) {
+        let layout = &self.plan.layout;
+        let shape = gadget.shape();
+        for (i, wiring) in all.chunks_exact(shape.routed()).enumerate() {
+            let (row, place) = layout.locate(placement, i);
+            let cells = &mut self.cells[row * layout.wires..][..layout.wires];
+            inputs(cells, place, &wiring[..shape.inputs], &self.values);
+            assign(gadget, &[], cells, place);
+            (self.forge)(row, place, cells);
+            self.outputs(row, place, shape, wiring);
+        }
+    }
+
+    /// The tiles of a product of `width` columns. Those of one band of rows of the matrix depend on one another: what a tile
+    /// adds to is what the one before gives.
+    fn tiles(&mut self, block: usize, width: usize) {
+        let layout = &self.plan.layout;
         let tiles = &self.plan.tiles;
-        let (Some(shape), Some(first)) = (self.plan.layout.tile, tiles.first[block]) else { return };
+        let (Some(shape), Some(first)) = (layout.tile, tiles.first[block]) else { return };
         let end = tiles.first[block + 1..].iter().flatten().next().copied().unwrap_or(tiles.tiles.len());
-        let mut constants = vec![F::ZERO; shape.width * shape.height];
-        for kind in &self.plan.layout.kinds {
-            let Some(part) = kind.parts.last() else { continue };
-            for row in kind.rows.start.max(first)..kind.rows.end.min(end) {
+        let band = width.div_ceil(shape.width);
+        let wiring = |row: usize| wiring(&tiles.wiring, shape.routed(), row);
+        let (values, forge) = (&self.values, self.forge);
+        let rows = &mut self.cells[first * layout.wires..end * layout.wires];
+        rows.par_chunks_mut(band * layout.wires).enumerate().for_each(|(index, rows)| {
+            let mut constants = vec![F::ZERO; shape.width * shape.height];
+            let mut sums: Option<Vec<F>> = None;
+            for (i, cells) in rows.chunks_exact_mut(layout.wires).enumerate() {
+                let row = first + index * band + i;
                 for (k, constant) in constants.iter_mut().enumerate() {
                     *constant = from_signed(tiles.tiles[row].weight(k / shape.width, k % shape.width));
                 }
-                self.instance(&part.gadget, &constants, row, part.place, wiring(&tiles.wiring, shape.routed(), row));
+                let part = tile_part(layout, row);
+                let gadget = part.gadget.shape();
+                inputs(cells, part.place, &wiring(row)[..gadget.inputs], values);
+                let routed = &mut cells[part.place.routed..][..gadget.inputs];
+                if let Some(sums) = sums {
+                    routed[shape.width..].copy_from_slice(&sums);
+                }
+                assign(&part.gadget, &constants, cells, part.place);
+                forge(row, part.place, cells);
+                sums = Some(cells[part.place.routed + gadget.inputs..][..shape.height].to_vec());
             }
+        });
+        for row in first..end {
+            let part = tile_part(layout, row);
+            self.outputs(row, part.place, part.gadget.shape(), wiring(row));
+        }
+    }
+
+    /// Stores the values that an instance gives.
+    fn outputs(&mut self, row: usize, place: Place, shape: Shape, wiring: &[Value]) {
+        let start = row * self.plan.layout.wires + place.routed + shape.inputs;
+        for (&cell, &value) in self.cells[start..].iter().zip(&wiring[shape.inputs..shape.routed()]) {
+            self.values[value as usize] = cell;
         }
     }
 
@@ -197,11 +249,36 @@ impl Filling<'_> {
         let start = layout.blinding_row * layout.wires;
         let end = start + layout.blinding.rows() * layout.wires;
         self.cells[start..end].fill_with(|| F::sample(randomness));
-        for (first, second) in blinding_pairs(layout) {
-            let from = first * layout.wires;
-            self.cells.copy_within(from..from + layout.routed, second * layout.wires);
+        for ((row, column), (tied_row, tied_column)) in blinding_ties(layout) {
+            self.cells[tied_row * layout.wires + tied_column] = self.cells[row * layout.wires + column];
+        }
+        let masks = layout.wires - layout.masks;
+        for row in self.cells.chunks_exact_mut(layout.wires) {
+            row[masks..].fill_with(|| F::sample(randomness));
         }
     }
+}
+
+/// The tile of a row: the last part of each kind.
+fn tile_part(layout: &Layout, row: usize) -> &Part {
+    let kind = layout.kinds.iter().find(|kind| kind.rows.contains(&row));
+    // There are no tiles but in rows of our own kinds, and if there are tiles, every kind has one.
+    kind.and_then(|kind| kind.parts.last()).expect("a tile lies in a row that has one")
+}
+
+/// Fills the input wires of an instance in `row`.
+fn inputs(row: &mut [F], place: Place, wiring: &[Value], values: &[F]) {
+    for (cell, &value) in row[place.routed..].iter_mut().zip(wiring) {
+        *cell = values[value as usize];
+    }
+}
+
+/// Fills the other wires of an instance in `row`, whose inputs are there.
+fn assign(gadget: &Gadget, constants: &[F], row: &mut [F], place: Place) {
+    let shape = gadget.shape();
+    let (routed, advice) = row.split_at_mut(place.advice);
+    let (inputs, outputs) = routed[place.routed..][..shape.routed()].split_at_mut(shape.inputs);
+    gadget.assign(constants, inputs, outputs, &mut advice[..shape.advice]);
 }
 
 /// The wires of plonky2's Poseidon gate, as its own generator fills them.

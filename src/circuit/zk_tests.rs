@@ -1,10 +1,11 @@
 //! What hides the witness, measured: against what proofs reveal, and against proofs that hide nothing.
 
+use super::columns::Permutation;
 use super::hash::{Blake3Config, PoseidonConfig};
 use super::shape::{Gates, common_data};
 use super::*;
 use crate::gadget::field::{D, F};
-use crate::plan::security::{HashKind, RATE_BITS, Scheme};
+use crate::plan::security::{HashKind, QUOTIENT_DEGREE, RATE_BITS, Scheme};
 use crate::plan::{DIGEST, Plan, Visibility};
 use plonky2::field::polynomial::PolynomialValues;
 use plonky2::field::types::Field;
@@ -41,34 +42,36 @@ fn witness(plan: &Plan) -> Witness {
     Witness::new(plan, INPUT, secrets)
 }
 
-/// Base field values of one wire polynomial that a proof reveals: at each query its value, the other values of each
-/// coset that is folded and the final polynomial, both in the extension; and the opening in the extension.
-fn revealed(common: &CommonCircuitData<F, D>) -> usize {
-    let fri = &common.fri_params;
-    let folded: usize = fri.reduction_arity_bits.iter().map(|&bits| (1 << bits) - 1).sum();
-    fri.config.num_query_rounds * (1 + D * folded + D * fri.final_poly_len()) + D
+/// Base field values of one wire polynomial that a proof opens: one at each query, and that at the opening point, which is
+/// in the extension.
+fn opened(common: &CommonCircuitData<F, D>) -> usize {
+    common.fri_params.config.num_query_rounds + D
 }
 
-/// Whether each wire is random in as many rows as a proof reveals values of it, and each routed wire in as many tied
-/// pairs of rows, with two values more for the second opening of `Z`.
+/// Whether each wire is random in as many rows as a proof opens values of it; whether in as many rows as it opens values of
+/// `Z`, which is opened at one point more, and in one row besides, the seams between chunks are tied and random; and whether
+/// as many columns are random in all rows as there are quotients, and two for the combination of all.
 fn hides(plan: &Plan) -> bool {
     let (first, second) = (witness(plan), witness(plan));
     let common = common(plan);
     let layout = &plan.layout;
-    let pairs_start = layout.blinding_row + layout.blinding.single;
-    let pairs_end = layout.blinding_row + layout.blinding.rows();
     let differs = |row: usize, column: usize| first.row(row)[column] != second.row(row)[column];
-    let is_tied = |row: usize, column: usize| second.row(row)[column] == second.row(row + 1)[column];
-    (0..layout.wires).all(|column| {
-        let single = (layout.blinding_row..pairs_start).filter(|&row| differs(row, column)).count();
-        let pair = |row: &usize| differs(*row, column) && is_tied(*row, column);
-        let pairs = (pairs_start..pairs_end).step_by(2).filter(pair).count();
-        single >= revealed(&common) && (column >= layout.routed || pairs >= revealed(&common) + D)
-    })
+    let chain = layout.blinding_row + layout.blinding.single..layout.blinding_row + layout.blinding.rows();
+    let singles = (0..layout.wires).all(|column| {
+        let single = (layout.blinding_row..chain.start).filter(|&row| differs(row, column)).count();
+        single >= opened(&common)
+    });
+    let permutation = Permutation::new(plan);
+    // The last wire of a chunk is tied to one at the start of the chunk after it.
+    let is_tied = |row: usize, column: usize| permutation.next(row, column) != (row, column) && differs(row, column);
+    let seams = QUOTIENT_DEGREE - 1..layout.routed - 1;
+    let chained = chain.filter(|&row| seams.clone().step_by(QUOTIENT_DEGREE).all(|column| is_tied(row, column)));
+    let masks = (0..layout.wires).filter(|&column| (0..layout.rows()).all(|row| differs(row, column)));
+    singles && chained.count() > opened(&common) + D && masks.count() >= common.config.num_challenges + D
 }
 
 #[test]
-fn wires_are_random_in_as_many_rows_as_are_revealed() {
+fn as_much_is_random_as_is_opened() {
     for hash in [HashKind::Blake3, HashKind::Poseidon] {
         assert!(hides(&plan(true, hash)));
         assert!(!hides(&plan(false, hash)), "the test would not notice");
@@ -80,16 +83,18 @@ fn wires_are_random_in_as_many_rows_as_are_revealed() {
 fn the_number_of_rows_is_that_of_the_formula() {
     for hash in [HashKind::Blake3, HashKind::Poseidon] {
         let plan = plan(true, hash);
-        let revealed = revealed(&common(&plan));
-        assert_eq!(plan.layout.blinding.single, revealed);
-        assert_eq!(plan.layout.blinding.pairs, revealed + D);
+        let opened = opened(&common(&plan));
+        assert_eq!(plan.layout.blinding.single, opened);
+        assert_eq!(plan.layout.blinding.chained, opened + D + 1);
+        // A mask of the quotient is in eight parts, each of which must hide as many values.
+        assert!(plan.layout.rows() >= QUOTIENT_DEGREE * opened);
     }
 }
 
 type Parsed<C> = ProofWithPublicInputs<F, C, D>;
 
 fn proof<C: GenericConfig<D, F = F>>(prover: &Prover<C>, plan: &Plan) -> Parsed<C> {
-    let bytes = prover.prove(witness(plan)).expect("an honest proof");
+    let bytes = prover.prove(&witness(plan), &mut Timings::default()).expect("an honest proof");
     Parsed::<C>::from_bytes(bytes, &common(plan)).expect("as written")
 }
 

@@ -1,14 +1,14 @@
 //! `zknn prove`
 
-use super::output;
 use super::progress::step;
+use super::{memory, output};
 use miette::Report;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use zknn::Circuit;
 use zknn::artifact::{FileKind, ProofFile, read, write_file};
 use zknn::front::read_tensor;
 use zknn::input::integers_batch;
+use zknn::{Circuit, Timings};
 
 /// Prove what a circuit's model gives on an input.
 #[derive(Debug, clap::Args)]
@@ -23,24 +23,45 @@ pub(super) struct Args {
     /// The proof to write; of many inputs proof-0.zkp, proof-1.zkp and so on
     #[arg(short, long, value_name = "FILE", default_value = "proof.zkp")]
     output: PathBuf,
+
+    /// Tell on stderr how long each step took, and how much memory there was need of
+    #[arg(long)]
+    timings: bool,
 }
 
 impl Args {
     pub(super) fn run(self) -> Result<ExitCode, Report> {
         let input = read_tensor(&self.input).map_err(|error| Report::new(*error))?;
-        let file = read(&self.circuit, FileKind::Circuit)?;
-        let circuit = step("load the circuit", || Circuit::load(file))?;
+        let mut timings = Timings::default();
+        let file = timings.measure("reading", || read(&self.circuit, FileKind::Circuit))?;
+        let circuit = step("load the circuit", || timings.measure("loading", || Circuit::load(file)))?;
         let axes = circuit.key().description.input.shape.len();
         if input.ndim() != axes + 1 {
-            return write(&self.output, &step("prove", || circuit.prove(&input))?);
+            let proof = step("prove", || circuit.prove_timed(&input, &mut timings))?;
+            self.tell(&timings);
+            return write(&self.output, &proof);
         }
         // Before the first proof, for each takes its time.
         integers_batch(&circuit.file().graph, &input)?;
         for (index, input) in input.outer_iter().enumerate() {
-            let proof = step("prove", || circuit.prove(&input.to_owned()))?;
+            let proof = step("prove", || circuit.prove_timed(&input.to_owned(), &mut timings))?;
+            self.tell(&timings);
+            timings = Timings::default();
             write(&numbered(&self.output, index), &proof)?;
         }
         Ok(ExitCode::SUCCESS)
+    }
+
+    fn tell(&self, timings: &Timings) {
+        if !self.timings {
+            return;
+        }
+        for (name, duration) in &timings.steps {
+            output::talk(&format!("{:>9.1} ms  {name}", duration.as_secs_f64() * 1e3));
+        }
+        if let Some(peak) = memory::peak() {
+            output::talk(&format!("{:>9.1} MiB at most", peak as f64 / f64::from(1 << 20)));
+        }
     }
 }
 

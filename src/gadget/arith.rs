@@ -8,7 +8,7 @@ mod batch;
 mod extension;
 mod recursive;
 
-pub use batch::{BATCH, Batch, Column};
+pub use batch::{BATCH, Batch, Column, Points, Sink};
 pub use extension::Extension;
 pub use recursive::Recursive;
 

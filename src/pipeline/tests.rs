@@ -205,7 +205,7 @@ fn a_forced_witness_with_an_input_out_of_range_does_not_verify() {
         let flat: Vec<i64> = integers(outside).iter().copied().collect();
         let witness = Witness::new(circuit().plan(), &flat, Secrets::fresh());
         // plonky2's prover gives up where the quotient is no polynomial; if it ever does not, the verifier must refuse.
-        if let Ok(forged) = circuit().prover.prove(witness) {
+        if let Ok(forged) = circuit().prover.prove(&witness, &mut Timings::default()) {
             let forged = ProofFile { proof: forged, ..proof().clone() };
             assert!(verify(circuit().key(), &forged).is_err());
         }

@@ -8,7 +8,7 @@
 use super::PlanError;
 use super::cost::Cost;
 use super::program::{Kind, Program, Value};
-use super::security::{Blinding, Scheme, Soundness};
+use super::security::{Blinding, QUOTIENT_DEGREE, Scheme, Soundness};
 use super::tiles::TileShape;
 use crate::gadget::{DenseTile, Gadget, Place, Shape};
 use serde::{Deserialize, Serialize};
@@ -72,10 +72,12 @@ pub struct Layout {
     pub degree_bits: usize,
     /// How proofs are made.
     pub scheme: Scheme,
-    /// Columns of wires.
+    /// Columns of wires. The last ones are masks, if there are any.
     pub wires: usize,
-    /// Those of them that copy constraints reach.
+    /// Those of them that copy constraints reach: a multiple of [`QUOTIENT_DEGREE`].
     pub routed: usize,
+    /// Columns that are random in all rows.
+    pub masks: usize,
     /// Row constants, selectors not counted.
     pub constants: usize,
     /// Challenge sets of the permutation argument.
@@ -108,7 +110,7 @@ struct Draft {
 impl Layout {
     /// The best layout of `program` in `2^degree_bits` rows, or nothing if it does not fit them.
     pub fn new(program: &Program, degree_bits: usize, scheme: Scheme) -> Option<Self> {
-        let blinding = scheme.blinding(degree_bits);
+        let blinding = scheme.blinding();
         let poseidon = poseidon_rows(program);
         let free = (1usize << degree_bits).checked_sub(blinding.rows() + poseidon + 1)?;
         let drafts = drafts(program, free)?;
@@ -124,7 +126,7 @@ impl Layout {
     /// # Errors
     /// The program fits no circuit of up to 2^`MAX_DEGREE_BITS` rows.
     pub fn cheapest(program: &Program, scheme: Scheme) -> Result<Self, PlanError> {
-        (MIN_DEGREE_BITS..=MAX_DEGREE_BITS)
+        (scheme.min_degree_bits()..=MAX_DEGREE_BITS)
             .filter_map(|bits| Self::new(program, bits, scheme))
             .min_by(|a, b| Cost::of(a).seconds.total_cmp(&Cost::of(b).seconds))
             .ok_or(PlanError::TooLarge { max_rows: MAX_ROWS })
@@ -199,13 +201,18 @@ impl Layout {
             constants = constants.max(shape.constants);
             constraints = constraints.max(shape.constraints);
         }
+        // So that the permutation argument has no chunk that is shorter than others, which blinding counts on.
+        let routed = routed.next_multiple_of(QUOTIENT_DEGREE);
+        let challenges = Soundness { degree_bits, routed, constraints }.challenges();
+        let masks = scheme.mask_wires(challenges);
         Self {
             degree_bits,
-            wires,
+            wires: wires.max(routed) + masks,
             routed,
+            masks,
             constants,
             scheme,
-            challenges: Soundness { degree_bits, routed, constraints }.challenges(),
+            challenges,
             kinds,
             placements: placements.into_iter().map(|(block, slots)| Placement { block, slots }).collect(),
             tile,
@@ -213,13 +220,12 @@ impl Layout {
             public_row: poseidon.end,
             blinding_row: poseidon.end + 1,
             poseidon,
-            blinding: scheme.blinding(degree_bits),
+            blinding: scheme.blinding(),
         }
     }
 }
 
-/// The sizes that are tried.
-const MIN_DEGREE_BITS: usize = 5;
+/// The largest size that is tried.
 const MAX_DEGREE_BITS: usize = 20;
 
 /// The most rows that a circuit can have.

@@ -8,8 +8,8 @@ impl fmt::Display for Plan {
         let layout = &self.layout;
         writeln!(
             f,
-            "2^{} rows: {} wires ({} routed), {} constants, {} challenge sets",
-            layout.degree_bits, layout.wires, layout.routed, layout.constants, layout.challenges
+            "2^{} rows: {} wires ({} routed, {} masks), {} constants, {} challenge sets",
+            layout.degree_bits, layout.wires, layout.routed, layout.masks, layout.constants, layout.challenges
         )?;
         for kind in &layout.kinds {
             let shape = total(&kind.parts);
@@ -32,8 +32,8 @@ impl fmt::Display for Plan {
         let end = layout.blinding_row + blinding.rows();
         writeln!(
             f,
-            "rows {}..{end}: blinding, {} single and {} pairs",
-            layout.blinding_row, blinding.single, blinding.pairs
+            "rows {}..{end}: blinding, {} single and {} chained",
+            layout.blinding_row, blinding.single, blinding.chained
         )?;
         writeln!(f, "rows {end}..{}: empty", layout.rows())?;
         for block in &self.program.blocks {

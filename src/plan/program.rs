@@ -94,6 +94,13 @@ pub struct Block {
     pub own_rows: Option<usize>,
 }
 
+impl Block {
+    /// Whether instances depend on those before them: each adds to a running sum.
+    pub fn is_chained(&self) -> bool {
+        matches!(&self.kind, Kind::Gadget(gadget) if matches!(**gadget, Gadget::NormSquare(_)))
+    }
+}
+
 /// A model as statements about values.
 #[derive(Clone, Debug)]
 pub struct Program {

@@ -42,58 +42,65 @@ pub struct Scheme {
 }
 
 impl Scheme {
-    /// How the low-degree test folds a codeword of `2^degree_bits` coefficients: bits per step.
-    ///
-    /// Without blinding it folds by sixteen down to at most 32 coefficients, which is quick. With it, it folds down to
-    /// as few coefficients as the caps allow, and by two, as every value that a query reveals costs blinding rows. With
-    /// Poseidon it folds by four: plonky2 does not hash leaves of two extension elements, so that those of neighbours
-    /// would be revealed with every Merkle path; those of four it hashes.
+    /// How the low-degree test folds a codeword of `2^degree_bits` coefficients: bits per step. It folds by sixteen down
+    /// to at most 32 coefficients.
     pub fn folding(self, degree_bits: usize) -> Vec<usize> {
-        let (arity_bits, final_bits) = match (self.zero_knowledge, self.hash) {
-            (false, _) => (4, 5),
-            (true, HashKind::Blake3) => (1, 0),
-            (true, HashKind::Poseidon) => (2, 0),
-        };
+        const ARITY_BITS: usize = 4;
+        const FINAL_BITS: usize = 5;
         let mut left = degree_bits;
         let mut steps = Vec::new();
-        while left > final_bits && left >= arity_bits && left + RATE_BITS - arity_bits >= CAP_HEIGHT {
-            steps.push(arity_bits);
-            left -= arity_bits;
+        while left > FINAL_BITS && left + RATE_BITS - ARITY_BITS >= CAP_HEIGHT {
+            steps.push(ARITY_BITS);
+            left -= ARITY_BITS;
         }
         steps
     }
 
-    /// What hides the witness in a circuit of `2^degree_bits` rows.
+    /// The rows that hide the witness.
     ///
-    /// A proof reveals of every wire polynomial its value at each query, and through the folded codewords at most
-    /// `2 Σ (arity - 1) + 2 · final length` base field values a query more; besides, 2 for the opening point (in the
-    /// extension), and 2 more for `Z`, which is opened at two points. Each random row makes up for one value of a wire
-    /// polynomial, and each random pair for one value of `Z`: the pair's ratio of numerator to denominator is random.
-    pub fn blinding(self, degree_bits: usize) -> Blinding {
+    /// A proof reveals of every wire polynomial its value at each query, and at the opening point, which is in the
+    /// extension and so counts as two values; of `Z` also the value at the next point. Each row with a
+    /// random value in every wire makes up for one value of a wire polynomial; each row of the chain, and there is one
+    /// more of them, for one value of `Z` and of the partial products. What the folded codewords reveal is random by
+    /// [`Scheme::mask_wires`], and so are the chunks of the quotient.
+    pub fn blinding(self) -> Blinding {
         if !self.zero_knowledge {
             return Blinding::default();
         }
-        let steps = self.folding(degree_bits);
-        let folded: usize = steps.iter().map(|bits| (1 << bits) - 1).sum();
-        let final_len = 1 << (degree_bits - steps.iter().sum::<usize>());
-        let revealed = QUERIES * (1 + EXTENSION_DEGREE * folded + EXTENSION_DEGREE * final_len);
-        Blinding { single: revealed + EXTENSION_DEGREE, pairs: revealed + 2 * EXTENSION_DEGREE }
+        Blinding { single: QUERIES + EXTENSION_DEGREE, chained: QUERIES + 2 * EXTENSION_DEGREE + 1 }
+    }
+
+    /// Columns that are random in all rows: one for each quotient, and so there are as many as challenge sets, and then
+    /// [`CODEWORD_MASKS`].
+    pub fn mask_wires(self, challenges: usize) -> usize {
+        if self.zero_knowledge { challenges + CODEWORD_MASKS } else { 0 }
+    }
+
+    /// The fewest rows: a mask must have [`QUOTIENT_DEGREE`] parts, each of as many coefficients as values are revealed.
+    pub fn min_degree_bits(self) -> usize {
+        const SMALLEST: usize = 5;
+        let masked = QUOTIENT_DEGREE * self.blinding().single;
+        masked.next_power_of_two().ilog2().max(SMALLEST as u32) as usize
     }
 }
+
+/// Columns that mask the codeword of the low-degree test, which is over the extension.
+pub const CODEWORD_MASKS: usize = EXTENSION_DEGREE;
 
 /// Rows that hold nothing but randomness.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Blinding {
     /// Rows with a random value in every wire.
     pub single: usize,
-    /// Pairs of rows with equal random values in the routed wires, tied by copy constraints.
-    pub pairs: usize,
+    /// Rows in which the wires at the seams between chunks of the permutation argument are tied: the last wires of each
+    /// chunk to the first ones of the next, from row to row.
+    pub chained: usize,
 }
 
 impl Blinding {
     /// All of its rows.
     pub fn rows(self) -> usize {
-        self.single + 2 * self.pairs
+        self.single + self.chained
     }
 }
 
@@ -137,7 +144,7 @@ impl Soundness {
 const FIELD_BITS: usize = 63;
 
 /// More challenge sets than this are never taken.
-const MAX_SETS: usize = 8;
+pub const MAX_SETS: usize = 8;
 
 #[cfg(test)]
 mod tests {
@@ -147,25 +154,18 @@ mod tests {
     const OPEN: Scheme = Scheme { zero_knowledge: false, hash: HashKind::Blake3 };
 
     #[test]
-    fn blinding_of_a_small_circuit_fits_2_to_the_13() {
-        // 28 · (1 + 2 · 12 + 2 · 2) = 812 values revealed by queries.
-        assert_eq!(BLINDED.blinding(13), Blinding { single: 814, pairs: 816 });
-        assert_eq!(BLINDED.blinding(13).rows(), 2446);
+    fn blinding_makes_up_for_what_is_opened() {
+        assert_eq!(BLINDED.blinding(), Blinding { single: 28 + 2, chained: 28 + 4 + 1 });
+        assert_eq!(BLINDED.mask_wires(3), 5);
+        assert_eq!((BLINDED.min_degree_bits(), OPEN.min_degree_bits()), (8, 5));
+        assert_eq!((OPEN.blinding().rows(), OPEN.mask_wires(3)), (0, 0));
     }
 
     #[test]
     fn folding_stops_at_the_caps() {
-        assert_eq!(BLINDED.folding(13), [1; 12]);
-        assert_eq!(OPEN.folding(13), [4, 4]);
+        assert_eq!(BLINDED.folding(13), [4, 4]);
+        assert_eq!(BLINDED.folding(6), [4]);
         assert_eq!(OPEN.folding(3), [0; 0]);
-    }
-
-    /// A gate's degree-2 leaves would be raw with Poseidon.
-    #[test]
-    fn poseidon_folds_by_four() {
-        let poseidon = Scheme { hash: HashKind::Poseidon, ..BLINDED };
-        assert_eq!(poseidon.folding(13), [2; 6]);
-        assert_eq!(poseidon.blinding(13).single, 28 * (1 + 2 * 18 + 2 * 2) + 2);
     }
 
     #[test]

@@ -98,8 +98,13 @@ fn balance(plan: &Plan) {
         let block = &plan.program.blocks[placement.block];
         let Kind::Gadget(gadget) = &block.kind else { panic!("{} is placed", block.label) };
         let shape = gadget.shape();
+        let outputs: HashSet<Value> =
+            block.wiring.chunks(shape.routed()).flat_map(|values| &values[shape.inputs..]).copied().collect();
         for (i, values) in block.wiring.chunks(shape.routed()).enumerate() {
             let (row, place) = layout.locate(placement, i);
+            // The witness fills all instances of a block at once, unless they are chained.
+            let depends = values[..shape.inputs].iter().any(|value| outputs.contains(value));
+            assert!(!depends || block.is_chained(), "{} depends on itself", block.label);
             assert!(used.insert((row, place.routed)), "{} shares a place", block.label);
             pinned.extend(&values[shape.inputs..]);
         }

@@ -8,60 +8,123 @@ use plonky2::field::packed::PackedField;
 use plonky2::field::types::Field;
 use plonky2::plonk::vars::EvaluationVarsBaseBatch;
 
-/// The number of points evaluated together: the batch size of plonky2's prover.
+/// The number of points evaluated together. plonky2's prover, which the tests hold ours against, has batches this large.
 pub const BATCH: usize = 32;
 
-type P = <F as Packable>::Packing;
+/// As many points as the machine computes with at once.
+pub type P = <F as Packable>::Packing;
 
 /// One value at each of [`BATCH`] points.
 #[derive(Clone, Copy, Debug)]
 pub struct Column(pub [F; BATCH]);
 
 impl Column {
-    fn zip(mut self, other: &Column, op: impl Fn(P, P) -> P) -> Column {
+    /// Combines two columns point by point.
+    pub fn zip(mut self, other: &Column, op: impl Fn(P, P) -> P) -> Column {
         let right = P::pack_slice(&other.0);
         for (left, &right) in P::pack_slice_mut(&mut self.0).iter_mut().zip(right) {
             *left = op(*left, right);
         }
         self
     }
+
+    /// Applies `op` to each point.
+    pub fn map(mut self, op: impl Fn(F) -> F) -> Column {
+        self.0.iter_mut().for_each(|value| *value = op(*value));
+        self
+    }
+
+    /// `self + other · factor`.
+    pub fn add_scaled(&mut self, other: &Column, factor: F) {
+        for (sum, &value) in P::pack_slice_mut(&mut self.0).iter_mut().zip(P::pack_slice(&other.0)) {
+            *sum += value * factor;
+        }
+    }
+
+    /// `self + a · b`, all of [`BATCH`] points.
+    pub fn add_product(&mut self, a: &[F], b: &[F]) {
+        let factors = P::pack_slice(a).iter().zip(P::pack_slice(b));
+        for (sum, (&a, &b)) in P::pack_slice_mut(&mut self.0).iter_mut().zip(factors) {
+            *sum += a * b;
+        }
+    }
+
+    /// `self · (a + offset + b · factor)`, all of [`BATCH`] points.
+    pub fn multiply_by_sum(&mut self, a: &[F], offset: F, b: &[F], factor: F) {
+        let terms = P::pack_slice(a).iter().zip(P::pack_slice(b));
+        for (product, (&a, &b)) in P::pack_slice_mut(&mut self.0).iter_mut().zip(terms) {
+            *product *= a + offset + b * factor;
+        }
+    }
+}
+
+/// Where a batch is evaluated.
+#[allow(clippy::len_without_is_empty, reason = "a batch has a point at least")]
+pub trait Points {
+    /// How many points there are: at most [`BATCH`].
+    fn len(&self) -> usize;
+    /// A wire at all of them.
+    fn wire(&self, index: usize) -> &[F];
+    /// A row constant at all of them.
+    fn row_constant(&self, index: usize) -> &[F];
+}
+
+impl Points for EvaluationVarsBaseBatch<'_, F> {
+    fn len(&self) -> usize {
+        EvaluationVarsBaseBatch::len(self)
+    }
+
+    fn wire(&self, index: usize) -> &[F] {
+        &self.local_wires[index * self.len()..][..self.len()]
+    }
+
+    fn row_constant(&self, index: usize) -> &[F] {
+        &self.local_constants[index * self.len()..][..self.len()]
+    }
+}
+
+/// Where the values of constraints go, in their order.
+pub trait Sink {
+    /// Takes the next constraint, of which the first `len` points count.
+    fn take(&mut self, constraint: &Column, len: usize);
+}
+
+/// All constraints in plonky2's order: all points of the first one, all points of the second, …
+impl Sink for Vec<F> {
+    fn take(&mut self, constraint: &Column, len: usize) {
+        self.extend_from_slice(&constraint.0[..len]);
+    }
 }
 
 /// Evaluates at up to [`BATCH`] points. Points past the batch's length are computed on zeros and dropped.
-pub struct Batch<'a> {
-    vars: EvaluationVarsBaseBatch<'a, F>,
-    constraints: Vec<F>,
+pub struct Batch<'a, S, K> {
+    points: &'a S,
+    sink: &'a mut K,
 }
 
-impl<'a> Batch<'a> {
-    /// An evaluation at the points of `vars`, which are at most [`BATCH`]; `capacity` constraints are expected.
-    pub fn new(vars: EvaluationVarsBaseBatch<'a, F>, capacity: usize) -> Self {
-        assert!(vars.len() <= BATCH, "plonky2 evaluates at most {BATCH} points at once");
-        Self { constraints: Vec::with_capacity(capacity * vars.len()), vars }
-    }
-
-    /// The constraints in plonky2's order: all points of the first one, all points of the second, …
-    pub fn into_constraints(self) -> Vec<F> {
-        self.constraints
-    }
-
-    fn load(&self, all: &[F], index: usize) -> Column {
-        let len = self.vars.len();
-        let mut column = Column([F::ZERO; BATCH]);
-        column.0[..len].copy_from_slice(&all[index * len..][..len]);
-        column
+impl<'a, S: Points, K: Sink> Batch<'a, S, K> {
+    /// An evaluation at `points` whose constraints `sink` takes.
+    pub fn new(points: &'a S, sink: &'a mut K) -> Self {
+        assert!(points.len() <= BATCH, "at most {BATCH} points are evaluated at once");
+        Self { points, sink }
     }
 }
 
-impl Arith for Batch<'_> {
+fn load(values: &[F]) -> Column {
+    let mut column = Column([F::ZERO; BATCH]);
+    column.0[..values.len()].copy_from_slice(values);
+    column
+}
+
+impl<S: Points, K: Sink> Arith for Batch<'_, S, K> {
     type V = Column;
 
     fn wire(&mut self, index: usize) -> Column {
-        self.load(self.vars.local_wires, index)
+        load(self.points.wire(index))
     }
 
     fn row_constant(&mut self, index: usize) -> Column {
-        self.load(self.vars.local_constants, index)
+        load(self.points.row_constant(index))
     }
 
     fn fixed(&mut self, value: F) -> Column {
@@ -85,6 +148,6 @@ impl Arith for Batch<'_> {
     }
 
     fn assert_zero(&mut self, value: Column) {
-        self.constraints.extend_from_slice(&value.0[..self.vars.len()]);
+        self.sink.take(&value, self.points.len());
     }
 }

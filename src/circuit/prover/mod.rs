@@ -1,0 +1,253 @@
+//! Proving: plonky2's protocol, with our own prover.
+//!
+//! The proofs are plonky2's, and its unchanged verifier checks them; the tests hold this prover to plonky2's own. What it
+//! does otherwise: columns stay columns, in the order in which they are transformed and read; constraints are combined as
+//! they are evaluated, many points at once; weights are never extended, see [`preprocessed`].
+
+mod codeword;
+mod fft;
+mod fri;
+mod merkle;
+mod opening;
+mod permutation;
+mod preprocessed;
+mod quotient;
+mod timings;
+
+pub use timings::Timings;
+
+use super::shape::{CircuitShape, Gates, common_data};
+use super::verify::{Binding, verifier_data};
+use super::witness::Witness;
+use crate::gadget::field::{D, F};
+use crate::plan::Plan;
+use codeword::{Codeword, Columns, Domain};
+use merkle::{Salt, Tree, hash_leaves, salts};
+use opening::{Committed, lagrange};
+use permutation::Routed;
+use plonky2::field::types::Field;
+use plonky2::fri::proof::FriInitialTreeProof;
+use plonky2::hash::merkle_tree::MerkleCap;
+use plonky2::iop::challenger::Challenger;
+use plonky2::plonk::circuit_data::CommonCircuitData;
+use plonky2::plonk::config::{GenericConfig, Hasher};
+use plonky2::plonk::proof::{OpeningSet, Proof, ProofWithPublicInputs};
+use preprocessed::Preprocessed;
+use quotient::{Challenges, Quotient};
+use rayon::prelude::*;
+use timings::Clock;
+
+/// A circuit with all that proving needs, apart from the witness.
+pub struct Prover<C: GenericConfig<D, F = F>> {
+    shape: CircuitShape,
+    gates: Gates,
+    common: CommonCircuitData<F, D>,
+    domain: Domain,
+    subgroup: Vec<F>,
+    preprocessed: Preprocessed,
+    tree: Tree<C::Hasher>,
+    binding: Binding,
+}
+
+/// Why no proof was made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProveError {
+    /// The proof system gave up.
+    #[error("the proof system failed: {0}")]
+    Failed(String),
+}
+
+/// Columns with their commitment.
+struct Commitment<H: Hasher<F>> {
+    columns: Columns,
+    codeword: Codeword,
+    salts: Vec<Salt>,
+    tree: Tree<H>,
+}
+
+type Hash<C> = <<C as GenericConfig<D>>::Hasher as Hasher<F>>::Hash;
+
+impl<C: GenericConfig<D, F = F>> Prover<C> {
+    /// The prover of `plan`, which commits to its constants and permutation. The statement, once the commitment is known, is
+    /// bound by [`Prover::bind`].
+    pub fn new(plan: &Plan) -> Self {
+        Self::with(plan, |preprocessed, domain| preprocessed.leaves::<C::Hasher>(domain))
+    }
+
+    /// The prover of `plan`, whose commitment has leaves with these digests. If they are not the right ones, its proofs do
+    /// not hold.
+    pub fn with_leaves(plan: &Plan, leaves: Vec<Hash<C>>) -> Self {
+        Self::with(plan, |_, _| leaves)
+    }
+
+    fn with(plan: &Plan, leaves: impl FnOnce(&Preprocessed, &Domain) -> Vec<Hash<C>>) -> Self {
+        let shape = CircuitShape::new(plan);
+        let gates = Gates::new(&shape);
+        let common = common_data(&shape, &gates);
+        let domain = Domain::new(shape.degree_bits, F::coset_shift());
+        let preprocessed = Preprocessed::new(plan, &gates, &common.k_is, &domain);
+        let tree = Tree::new(leaves(&preprocessed, &domain));
+        let subgroup = F::two_adic_subgroup(shape.degree_bits);
+        Self { shape, gates, common, domain, subgroup, preprocessed, tree, binding: Binding::default() }
+    }
+
+    /// The commitment to the circuit's constants and permutation.
+    pub fn cap(&self) -> MerkleCap<F, C::Hasher> {
+        self.tree.cap()
+    }
+
+    /// The digests of the commitment's leaves.
+    pub fn leaves(&self) -> &[Hash<C>] {
+        self.tree.leaves()
+    }
+
+    /// Makes all proofs depend on `binding`, as the verifier's key does.
+    pub fn bind(&mut self, binding: &Binding) {
+        self.binding = *binding;
+    }
+
+    /// A proof that the witness satisfies the circuit, in canonical bytes. If it does not, the proof does not hold.
+    ///
+    /// # Errors
+    /// With a probability of about `2^-39`, the permutation argument divides by zero, or the verifier's point is one of the
+    /// rows; other randomness mends either.
+    pub fn prove(&self, witness: &Witness, timings: &mut Timings) -> Result<Vec<u8>, ProveError> {
+        let failed = |what: &str| ProveError::Failed(what.into());
+        let sets = self.shape.challenges;
+        let public_hash = C::InnerHasher::hash_no_pad(&witness.public);
+        let mut challenger = self.transcript();
+        challenger.observe_hash::<C::InnerHasher>(public_hash);
+
+        let wires = timings.measure("wires", || Columns::transposed(&witness.cells, witness.wires));
+        let wires = timings.measure("commitment to wires", || self.commit(wires));
+        challenger.observe_cap(&wires.tree.cap());
+        let (betas, gammas) = (challenger.get_n_challenges(sets), challenger.get_n_challenges(sets));
+
+        let products =
+            timings.measure("permutation argument", || self.routed(&wires.columns).products(&betas, &gammas));
+        let products = products.ok_or_else(|| failed("the permutation argument divided by zero"))?;
+        let products = timings.measure("commitment to the permutation argument", || self.commit(products));
+        challenger.observe_cap(&products.tree.cap());
+        let challenges = Challenges { betas, gammas, alphas: challenger.get_n_challenges(sets) };
+
+        let quotient = Quotient {
+            shape: &self.shape,
+            gates: &self.gates,
+            shifts: &self.common.k_is,
+            domain: &self.domain,
+            preprocessed: &self.preprocessed,
+            wires: &wires.codeword,
+            products: &products.codeword,
+            public_hash,
+            challenges: &challenges,
+        };
+        let clock = self.clock();
+        let chunks = timings.measure("quotient", || quotient.chunks(&clock));
+        timings.split(clock);
+        let chunks = timings.measure("commitment to the quotient", || self.commit(self.domain.values(&chunks)));
+        challenger.observe_cap(&chunks.tree.cap());
+
+        let point = challenger.get_extension_challenge::<D>();
+        if point.exp_u64(self.domain.rows() as u64).is_one() {
+            return Err(failed("the opening point is one of the rows"));
+        }
+        let committed = Committed {
+            preprocessed: &self.preprocessed,
+            wires: &wires.columns,
+            products: &products.columns,
+            chunks: &chunks.columns,
+            subgroup: &self.subgroup,
+            sets,
+        };
+        let openings = timings.measure("openings", || committed.open(point));
+        observe_openings(&mut challenger, &openings);
+        let alpha = challenger.get_extension_challenge::<D>();
+        let combined = timings.measure("combination", || committed.combine(point, alpha));
+        let queries = |positions: &[usize]| self.queries(positions, [&wires, &products, &chunks]);
+        let opening_proof = timings.measure("low-degree test", || {
+            fri::prove::<C>(combined, &self.common.fri_params, &mut challenger, queries)
+        });
+        let proof = Proof::<F, C, D> {
+            wires_cap: wires.tree.cap(),
+            plonk_zs_partial_products_cap: products.tree.cap(),
+            quotient_polys_cap: chunks.tree.cap(),
+            openings,
+            opening_proof,
+        };
+        Ok(ProofWithPublicInputs { proof, public_inputs: witness.public.clone() }.to_bytes())
+    }
+
+    /// The transcript up to the circuit's digest.
+    fn transcript(&self) -> Challenger<F, C::Hasher> {
+        let mut challenger = Challenger::new();
+        self.common.fri_params.observe(&mut challenger);
+        let digest = verifier_data::<C>(&self.common, self.cap(), &self.binding).circuit_digest;
+        challenger.observe_hash::<C::Hasher>(digest);
+        challenger
+    }
+
+    fn routed<'a>(&'a self, wires: &'a Columns) -> Routed<'a> {
+        Routed {
+            wires,
+            preprocessed: &self.preprocessed.columns,
+            sigmas: self.preprocessed.sigmas(),
+            shifts: &self.common.k_is,
+            subgroup: &self.subgroup,
+        }
+    }
+
+    fn clock(&self) -> Clock {
+        let name = |gate: &plonky2::gates::gate::GateRef<F, D>| gate.0.id().chars().take_while(|c| *c != '#').collect();
+        Clock::new(std::iter::once("permutation argument".to_owned()).chain(self.gates.all.iter().map(name)))
+    }
+
+    fn commit(&self, columns: Columns) -> Commitment<C::Hasher> {
+        let rows = self.domain.rows();
+        let codeword = self.domain.extend(&columns);
+        let salts = salts(rows, self.shape.scheme.zero_knowledge);
+        let coset = |coset: usize| {
+            let salts = salts.get(coset * rows..(coset + 1) * rows).unwrap_or_default();
+            hash_leaves::<C::Hasher>(rows, columns.len(), |start, index| codeword.batch(coset, start, index), salts)
+        };
+        let tree = Tree::new((0..self.domain.shifts.len()).flat_map(coset).collect());
+        Commitment { columns, codeword, salts, tree }
+    }
+
+    /// The leaves of all trees at these positions, with their paths.
+    fn queries(
+        &self,
+        positions: &[usize],
+        commitments: [&Commitment<C::Hasher>; 3],
+    ) -> Vec<FriInitialTreeProof<F, C::Hasher>> {
+        let rows = self.domain.rows();
+        let basis = |&position: &usize| lagrange(&self.subgroup, self.domain.point(position / rows, position % rows));
+        let bases: Vec<Vec<F>> = positions.par_iter().map(basis).collect();
+        let weights = self.preprocessed.weights.combine_rows_batch(&bases);
+        let query = |(query, &position): (usize, &usize)| {
+            let weights: Vec<F> = weights.iter().map(|values| values.0[query]).collect();
+            let dense: Vec<F> = self.preprocessed.codeword.at(position).collect();
+            let preprocessed = self.preprocessed.in_order(&dense, &weights);
+            let mut evals_proofs = vec![(preprocessed, self.tree.path(position))];
+            evals_proofs.extend(commitments.map(|commitment| {
+                let salt = commitment.salts.get(position).into_iter().flatten().copied();
+                (commitment.codeword.at(position).chain(salt).collect(), commitment.tree.path(position))
+            }));
+            FriInitialTreeProof { evals_proofs }
+        };
+        positions.par_iter().enumerate().map(query).collect()
+    }
+}
+
+fn observe_openings<H: Hasher<F>>(challenger: &mut Challenger<F, H>, openings: &OpeningSet<F, D>) {
+    for values in [
+        &openings.constants,
+        &openings.plonk_sigmas,
+        &openings.wires,
+        &openings.plonk_zs,
+        &openings.partial_products,
+        &openings.quotient_polys,
+        &openings.plonk_zs_next,
+    ] {
+        challenger.observe_extension_elements::<D>(values);
+    }
+}

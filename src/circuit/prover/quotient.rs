@@ -1,0 +1,350 @@
+//! The quotient: all constraints, combined and divided by what vanishes at the rows.
+//!
+//! For each challenge set it is evaluated on the extended domain, in batches of points. The combination goes through the
+//! constraints in the order of plonky2's verifier: that `Z` starts with one, the steps of the permutation argument for each
+//! challenge set, the gates'.
+
+use super::codeword::{Codeword, Columns, Domain};
+use super::fft::{COSETS, reverse_bits};
+use super::preprocessed::{Preprocessed, Weights};
+use super::timings::Clock;
+use crate::circuit::quotient_mask::QuotientMask;
+use crate::circuit::shape::{CircuitShape, Gates, UNUSED_SELECTOR};
+use crate::gadget::arith::{BATCH, Batch, Column, Points, Sink};
+use crate::gadget::field::{D, F};
+use crate::gadget::{DenseTile, Gadget, Place};
+use crate::plan::security::QUOTIENT_DEGREE;
+use plonky2::field::polynomial::PolynomialValues;
+use plonky2::field::types::Field;
+use plonky2::gates::gate::GateRef;
+use plonky2::hash::hash_types::HashOut;
+use plonky2::plonk::vars::EvaluationVarsBaseBatch;
+use rayon::prelude::*;
+
+/// What the verifier chose: one of each for every challenge set.
+pub struct Challenges {
+    /// Factors of the permutation argument's identities.
+    pub betas: Vec<F>,
+    /// Its offsets.
+    pub gammas: Vec<F>,
+    /// Of whose powers constraints are combined.
+    pub alphas: Vec<F>,
+}
+
+/// What the quotient is made of.
+pub struct Quotient<'a> {
+    /// The circuit.
+    pub shape: &'a CircuitShape,
+    /// Its gates.
+    pub gates: &'a Gates,
+    /// The shifts of the routed columns' identities.
+    pub shifts: &'a [F],
+    /// The extended domain.
+    pub domain: &'a Domain,
+    /// Selectors, weights, permutation.
+    pub preprocessed: &'a Preprocessed,
+    /// Wires.
+    pub wires: &'a Codeword,
+    /// `Z` and partial products.
+    pub products: &'a Codeword,
+    /// The digest of the public inputs.
+    pub public_hash: HashOut<F>,
+    /// The challenges.
+    pub challenges: &'a Challenges,
+}
+
+/// What is computed once for all points.
+struct Tables {
+    /// For each challenge, powers of it.
+    powers: Vec<Vec<F>>,
+    /// The weights combined over the rows of a tile: for each challenge, a column for each of a tile's inputs.
+    tiles: Codeword,
+    /// Where the constraints of gates start.
+    first_gate: usize,
+}
+
+/// One batch: where it is, and what is combined so far, for each challenge.
+struct Cursor<'a> {
+    quotient: &'a Quotient<'a>,
+    tables: &'a Tables,
+    coset: usize,
+    start: usize,
+    sums: Vec<Column>,
+}
+
+const ZERO: Column = Column([F::ZERO; BATCH]);
+
+impl Quotient<'_> {
+    /// The quotients' chunks: coefficients, [`QUOTIENT_DEGREE`] columns for each challenge. `clock` is told what each gate
+    /// takes.
+    pub fn chunks(&self, clock: &Clock) -> Columns {
+        let rows = self.domain.rows();
+        let tables = self.tables();
+        let values: Vec<Vec<Column>> = (0..COSETS)
+            .flat_map(|coset| {
+                let points = self.domain.points(coset);
+                let first = self.first_lagrange(coset, &points);
+                let batch = |start: usize| {
+                    let sums = vec![ZERO; self.challenges.alphas.len()];
+                    let mut cursor = Cursor { quotient: self, tables: &tables, coset, start, sums };
+                    cursor.permutation(&points, &first, clock);
+                    cursor.gates(clock);
+                    let inverse = self.vanishing(coset).inverse();
+                    cursor.sums.iter().map(|sum| sum.map(|value| value * inverse)).collect()
+                };
+                (0..rows).into_par_iter().step_by(BATCH).map(batch).collect::<Vec<_>>()
+            })
+            .collect();
+        let quotient = |set: usize| {
+            let mut natural = vec![F::ZERO; rows * COSETS];
+            let bits = natural.len().ilog2() as usize;
+            for (i, sums) in values.iter().enumerate() {
+                for (k, &value) in sums[set].0.iter().enumerate() {
+                    natural[reverse_bits(i * BATCH + k, bits)] = value;
+                }
+            }
+            PolynomialValues::new(natural).coset_ifft(F::coset_shift()).coeffs
+        };
+        let sets = (0..self.challenges.alphas.len()).into_par_iter();
+        Columns::new(sets.flat_map_iter(quotient).collect(), rows)
+    }
+
+    fn tables(&self) -> Tables {
+        let sets = self.challenges.alphas.len();
+        let first_gate = sets + sets * self.shifts.len().div_ceil(QUOTIENT_DEGREE);
+        let constraints = self.gates.all.iter().map(|gate| gate.0.num_constraints()).max().unwrap_or(0);
+        let terms = first_gate + constraints;
+        let powers: Vec<Vec<F>> =
+            self.challenges.alphas.iter().map(|alpha| alpha.powers().take(terms).collect()).collect();
+        let tile = self.shape.gates.iter().flatten().find_map(|part| match &*part.gadget {
+            Gadget::DenseTile(tile) => Some(tile),
+            _ => None,
+        });
+        let rows = self.domain.rows();
+        let columns = tile.map(|tile| combined_tiles(&self.preprocessed.weights, tile, &powers, rows));
+        let columns = columns.unwrap_or_else(|| Columns::new(Vec::new(), rows));
+        Tables { powers, tiles: self.domain.extend(&columns), first_gate }
+    }
+
+    /// `x^rows - 1`, which is the same at all points of a coset.
+    fn vanishing(&self, coset: usize) -> F {
+        self.domain.shifts[coset].exp_u64(self.domain.rows() as u64) - F::ONE
+    }
+
+    /// The polynomial that is one in the first row and zero in all others, at all points of a coset.
+    fn first_lagrange(&self, coset: usize, points: &[F]) -> Vec<F> {
+        let rows = F::from_canonical_usize(points.len());
+        let denominators: Vec<F> = points.iter().map(|&x| rows * (x - F::ONE)).collect();
+        let vanishing = self.vanishing(coset);
+        F::batch_multiplicative_inverse(&denominators).into_iter().map(|inverse| vanishing * inverse).collect()
+    }
+}
+
+/// For each challenge and each input of a tile, the sum over the tile's outputs of weight times power.
+fn combined_tiles(weights: &Weights, tile: &DenseTile, powers: &[Vec<F>], rows: usize) -> Columns {
+    let width = powers.len() * tile.width;
+    let combine = |row: &[F]| {
+        let mut sums = vec![F::ZERO; width];
+        for (sums, powers) in sums.chunks_exact_mut(tile.width).zip(powers) {
+            for (weights, &power) in row.chunks_exact(tile.width).zip(powers) {
+                super::preprocessed::add_scaled(sums, weights, power);
+            }
+        }
+        sums
+    };
+    let mut cells: Vec<F> = weights.rows().flat_map_iter(combine).collect();
+    cells.resize(rows * width, F::ZERO);
+    Columns::transposed(&cells, width)
+}
+
+impl Cursor<'_> {
+    fn batch<'b>(&self, codeword: &'b Codeword, index: usize) -> &'b [F] {
+        codeword.batch(self.coset, self.start, index)
+    }
+
+    fn load(&self, codeword: &Codeword, index: usize) -> Column {
+        let mut column = ZERO;
+        column.0.copy_from_slice(self.batch(codeword, index));
+        column
+    }
+
+    /// Adds a constraint, at its place in the order, to all combinations.
+    fn add(&mut self, index: usize, constraint: &Column) {
+        for (sum, powers) in self.sums.iter_mut().zip(&self.tables.powers) {
+            sum.add_scaled(constraint, powers[index]);
+        }
+    }
+
+    fn permutation(&mut self, points: &[F], first: &[F], clock: &Clock) {
+        let _running = clock.start(0);
+        let quotient = self.quotient;
+        let sets = self.sums.len();
+        let chunks = quotient.shifts.len().div_ceil(QUOTIENT_DEGREE);
+        let mut x = ZERO;
+        x.0.copy_from_slice(&points[self.start..][..BATCH]);
+        let next: [usize; BATCH] = std::array::from_fn(|k| quotient.domain.next(self.start + k));
+        let mut before: Vec<Column> = (0..sets).map(|set| self.load(quotient.products, set)).collect();
+        for (set, z) in before.iter().enumerate() {
+            let mut starts = *z;
+            for (value, &lagrange) in starts.0.iter_mut().zip(&first[self.start..]) {
+                *value = (*value - F::ONE) * lagrange;
+            }
+            self.add(set, &starts);
+        }
+        // Chunks first: their wires are then near when the next challenge set needs them.
+        for chunk in 0..chunks {
+            for (set, before) in before.iter_mut().enumerate() {
+                let after = if chunk + 1 < chunks {
+                    self.load(quotient.products, sets + set * (chunks - 1) + chunk)
+                } else {
+                    Column(next.map(|position| quotient.products.value(self.coset, position, set)))
+                };
+                let (numerator, denominator) = self.chunk(chunk, set, &x);
+                let mut step = before.zip(&numerator, |a, b| a * b);
+                step = step.zip(&after.zip(&denominator, |a, b| a * b), |a, b| a - b);
+                self.add(sets + set * chunks + chunk, &step);
+                *before = after;
+            }
+        }
+    }
+
+    /// Numerator and denominator of one chunk of routed wires.
+    fn chunk(&self, chunk: usize, set: usize, x: &Column) -> (Column, Column) {
+        let Quotient { shifts, challenges, preprocessed, wires, .. } = self.quotient;
+        let (beta, gamma) = (challenges.betas[set], challenges.gammas[set]);
+        let one = Column([F::ONE; BATCH]);
+        let (mut numerator, mut denominator) = (one, one);
+        for column in chunk * QUOTIENT_DEGREE..shifts.len().min((chunk + 1) * QUOTIENT_DEGREE) {
+            let wire = self.batch(wires, column);
+            let sigma = self.batch(&preprocessed.codeword, preprocessed.sigmas() + column);
+            numerator.multiply_by_sum(wire, gamma, &x.0, beta * shifts[column]);
+            denominator.multiply_by_sum(wire, gamma, sigma, beta);
+        }
+        (numerator, denominator)
+    }
+
+    fn gates(&mut self, clock: &Clock) {
+        let quotient = self.quotient;
+        for (index, gate) in quotient.gates.all.iter().enumerate() {
+            let _running = clock.start(1 + index);
+            let mut combined = Combined { tables: self.tables, next: self.tables.first_gate, sums: self.no_sums() };
+            if let Some(kind) = quotient.gates.kinds.iter().position(|&kind| kind == index) {
+                self.row_gate(kind, &mut combined);
+            } else if quotient.gates.mask == Some(index) {
+                let mask = QuotientMask::of(quotient.shape, quotient.preprocessed.mask());
+                mask.constrain(&mut Batch::new(&AtMask(self), &mut combined));
+            } else {
+                self.plonky2_gate(gate, &mut combined);
+            }
+            let filter = self.filter(index);
+            for (total, sum) in self.sums.iter_mut().zip(combined.sums) {
+                *total = total.zip(&sum.zip(&filter, |a, b| a * b), |a, b| a + b);
+            }
+        }
+    }
+
+    fn no_sums(&self) -> Vec<Column> {
+        vec![ZERO; self.sums.len()]
+    }
+
+    fn row_gate(&self, kind: usize, combined: &mut Combined<'_>) {
+        for part in &self.quotient.shape.gates[kind] {
+            match &*part.gadget {
+                Gadget::DenseTile(tile) => self.tile(tile, part.place, combined),
+                gadget => gadget.constrain(&mut Batch::new(self, combined), part.place),
+            }
+        }
+    }
+
+    /// All constraints of a tile: `Σ power · (before + W x - after)`, where the sums over `W` are known.
+    fn tile(&self, tile: &DenseTile, place: Place, combined: &mut Combined<'_>) {
+        let wires = self.quotient.wires;
+        let first = combined.next;
+        for i in 0..tile.height {
+            let before = self.load(wires, place.routed + tile.width + i);
+            let after = self.load(wires, place.routed + tile.width + tile.height + i);
+            combined.take(&before.zip(&after, |a, b| a - b), BATCH);
+        }
+        for (set, (sum, powers)) in combined.sums.iter_mut().zip(&self.tables.powers).enumerate() {
+            let mut products = ZERO;
+            for j in 0..tile.width {
+                let weights = self.batch(&self.tables.tiles, set * tile.width + j);
+                products.add_product(self.batch(wires, place.routed + j), weights);
+            }
+            // The combined weights start with the power zero.
+            sum.add_scaled(&products, powers[first]);
+        }
+    }
+
+    /// A gate of plonky2's own, which wants its wires in one piece and takes no constants.
+    fn plonky2_gate(&self, gate: &GateRef<F, D>, combined: &mut Combined<'_>) {
+        let wires: Vec<F> =
+            (0..gate.0.num_wires()).flat_map(|index| self.batch(self.quotient.wires, index)).copied().collect();
+        let vars = EvaluationVarsBaseBatch::new(BATCH, &[], &wires, &self.quotient.public_hash);
+        for constraint in gate.0.eval_unfiltered_base_batch(vars).chunks_exact(BATCH) {
+            let mut column = ZERO;
+            column.0.copy_from_slice(constraint);
+            combined.take(&column, BATCH);
+        }
+    }
+
+    /// plonky2's filter: zero in all rows of the other gates of the group, and where the group is not used.
+    fn filter(&self, gate: usize) -> Column {
+        let gates = self.quotient.gates;
+        let group = gates.groups.iter().position(|group| group.contains(&gate)).unwrap_or(0);
+        let selector = self.load(&self.quotient.preprocessed.codeword, group);
+        let others = gates.groups[group].clone().filter(|&other| other != gate).map(|other| other as u64);
+        let unused = (gates.groups.len() > 1).then_some(UNUSED_SELECTOR);
+        let factor = |filter: Column, other: u64| {
+            filter.zip(&selector.map(|value| F::from_canonical_u64(other) - value), |a, b| a * b)
+        };
+        others.chain(unused).fold(Column([F::ONE; BATCH]), factor)
+    }
+}
+
+impl Points for Cursor<'_> {
+    fn len(&self) -> usize {
+        BATCH
+    }
+
+    fn wire(&self, index: usize) -> &[F] {
+        self.batch(self.quotient.wires, index)
+    }
+
+    fn row_constant(&self, _: usize) -> &[F] {
+        unreachable!("tiles are the only gadget with row constants, and are not evaluated like others")
+    }
+}
+
+/// The points of a batch for the mask, whose constant is a column of its own.
+struct AtMask<'a>(&'a Cursor<'a>);
+
+impl Points for AtMask<'_> {
+    fn len(&self) -> usize {
+        BATCH
+    }
+
+    fn wire(&self, index: usize) -> &[F] {
+        self.0.wire(index)
+    }
+
+    fn row_constant(&self, index: usize) -> &[F] {
+        self.0.batch(&self.0.quotient.preprocessed.codeword, index)
+    }
+}
+
+/// One gate's constraints, combined as they come.
+struct Combined<'a> {
+    tables: &'a Tables,
+    next: usize,
+    sums: Vec<Column>,
+}
+
+impl Sink for Combined<'_> {
+    fn take(&mut self, constraint: &Column, _: usize) {
+        for (sum, powers) in self.sums.iter_mut().zip(&self.tables.powers) {
+            sum.add_scaled(constraint, powers[self.next]);
+        }
+        self.next += 1;
+    }
+}

@@ -1,0 +1,80 @@
+//! plonky2's own prover on our circuits: what ours is held to.
+
+use super::columns::{Permutation, mask_column, selector_columns, weight_rows};
+use super::shape::{CircuitShape, Gates, common_data};
+use super::verify::{Binding, verifier_data};
+use super::witness::Witness;
+use crate::gadget::field::{D, F};
+use crate::plan::Plan;
+use crate::plan::security::{CAP_HEIGHT, RATE_BITS};
+use plonky2::field::polynomial::PolynomialValues;
+use plonky2::field::types::Field;
+use plonky2::fri::oracle::PolynomialBatch;
+use plonky2::iop::target::Target;
+use plonky2::iop::witness::PartitionWitness;
+use plonky2::plonk::circuit_data::ProverOnlyCircuitData;
+use plonky2::plonk::config::GenericConfig;
+use plonky2::plonk::proof::ProofWithPublicInputs;
+use plonky2::plonk::prover::prove_with_partition_witness;
+use plonky2::util::timing::TimingTree;
+use plonky2::util::transpose;
+use std::collections::BTreeMap;
+
+/// The commitment to constants and permutation that plonky2 makes, and the proof.
+pub fn prove<C: GenericConfig<D, F = F>>(
+    plan: &Plan,
+    binding: &Binding,
+    witness: &Witness,
+) -> (plonky2::hash::merkle_tree::MerkleCap<F, C::Hasher>, ProofWithPublicInputs<F, C, D>) {
+    let shape = CircuitShape::new(plan);
+    let gates = Gates::new(&shape);
+    let common = common_data(&shape, &gates);
+    let rows = 1 << shape.degree_bits;
+    let columns = |values: &[F]| -> Vec<PolynomialValues<F>> {
+        values.chunks(rows).map(|column| PolynomialValues::new(column.to_vec())).collect()
+    };
+    let sigmas = Permutation::new(plan).columns(&common.k_is);
+    let mut preprocessed = columns(&selector_columns(&plan.layout, &gates));
+    let weights = weight_rows(plan);
+    preprocessed.extend((0..plan.layout.constants).map(|index| {
+        let mut column: Vec<F> = weights.chunks(plan.layout.constants).map(|row| row[index]).collect();
+        column.resize(rows, F::ZERO);
+        PolynomialValues::new(column)
+    }));
+    if plan.layout.masks > 0 {
+        preprocessed.extend(columns(&mask_column(&plan.layout)));
+    }
+    preprocessed.extend(columns(&sigmas));
+    let commitment = PolynomialBatch::<F, C, D>::from_values(
+        preprocessed,
+        RATE_BITS,
+        false,
+        CAP_HEIGHT,
+        &mut TimingTree::default(),
+        None,
+    );
+    let cap = commitment.merkle_tree.cap.clone();
+    // The public inputs are read from the witness: from virtual targets behind its wires.
+    let wires = shape.wires << shape.degree_bits;
+    let data = ProverOnlyCircuitData::<F, C, D> {
+        generators: Vec::new(),
+        generator_indices_by_watches: BTreeMap::new(),
+        constants_sigmas_commitment: commitment,
+        sigmas: transpose(&sigmas.chunks(rows).map(<[F]>::to_vec).collect::<Vec<_>>()),
+        subgroup: F::two_adic_subgroup(shape.degree_bits),
+        public_inputs: (0..shape.public_inputs).map(|index| Target::VirtualTarget { index }).collect(),
+        representative_map: (0..wires + shape.public_inputs).collect(),
+        fft_root_table: None,
+        circuit_digest: verifier_data::<C>(&common, cap.clone(), binding).circuit_digest,
+        lookup_rows: Vec::new(),
+        lut_to_lookups: Vec::new(),
+    };
+    let partition = PartitionWitness {
+        values: witness.cells.iter().chain(&witness.public).copied().map(Some).collect(),
+        representative_map: &data.representative_map,
+        num_wires: witness.wires,
+        degree: common.degree(),
+    };
+    let proof = prove_with_partition_witness(&data, &common, partition, &mut TimingTree::default());
+    (cap, proof.expect("plonky2 proves it"))
+}
