@@ -57,13 +57,16 @@ fn plan(text: &str, visibility: Visibility, zero_knowledge: bool) -> Plan {
 
 /// Every gate and lowering between them.
 pub(super) fn plans() -> Vec<Plan> {
-    vec![
+    let scheme = Scheme { zero_knowledge: false, hash: HashKind::Blake3 };
+    let cnn = zknn_ir::parse(CNN).expect("a graph");
+    let mut plans = Plan::every_lowering(&cnn, Visibility::Public, scheme);
+    plans.extend([
         plan(DENSE, Visibility::Private, false),
         plan(CNN, Visibility::Committed, true),
-        plan(CNN, Visibility::Public, false),
         plan(POOLS, Visibility::Committed, false),
         plan(FIXED, Visibility::Committed, false),
-    ]
+    ]);
+    plans
 }
 
 fn witness(plan: &Plan) -> Witness {

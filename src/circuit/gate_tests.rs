@@ -243,6 +243,9 @@ fn conv() {
     check(small_conv(), &[], &[inputs]);
     let inputs: Vec<i64> = (0..4 * 3 * 2).map(|i| i * 53 % 11 - 5).collect();
     check(small_conv().with_max([2, 2], true, 1000), &[], &[inputs]);
+    let adding = Gadget::from(small_conv().adding());
+    let inputs = (0..adding.shape().inputs as i64).map(|i| i * 3 - 20).collect();
+    check(adding, &[], &[inputs]);
 }
 
 #[test]

@@ -60,6 +60,7 @@ fn specimens() -> Vec<Specimen> {
         specimen(PackInput::new(-5, 5, 2), &[vec![-5, 5], vec![0, 1]]),
         specimen(PackInput::new(0, 255, 2), &[vec![0, 255], vec![77, 100]]),
         specimen(conv(), &[patch(4)]),
+        specimen(conv().adding(), &[patch(6)]),
         specimen(conv().with_max([2, 2], true, 1000), &[patch(9)]),
         Specimen { gadget: tile.into(), constants: weights, rows: vec![vec![7, -8, 9, 100, -100]], implied: &[] },
         specimen(Max::new(1, true, 1 << 40), &[vec![-1], vec![1 << 39], vec![7]]),

@@ -17,7 +17,6 @@ use plonky2::gates::public_input::PublicInputGate;
 use plonky2::plonk::circuit_data::{CircuitConfig, CommonCircuitData};
 use plonky2::util::serialization::{Buffer, Read};
 use serde::{Deserialize, Serialize};
-use std::ops::Range;
 
 /// The shape of a circuit. Together with the commitment to its constants and permutation it determines which proofs
 /// are accepted.
@@ -39,9 +38,9 @@ pub struct CircuitShape {
     pub gates: Vec<Vec<Part>>,
 }
 
-/// What a selector column says of a row whose gate is in another group: plonky2's value.
+/// What a gate's selector column says in rows of other gates: plonky2's value.
 pub const UNUSED_SELECTOR: u64 = u32::MAX as u64;
-/// What it says throughout where a gate that is alone in its group is active in every row: plonky2's filter is then one.
+/// What it says if the gate is active in every row: plonky2's filter is then one.
 const ALWAYS_SELECTOR: u64 = UNUSED_SELECTOR - 1;
 
 impl CircuitShape {
@@ -86,8 +85,6 @@ pub struct Gates {
     pub noop: usize,
     /// The index of the gate that is active in every row, if there is one.
     pub mask: Option<usize>,
-    /// Ranges of gates that share a selector column.
-    pub groups: Vec<Range<usize>>,
 }
 
 impl Gates {
@@ -101,12 +98,10 @@ impl Gates {
         all.extend([poseidon.clone(), public_input.clone(), noop.clone()]);
         all.sort_by_cached_key(|gate| (gate.0.degree(), gate.0.id()));
         all.dedup();
-        let mut groups = groups(&all, shape.scheme.zero_knowledge);
         let mask = shape.scheme.zero_knowledge.then_some(all.len());
-        if let Some(mask) = mask {
+        if shape.scheme.zero_knowledge {
             let constants = all.iter().map(|gate| gate.0.num_constants()).max().unwrap_or(0);
             all.push(GateRef::new(QuotientMask::of(shape, constants)));
-            groups.push(mask..mask + 1);
         }
         // Every gate asked for was put in.
         let index = |gate: &GateRef<F, D>| all.iter().position(|other| other == gate).expect("the gate is listed");
@@ -116,48 +111,26 @@ impl Gates {
             public_input: index(&public_input),
             noop: index(&noop),
             mask,
-            groups,
             all,
         }
     }
 
-    /// Selector columns.
+    /// Selector columns: one for each gate. So a filter has degree one, and gates of low degree keep a low degree; a column
+    /// more costs little.
     pub fn selectors(&self) -> usize {
-        self.groups.len()
+        self.all.len()
     }
 
-    /// What the selector column of `group` says in a row of the gate with `index`.
-    pub fn selector(&self, group: usize, index: usize) -> u64 {
-        let range = &self.groups[group];
-        match self.mask {
-            Some(mask) if range.contains(&mask) => ALWAYS_SELECTOR,
-            _ if range.contains(&index) => index as u64,
-            _ => UNUSED_SELECTOR,
+    /// What the selector column of `gate` says in a row of the gate with `index`.
+    pub fn selector(&self, gate: usize, index: usize) -> u64 {
+        if self.mask == Some(gate) {
+            ALWAYS_SELECTOR
+        } else if gate == index {
+            index as u64
+        } else {
+            UNUSED_SELECTOR
         }
     }
-}
-
-/// plonky2's grouping: as many gates to a selector column as the degree bound leaves room for. With a group to come, a
-/// single one is no special case.
-fn groups(gates: &[GateRef<F, D>], others: bool) -> Vec<Range<usize>> {
-    let degree = |i: usize| gates[i].0.degree();
-    let bound = QUOTIENT_DEGREE + 1;
-    if !others && degree(gates.len() - 1) + gates.len() - 1 <= bound {
-        let whole = 0..gates.len();
-        return vec![whole];
-    }
-    let mut groups = Vec::new();
-    let mut start = 0;
-    while start < gates.len() {
-        let mut end = start;
-        while end < gates.len() && (end - start) + degree(end) < bound {
-            end += 1;
-        }
-        assert!(end > start, "{} has too high a degree", gates[start].0.id());
-        groups.push(start..end);
-        start = end;
-    }
-    groups
 }
 
 /// plonky2's description of the circuit.
@@ -202,10 +175,8 @@ pub fn common_data(shape: &CircuitShape, gates: &Gates) -> CommonCircuitData<F, 
 
 /// The selector groups in plonky2's serial form: it keeps the fields of their type to itself, but reads it from bytes.
 fn selector_bytes(gates: &Gates) -> Vec<u8> {
-    let group_of = |index: usize| gates.groups.iter().position(|group| group.contains(&index)).unwrap_or(0);
-    let mut numbers = vec![gates.all.len()];
-    numbers.extend((0..gates.all.len()).map(group_of));
-    numbers.push(gates.groups.len());
-    numbers.extend(gates.groups.iter().flat_map(|group| [group.start, group.end]));
-    numbers.into_iter().flat_map(|number| (number as u64).to_le_bytes()).collect()
+    let count = gates.selectors();
+    let groups = (0..count).flat_map(|gate| [gate, gate + 1]);
+    let numbers = std::iter::once(count).chain(0..count).chain([count]).chain(groups);
+    numbers.flat_map(|number| (number as u64).to_le_bytes()).collect()
 }

@@ -14,14 +14,16 @@ const MAX_MATRIX: usize = 1 << 28;
 /// All channels of a valid convolution at one output position, or, with pooling, at a block of positions of which
 /// the maximum is taken.
 ///
-/// Inputs: the patch that the block sees, row-major with channels last. Outputs: one a channel. With a `max` the
-/// convolution's own values are no wires: they are linear in the patch.
+/// Inputs: the patch that the block sees, row-major with channels last, and, of a convolution that adds, what it adds to,
+/// one a channel. Outputs: one a channel. With a `max` the convolution's own values are no wires: they are linear in the
+/// patch.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Conv {
     kernel: Array4<i64>,
     bias: Vec<i64>,
     block: [usize; 2],
     max: Option<Max>,
+    adds: bool,
     #[serde(skip)]
     matrix: OnceLock<Matrix>,
 }
@@ -29,7 +31,17 @@ pub struct Conv {
 impl Conv {
     /// The convolution with `kernel` (channels out, height, width, channels in) and `bias`, at one position.
     pub fn new(kernel: Array4<i64>, bias: Vec<i64>) -> Self {
-        Self { kernel, bias, block: [1, 1], max: None, matrix: OnceLock::new() }
+        Self { kernel, bias, block: [1, 1], max: None, adds: false, matrix: OnceLock::new() }
+    }
+
+    /// The convolution that adds its result to further inputs: a part of a larger one.
+    pub fn adding(self) -> Self {
+        Self { adds: true, ..self }
+    }
+
+    /// How many products of a weight and a value it takes.
+    pub fn products(&self) -> usize {
+        self.patch().iter().product::<usize>() * self.bias.len() * self.positions()
     }
 
     /// The maximum of the convolution over a `block` of positions, and of zero with `relu`; `spread` is the
@@ -87,6 +99,7 @@ impl Statement for Conv {
                 Some(max) => max.has_consistent_parts() && max.arity() == self.positions(),
                 None => self.block == [1, 1],
             }
+            && !(self.adds && self.max.is_some())
     }
 
     fn shape(&self) -> Shape {
@@ -94,7 +107,7 @@ impl Statement for Conv {
         let (advice, constraints, degree) =
             self.max.as_ref().map_or((0, 1, 1), |max| (max.advice(), max.constraints(), 8));
         Shape {
-            inputs: self.patch().iter().product(),
+            inputs: self.patch().iter().product::<usize>() + if self.adds { outputs } else { 0 },
             outputs,
             advice: outputs * advice,
             constants: 0,
@@ -113,13 +126,19 @@ impl Statement for Conv {
             let values: Vec<A::V> = sums.iter().map(|&sum| cells.arith.offset(sum, bias)).collect();
             match &self.max {
                 Some(max) => max.constrain_values(cells, &values, output, channel * max.advice()),
+                None if self.adds => {
+                    let before = cells.input(matrix.width() + channel);
+                    let sum = cells.arith.add(before, values[0]);
+                    cells.arith.assert_equal(sum, output);
+                }
                 None => cells.arith.assert_equal(values[0], output),
             }
         }
     }
 
     fn assign(&self, _: &[F], inputs: &[F], outputs: &mut [F], advice: &mut [F]) {
-        let patch: Vec<i64> = inputs.iter().map(|&x| to_signed(x)).collect();
+        let (patch, before) = inputs.split_at(self.matrix().width());
+        let patch: Vec<i64> = patch.iter().map(|&x| to_signed(x)).collect();
         let weights = self.matrix().weights();
         let sum = |row: usize| -> i64 {
             let products = weights.row(row).into_iter().zip(&patch).map(|(&w, &x)| w.wrapping_mul(x));
@@ -132,7 +151,7 @@ impl Statement for Conv {
                 Some(max) => max.assign_values(&values, &mut advice[channel * max.advice()..][..max.advice()]),
                 None => values[0],
             };
-            *output = from_signed(value);
+            *output = from_signed(value) + before.get(channel).copied().unwrap_or_default();
         }
     }
 }

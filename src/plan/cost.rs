@@ -1,7 +1,8 @@
 //! What a layout costs: time, memory and bytes, before they are spent.
 
-use super::layout::{Layout, total};
-use super::security::{CAP_HEIGHT, QUERIES, QUOTIENT_DEGREE, RATE_BITS};
+use super::layout::Layout;
+use super::security::{CAP_HEIGHT, LOW_DEGREE, QUERIES, QUOTIENT_DEGREE, RATE_BITS};
+use crate::gadget::Gadget;
 
 /// Estimates for one layout, on two cores of a recent server.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -14,25 +15,31 @@ pub struct Cost {
     pub proof: u64,
 }
 
-/// Columns that selectors take; their number depends on the degrees of the gates.
-const SELECTORS: usize = 6;
+/// Columns of selectors for plonky2's gates and the mask, which has one more.
+const SELECTORS: usize = 5;
 /// Random elements that salt a leaf.
 const SALT: usize = 4;
 const ELEMENT_BYTES: usize = 8;
 const HASH_BYTES: usize = 32;
 
 /// Nanoseconds per point of the extended domain: to transform and hash one column.
-const COLUMN_NS: f64 = 9.0;
+const COLUMN_NS: f64 = 11.0;
 /// … to run the permutation argument on one routed wire, for each challenge set.
-const ROUTED_NS: f64 = 4.0;
-/// … to gather, combine and open one preprocessed column.
-const CONSTANT_NS: f64 = 3.0;
-/// … to evaluate one constraint of a gadget.
+const ROUTED_NS: f64 = 3.8;
+/// … to combine and open one preprocessed column.
+const CONSTANT_NS: f64 = 1.5;
+/// … to evaluate and combine one constraint of a gadget.
 const CONSTRAINT_NS: f64 = 5.0;
-/// … to multiply by one row constant.
-const TILE_NS: f64 = 1.5;
+/// … to multiply by one weight inside a gate.
+const PRODUCT_NS: f64 = 0.12;
+/// The share of the points that gadgets of low degree are evaluated at.
+const LOW_DEGREE_SHARE: f64 = 0.25;
 /// … to evaluate plonky2's Poseidon gate, and what else every point costs.
-const FIXED_NS: f64 = 3000.0;
+const FIXED_NS: f64 = 4000.0;
+/// What memory takes beyond the columns on the extended domain.
+const MEMORY_FACTOR: f64 = 1.2;
+/// How often the weights are held, as elements or larger.
+const WEIGHT_COPIES: usize = 3;
 
 impl Cost {
     /// The cost of `layout`.
@@ -41,13 +48,10 @@ impl Cost {
         let partial_products = layout.routed.div_ceil(QUOTIENT_DEGREE);
         let z = layout.challenges * partial_products;
         let quotient = layout.challenges * QUOTIENT_DEGREE;
-        let preprocessed = layout.constants + SELECTORS + layout.routed;
+        let preprocessed = layout.constants + SELECTORS + layout.kinds.len() + layout.routed;
         let committed = layout.wires + z + quotient;
 
-        let gates: f64 =
-            layout.kinds.iter().map(|kind| total(&kind.parts)).fold(0.0, |sum, shape| {
-                sum + shape.constraints as f64 * CONSTRAINT_NS + shape.constants as f64 * TILE_NS
-            });
+        let gates: f64 = layout.kinds.iter().flat_map(|kind| &kind.parts).map(|part| gadget_ns(&part.gadget)).sum();
         let per_point = committed as f64 * COLUMN_NS
             + (layout.routed * layout.challenges) as f64 * ROUTED_NS
             + preprocessed as f64 * CONSTANT_NS
@@ -67,10 +71,23 @@ impl Cost {
         }
         let query = (columns + 3 * SALT + evals) * ELEMENT_BYTES + path * HASH_BYTES;
         let caps = ((3 + steps.len()) * HASH_BYTES) << CAP_HEIGHT;
+        let extended = points * (committed + layout.routed) as f64 * ELEMENT_BYTES as f64;
+        let weights = layout.tiles * layout.constants * ELEMENT_BYTES;
         Self {
             seconds: points * per_point * 1e-9,
-            memory: (points as u64) * (columns + layout.wires) as u64 * ELEMENT_BYTES as u64,
+            memory: (extended * MEMORY_FACTOR) as u64 + (WEIGHT_COPIES * weights) as u64,
             proof: (QUERIES * query + 2 * columns * ELEMENT_BYTES + caps) as u64,
         }
     }
+}
+
+/// Nanoseconds per point to evaluate a gadget's constraints.
+fn gadget_ns(gadget: &Gadget) -> f64 {
+    let shape = gadget.shape();
+    let products = match gadget {
+        Gadget::Conv(conv) => conv.products(),
+        _ => 0,
+    };
+    let share = if shape.degree <= LOW_DEGREE { LOW_DEGREE_SHARE } else { 1.0 };
+    share * (shape.constraints as f64 * CONSTRAINT_NS + products as f64 * PRODUCT_NS)
 }

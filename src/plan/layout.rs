@@ -257,7 +257,7 @@ fn instances(program: &Program, block: usize) -> Option<(usize, Shape)> {
 /// The common rows come last. As long as they are wider than the widest of the others, their widest blocks move
 /// partly to where there is room.
 fn drafts(program: &Program, free: usize) -> Option<Vec<Draft>> {
-    let mut own: BTreeMap<usize, Draft> = BTreeMap::new();
+    let mut own: BTreeMap<(usize, usize), Draft> = BTreeMap::new();
     let mut common_blocks = Vec::new();
     for (index, block) in program.blocks.iter().enumerate() {
         let Some((count, _)) = instances(program, index) else { continue };

@@ -17,8 +17,8 @@ pub use tiles::{Tile, TileShape, Tiles};
 
 pub use crate::gadget::Place;
 
+use program::Lowerings;
 use security::Scheme;
-use std::collections::HashSet;
 use zknn_ir::Graph;
 
 /// A program and where it lies.
@@ -35,9 +35,6 @@ pub struct Plan {
 /// More elements than this in all tensors together fit no circuit.
 const MAX_ELEMENTS: usize = 1 << 28;
 
-/// Convolutions beyond this many are all fused rather than tried both ways.
-const MAX_FUSION_CHOICES: usize = 4;
-
 impl Plan {
     /// The cheapest plan for `graph`, whose numbers are all fixed. The same arguments always give the same plan.
     ///
@@ -48,25 +45,18 @@ impl Plan {
         if elements > MAX_ELEMENTS {
             return Err(PlanError::TooLarge { max_rows: MAX_ROWS });
         }
-        let fusable = program::fusable(graph);
-        let choices = if fusable.len() <= MAX_FUSION_CHOICES { 1 << fusable.len() } else { 1 };
-        let mut best: Option<(f64, Program, Layout)> = None;
-        let mut failure = PlanError::TooLarge { max_rows: MAX_ROWS };
-        for choice in 0..choices {
-            let is_fused = |i: usize| choice & (1 << i) == 0;
-            let fused: HashSet<_> = (0..fusable.len()).filter(|&i| is_fused(i)).map(|i| fusable[i]).collect();
-            let program = Program::new(graph, visibility, &fused)?;
-            match Layout::cheapest(&program, scheme) {
-                Ok(layout) => {
-                    let seconds = Cost::of(&layout).seconds;
-                    if best.as_ref().is_none_or(|(least, _, _)| seconds < *least) {
-                        best = Some((seconds, program, layout));
-                    }
-                }
-                Err(error) => failure = error,
+        let choices = program::choices(graph);
+        let first = choices.iter().map(|(id, lowerings)| (*id, lowerings[0])).collect();
+        let mut best = Draft::new(graph, visibility, scheme, first);
+        // One convolution after the other: trying all combinations would take too long for many.
+        for (id, lowerings) in &choices {
+            for &lowering in &lowerings[1..] {
+                let mut changed = best.lowerings.clone();
+                changed.insert(*id, lowering);
+                best = best.or(Draft::new(graph, visibility, scheme, changed));
             }
         }
-        let (_, program, layout) = best.ok_or(failure)?;
+        let (program, layout) = best.result?;
         let tiles = Tiles::cut(&program, layout.tile);
         Ok(Self { program, layout, tiles })
     }
@@ -74,6 +64,48 @@ impl Plan {
     /// Values in the table, partial sums included.
     pub fn values(&self) -> usize {
         self.program.values + self.tiles.partial_sums
+    }
+}
+
+#[cfg(test)]
+impl Plan {
+    /// Plans between which every way to state a convolution occurs, cheap or not.
+    pub fn every_lowering(graph: &Graph, visibility: Visibility, scheme: Scheme) -> Vec<Self> {
+        let choices = program::choices(graph);
+        let most = choices.iter().map(|(_, lowerings)| lowerings.len()).max().unwrap_or(1);
+        let plan = |n: usize| {
+            let nth = choices.iter().map(|(id, lowerings)| (*id, lowerings[n.min(lowerings.len() - 1)])).collect();
+            let (program, layout) = Draft::new(graph, visibility, scheme, nth).result.expect("a plan");
+            let tiles = Tiles::cut(&program, layout.tile);
+            Self { program, layout, tiles }
+        };
+        (0..most).map(plan).collect()
+    }
+}
+
+/// One way to lay a graph out, or why it can't be.
+struct Draft {
+    lowerings: Lowerings,
+    result: Result<(Program, Layout), PlanError>,
+}
+
+impl Draft {
+    fn new(graph: &Graph, visibility: Visibility, scheme: Scheme, lowerings: Lowerings) -> Self {
+        let program = Program::new(graph, visibility, &lowerings);
+        let result = program.and_then(|program| {
+            let layout = Layout::cheapest(&program, scheme)?;
+            Ok((program, layout))
+        });
+        Self { lowerings, result }
+    }
+
+    fn seconds(&self) -> f64 {
+        self.result.as_ref().map_or(f64::INFINITY, |(_, layout)| Cost::of(layout).seconds)
+    }
+
+    /// The cheaper one, and this one if they cost the same.
+    fn or(self, other: Self) -> Self {
+        if other.seconds() < self.seconds() { other } else { self }
     }
 }
 

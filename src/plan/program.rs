@@ -1,14 +1,15 @@
 //! The IR as gadget instances over a table of values: what is computed, before anything has a place.
 
+mod conv;
 mod fixed;
 
+pub use conv::{Lowerings, choices};
+
 use super::PlanError;
-use crate::gadget::{
-    Constants, Conv, FRACTION_BITS, Gadget, MAX_ELEMENTS, Max, NormRound, NormSquare, NormTotal, PackInput,
-};
-use ndarray::{ArcArray, ArcArray1, ArcArray2, Array4, Dimension, Ix1, Ix2, Ix4, IxDyn};
+use crate::gadget::{Constants, FRACTION_BITS, Gadget, MAX_ELEMENTS, Max, NormRound, NormSquare, NormTotal, PackInput};
+use ndarray::{ArcArray, ArcArray1, ArcArray2, Dimension, Ix1, Ix2, IxDyn};
 use serde::{Deserialize, Serialize};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 use zknn_ir::{Graph, NodeId, Op, Weights};
@@ -90,8 +91,8 @@ pub struct Block {
     /// The values at the routed wires, one instance after the other, each inputs first. Of a matrix-vector product:
     /// `x`, then `y`.
     pub wiring: Vec<Value>,
-    /// Blocks with the same key get rows of their own; those without share the common rows.
-    pub own_rows: Option<usize>,
+    /// Blocks with the same key, a node and a part of it, get rows of their own; those without share the common rows.
+    pub own_rows: Option<(usize, usize)>,
 }
 
 impl Block {
@@ -120,28 +121,14 @@ pub struct Program {
     pub public_hash: [Value; DIGEST],
 }
 
-/// The pooling or relu that a convolution can take up into its own rows, by the convolution's node.
-pub fn fusable(graph: &Graph) -> Vec<NodeId> {
-    graph.topological().into_iter().filter(|&id| fused_with(graph, id).is_some()).collect()
-}
-
-fn fused_with(graph: &Graph, conv: NodeId) -> Option<NodeId> {
-    let users = graph.users(conv);
-    let [user] = users[..] else { return None };
-    let fits = matches!(graph.node(user).op, Op::MaxPool { .. } | Op::Relu);
-    let is_hidden = graph.output() != conv;
-    (matches!(graph.node(conv).op, Op::Conv2d { .. }) && fits && is_hidden).then_some(user)
-}
-
 impl Program {
-    /// Writes `graph`, whose numbers are all fixed, as statements; the convolutions in `fused` take up what follows
-    /// them.
+    /// Writes `graph`, whose numbers are all fixed, as statements, convolutions as `lowerings` says.
     ///
     /// # Errors
     /// A node whose values can't be stated: a real number, an interval too wide to compare in, a vector too long to
     /// normalize.
-    pub fn new(graph: &Graph, visibility: Visibility, fused: &HashSet<NodeId>) -> Result<Self, PlanError> {
-        let mut writer = Writer::new(graph, fused);
+    pub fn new(graph: &Graph, visibility: Visibility, lowerings: &Lowerings) -> Result<Self, PlanError> {
+        let mut writer = Writer::new(graph, lowerings);
         let input = writer.input(visibility)?;
         for id in graph.topological() {
             writer.node(id)?;
@@ -175,16 +162,16 @@ struct InputBinding {
 
 struct Writer<'a> {
     graph: &'a Graph,
-    fused: &'a HashSet<NodeId>,
+    lowerings: &'a Lowerings,
     next: Value,
     blocks: Vec<Block>,
     tensors: HashMap<NodeId, Range<Value>>,
 }
 
 impl<'a> Writer<'a> {
-    fn new(graph: &'a Graph, fused: &'a HashSet<NodeId>) -> Self {
+    fn new(graph: &'a Graph, lowerings: &'a Lowerings) -> Self {
         let next = INPUT_DOMAIN[2] + 1;
-        Self { graph, fused, next, blocks: Vec::new(), tensors: HashMap::new() }
+        Self { graph, lowerings, next, blocks: Vec::new(), tensors: HashMap::new() }
     }
 
     fn fresh(&mut self, count: usize) -> Range<Value> {
@@ -193,7 +180,13 @@ impl<'a> Writer<'a> {
         start..self.next
     }
 
-    fn gadget(&mut self, label: String, gadget: impl Into<Gadget>, wiring: Vec<Value>, own_rows: Option<usize>) {
+    fn gadget(
+        &mut self,
+        label: String,
+        gadget: impl Into<Gadget>,
+        wiring: Vec<Value>,
+        own_rows: Option<(usize, usize)>,
+    ) {
         self.blocks.push(Block { label, kind: Kind::Gadget(Arc::new(gadget.into())), wiring, own_rows });
     }
 
@@ -307,45 +300,6 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn conv(&mut self, id: NodeId, operand: NodeId, kernel: &Weights, bias: Option<&Weights>) -> Result<(), PlanError> {
-        let kernel: Array4<i64> = rank::<Ix4>(self.integers(id, kernel)?).into_owned();
-        let channels = kernel.shape()[0];
-        let bias = match bias {
-            Some(bias) => self.integers(id, bias)?.iter().copied().collect(),
-            None => vec![0; channels],
-        };
-        let mut gadget = Conv::new(kernel, bias);
-        let mut block = [1, 1];
-        let mut result = id;
-        if let Some(user) = fused_with(self.graph, id).filter(|_| self.fused.contains(&id)) {
-            let (window, relu) = match self.graph.node(user).op {
-                Op::MaxPool { window, relu } => (window, relu),
-                _ => ([1, 1], true),
-            };
-            gadget = gadget.with_max(window, relu, self.spread(id, relu)?);
-            (block, result) = (window, user);
-        }
-        let [patch_height, patch_width, _] = gadget.patch();
-        let from = Grid::new(self.tensors[&operand].start, &self.graph.node(operand).fact.shape);
-        let fact = &self.graph.node(result).fact;
-        let (rows, columns) = (fact.shape[0], fact.shape[1]);
-        let outputs = self.fresh(fact.elements());
-        let to = Grid::new(outputs.start, &self.graph.node(result).fact.shape);
-        let mut wiring = Vec::with_capacity(rows * columns * (patch_height * patch_width * from.channels + channels));
-        for row in 0..rows {
-            for column in 0..columns {
-                for y in 0..patch_height {
-                    wiring.extend(from.span(row * block[0] + y, column * block[1], patch_width));
-                }
-                wiring.extend(to.span(row, column, 1));
-            }
-        }
-        let label = if result == id { self.label(id) } else { format!("{} + {}", self.label(id), self.label(result)) };
-        self.gadget(label, gadget, wiring, Some(id.index()));
-        self.tensors.insert(result, outputs);
-        Ok(())
-    }
-
     fn dense(
         &mut self,
         id: NodeId,
@@ -420,7 +374,7 @@ impl<'a> Writer<'a> {
         let outputs = self.fresh(parts.len());
         let rounds = parts.iter().zip(outputs.clone());
         let round_wiring = rounds.flat_map(|(part, y)| part.iter().chain(&total).copied().chain([y])).collect();
-        let own_rows = Some(id.index());
+        let own_rows = Some((id.index(), 0));
         self.gadget(format!("{} squares", self.label(id)), NormSquare, square_wiring, own_rows);
         self.gadget(format!("{} total", self.label(id)), NormTotal, [sums, total].concat(), own_rows);
         self.gadget(format!("{} rounding", self.label(id)), NormRound, round_wiring, own_rows);

@@ -11,6 +11,13 @@ pub const RATE_BITS: usize = 3;
 /// The highest degree of the quotient, in multiples of the number of rows.
 pub const QUOTIENT_DEGREE: usize = 1 << RATE_BITS;
 
+/// Parts of rows that are of a degree up to this are evaluated on [`LOW_COSETS`] of the [`QUOTIENT_DEGREE`] cosets of the
+/// extended domain: times their filter, and divided by what vanishes at the rows, they have few enough coefficients.
+pub const LOW_DEGREE: usize = 2;
+
+/// See [`LOW_DEGREE`].
+pub const LOW_COSETS: usize = 2;
+
 /// Queries of the low-degree test: three bits each, with the grinding 100.
 pub const QUERIES: usize = 28;
 

@@ -67,6 +67,9 @@ pub struct Domain {
     pub fft: Fft,
     /// The shift of each coset, in the order of positions.
     pub shifts: [F; COSETS],
+    /// For each coset the powers of its shift, each divided by the number of rows, which undoes what the transform to
+    /// coefficients multiplies with.
+    powers: Vec<Vec<F>>,
     bits: usize,
 }
 
@@ -74,8 +77,11 @@ impl Domain {
     /// The extended domain over `2^bits` rows that is shifted by `shift`.
     pub fn new(bits: usize, shift: F) -> Self {
         let root = F::primitive_root_of_unity(bits + RATE_BITS);
-        let shifts = std::array::from_fn(|i| shift * root.exp_u64(reverse_bits(i, RATE_BITS) as u64));
-        Self { fft: Fft::new(bits), shifts, bits }
+        let shifts: [F; COSETS] = std::array::from_fn(|i| shift * root.exp_u64(reverse_bits(i, RATE_BITS) as u64));
+        let fft = Fft::new(bits);
+        let scale = F::from_canonical_usize(fft.len()).inverse();
+        let powers = |shift: &F| shift.powers().take(fft.len()).map(|power| power * scale).collect();
+        Self { powers: shifts.iter().map(powers).collect(), fft, shifts, bits }
     }
 
     /// The rows.
@@ -103,13 +109,7 @@ impl Domain {
 
     /// The values on the extended domain of the polynomials that have these values at the rows.
     pub fn extend(&self, columns: &Columns) -> Codeword {
-        let groups = columns.values.par_chunks(self.rows() * LANES).map(|columns| self.extend_group(columns, true));
-        Codeword { groups: groups.collect(), columns: columns.len(), rows: self.rows() }
-    }
-
-    /// The values on the extended domain of the polynomials with these coefficients.
-    pub fn extend_coefficients(&self, columns: &Columns) -> Codeword {
-        let groups = columns.values.par_chunks(self.rows() * LANES).map(|columns| self.extend_group(columns, false));
+        let groups = columns.values.par_chunks(self.rows() * LANES).map(|columns| self.extend_group(columns));
         Codeword { groups: groups.collect(), columns: columns.len(), rows: self.rows() }
     }
 
@@ -130,22 +130,19 @@ impl Domain {
         Columns::new(groups.flat_map_iter(evaluate).collect(), self.rows())
     }
 
-    /// The values on one coset only, of polynomials given by their coefficients, which are packed.
+    /// The values on one coset only, of polynomials given by their coefficients as [`Fft::coefficients`] makes them.
     pub fn evaluate_coset(&self, coefficients: &[Packed], coset: usize, scratch: &mut Vec<Packed>) {
         scratch.clear();
-        let powers = self.shifts[coset].powers();
-        scratch.extend(coefficients.iter().zip(powers).map(|(&coefficient, power)| coefficient * power));
+        scratch.extend(coefficients.iter().zip(&self.powers[coset]).map(|(&coefficient, &power)| coefficient * power));
         self.fft.values(scratch);
     }
 
-    fn extend_group(&self, columns: &[F], are_values: bool) -> Vec<F> {
+    fn extend_group(&self, columns: &[F]) -> Vec<F> {
         let rows = self.rows();
         let columns: Vec<&[F]> = columns.chunks_exact(rows).collect();
         let (mut coefficients, mut scratch) = (Vec::new(), Vec::with_capacity(rows));
         pack(&columns, &mut coefficients);
-        if are_values {
-            self.fft.coefficients(&mut coefficients);
-        }
+        self.fft.coefficients(&mut coefficients);
         let mut group = Vec::with_capacity(rows * LANES * COSETS);
         for coset in 0..COSETS {
             self.evaluate_coset(&coefficients, coset, &mut scratch);

@@ -5,7 +5,7 @@
 //! challenge set, the gates'.
 
 use super::codeword::{Codeword, Columns, Domain};
-use super::fft::{COSETS, reverse_bits};
+use super::fft::{COSETS, Packed, reverse_bits};
 use super::preprocessed::{Preprocessed, Weights};
 use super::timings::Clock;
 use crate::circuit::quotient_mask::QuotientMask;
@@ -13,7 +13,8 @@ use crate::circuit::shape::{CircuitShape, Gates, UNUSED_SELECTOR};
 use crate::gadget::arith::{BATCH, Batch, Column, Points, Sink};
 use crate::gadget::field::{D, F};
 use crate::gadget::{DenseTile, Gadget, Place};
-use crate::plan::security::QUOTIENT_DEGREE;
+use crate::plan::security::{LOW_COSETS, LOW_DEGREE, QUOTIENT_DEGREE};
+use plonky2::field::packed::PackedField;
 use plonky2::field::polynomial::PolynomialValues;
 use plonky2::field::types::Field;
 use plonky2::gates::gate::GateRef;
@@ -70,43 +71,41 @@ struct Cursor<'a> {
     coset: usize,
     start: usize,
     sums: Vec<Column>,
+    low_sums: Vec<Column>,
 }
 
 const ZERO: Column = Column([F::ZERO; BATCH]);
 
 impl Quotient<'_> {
-    /// The quotients' chunks: coefficients, [`QUOTIENT_DEGREE`] columns for each challenge. `clock` is told what each gate
-    /// takes.
+    /// The quotients' chunks: coefficients, [`QUOTIENT_DEGREE`] columns for each challenge. `clock` is told what the
+    /// permutation argument takes, and then each gate.
     pub fn chunks(&self, clock: &Clock) -> Columns {
-        let rows = self.domain.rows();
         let tables = self.tables();
-        let values: Vec<Vec<Column>> = (0..COSETS)
+        let values: Vec<[Vec<Column>; 2]> = (0..COSETS)
             .flat_map(|coset| {
                 let points = self.domain.points(coset);
                 let first = self.first_lagrange(coset, &points);
+                let inverse = self.vanishing(coset).inverse();
                 let batch = |start: usize| {
-                    let sums = vec![ZERO; self.challenges.alphas.len()];
-                    let mut cursor = Cursor { quotient: self, tables: &tables, coset, start, sums };
+                    let [sums, low_sums] = std::array::from_fn(|_| vec![ZERO; self.challenges.alphas.len()]);
+                    let mut cursor = Cursor { quotient: self, tables: &tables, coset, start, sums, low_sums };
                     cursor.permutation(&points, &first, clock);
                     cursor.gates(clock);
-                    let inverse = self.vanishing(coset).inverse();
-                    cursor.sums.iter().map(|sum| sum.map(|value| value * inverse)).collect()
+                    let divide = |sum: Column| sum.map(|value| value * inverse);
+                    [cursor.sums, cursor.low_sums].map(|sums| sums.into_iter().map(divide).collect())
                 };
-                (0..rows).into_par_iter().step_by(BATCH).map(batch).collect::<Vec<_>>()
+                (0..self.domain.rows()).into_par_iter().step_by(BATCH).map(batch).collect::<Vec<_>>()
             })
             .collect();
         let quotient = |set: usize| {
-            let mut natural = vec![F::ZERO; rows * COSETS];
-            let bits = natural.len().ilog2() as usize;
-            for (i, sums) in values.iter().enumerate() {
-                for (k, &value) in sums[set].0.iter().enumerate() {
-                    natural[reverse_bits(i * BATCH + k, bits)] = value;
-                }
-            }
-            PolynomialValues::new(natural).coset_ifft(F::coset_shift()).coeffs
+            let mut coefficients = interpolate(values.iter().map(|[sums, _]| &sums[set]));
+            let low = &values[..values.len() / COSETS * LOW_COSETS];
+            let low = interpolate(low.iter().map(|[_, low_sums]| &low_sums[set]));
+            coefficients.iter_mut().zip(low).for_each(|(coefficient, low)| *coefficient += low);
+            coefficients
         };
         let sets = (0..self.challenges.alphas.len()).into_par_iter();
-        Columns::new(sets.flat_map_iter(quotient).collect(), rows)
+        Columns::new(sets.flat_map_iter(quotient).collect(), self.domain.rows())
     }
 
     fn tables(&self) -> Tables {
@@ -155,6 +154,18 @@ fn combined_tiles(weights: &Weights, tile: &DenseTile, powers: &[Vec<F>], rows: 
     let mut cells: Vec<F> = weights.rows().flat_map_iter(combine).collect();
     cells.resize(rows * width, F::ZERO);
     Columns::transposed(&cells, width)
+}
+
+/// The coefficients of the polynomial with these values, which are in the order of positions, on the first cosets.
+fn interpolate<'a>(batches: impl ExactSizeIterator<Item = &'a Column>) -> Vec<F> {
+    let len = batches.len() * BATCH;
+    let mut natural = vec![F::ZERO; len];
+    for (i, batch) in batches.enumerate() {
+        for (k, &value) in batch.0.iter().enumerate() {
+            natural[reverse_bits(i * BATCH + k, len.ilog2() as usize)] = value;
+        }
+    }
+    PolynomialValues::new(natural).coset_ifft(F::coset_shift()).coeffs
 }
 
 impl Cursor<'_> {
@@ -215,30 +226,41 @@ impl Cursor<'_> {
         let one = Column([F::ONE; BATCH]);
         let (mut numerator, mut denominator) = (one, one);
         for column in chunk * QUOTIENT_DEGREE..shifts.len().min((chunk + 1) * QUOTIENT_DEGREE) {
-            let wire = self.batch(wires, column);
-            let sigma = self.batch(&preprocessed.codeword, preprocessed.sigmas() + column);
-            numerator.multiply_by_sum(wire, gamma, &x.0, beta * shifts[column]);
-            denominator.multiply_by_sum(wire, gamma, sigma, beta);
+            let wire = Packed::pack_slice(self.batch(wires, column));
+            let sigma = Packed::pack_slice(self.batch(&preprocessed.codeword, preprocessed.sigmas() + column));
+            let shift = beta * shifts[column];
+            let products = Packed::pack_slice_mut(&mut numerator.0).iter_mut();
+            let products = products.zip(Packed::pack_slice_mut(&mut denominator.0));
+            let factors = wire.iter().zip(Packed::pack_slice(&x.0)).zip(sigma);
+            for ((numerator, denominator), ((&wire, &x), &sigma)) in products.zip(factors) {
+                let offset = wire + gamma;
+                *numerator *= offset + x * shift;
+                *denominator *= offset + sigma * beta;
+            }
         }
         (numerator, denominator)
     }
 
+    /// All gates, each times its filter. Parts of low degree go into sums of their own, and are left out where those are not
+    /// needed.
     fn gates(&mut self, clock: &Clock) {
         let quotient = self.quotient;
         for (index, gate) in quotient.gates.all.iter().enumerate() {
             let _running = clock.start(1 + index);
-            let mut combined = Combined { tables: self.tables, next: self.tables.first_gate, sums: self.no_sums() };
+            let [mut all, mut low] = [self.no_sums(), self.no_sums()];
             if let Some(kind) = quotient.gates.kinds.iter().position(|&kind| kind == index) {
-                self.row_gate(kind, &mut combined);
+                self.row_gate(kind, &mut all, &mut low);
             } else if quotient.gates.mask == Some(index) {
                 let mask = QuotientMask::of(quotient.shape, quotient.preprocessed.mask());
-                mask.constrain(&mut Batch::new(&AtMask(self), &mut combined));
+                mask.constrain(&mut Batch::new(&AtMask(self), &mut self.combined(0, &mut all)));
             } else {
-                self.plonky2_gate(gate, &mut combined);
+                self.plonky2_gate(gate, &mut all);
             }
             let filter = self.filter(index);
-            for (total, sum) in self.sums.iter_mut().zip(combined.sums) {
-                *total = total.zip(&sum.zip(&filter, |a, b| a * b), |a, b| a + b);
+            for (totals, sums) in [(&mut self.sums, all), (&mut self.low_sums, low)] {
+                for (total, sum) in totals.iter_mut().zip(sums) {
+                    *total = total.zip(&sum.zip(&filter, |a, b| a * b), |a, b| a + b);
+                }
             }
         }
     }
@@ -247,12 +269,27 @@ impl Cursor<'_> {
         vec![ZERO; self.sums.len()]
     }
 
-    fn row_gate(&self, kind: usize, combined: &mut Combined<'_>) {
+    /// Takes a gate's constraints from the one with this index on.
+    fn combined<'b>(&self, first: usize, sums: &'b mut [Column]) -> Combined<'b>
+    where
+        Self: 'b,
+    {
+        Combined { powers: &self.tables.powers, next: self.tables.first_gate + first, sums }
+    }
+
+    fn row_gate(&self, kind: usize, all: &mut [Column], low: &mut [Column]) {
+        let mut first = 0;
         for part in &self.quotient.shape.gates[kind] {
-            match &*part.gadget {
-                Gadget::DenseTile(tile) => self.tile(tile, part.place, combined),
-                gadget => gadget.constrain(&mut Batch::new(self, combined), part.place),
+            let shape = part.gadget.shape();
+            let is_low = shape.degree <= LOW_DEGREE;
+            if !is_low || self.coset < LOW_COSETS {
+                let mut combined = self.combined(first, if is_low { low } else { all });
+                match &*part.gadget {
+                    Gadget::DenseTile(tile) => self.tile(tile, part.place, &mut combined),
+                    gadget => gadget.constrain(&mut Batch::new(self, &mut combined), part.place),
+                }
             }
+            first += shape.constraints;
         }
     }
 
@@ -265,7 +302,7 @@ impl Cursor<'_> {
             let after = self.load(wires, place.routed + tile.width + tile.height + i);
             combined.take(&before.zip(&after, |a, b| a - b), BATCH);
         }
-        for (set, (sum, powers)) in combined.sums.iter_mut().zip(&self.tables.powers).enumerate() {
+        for (set, (sum, powers)) in combined.sums.iter_mut().zip(combined.powers).enumerate() {
             let mut products = ZERO;
             for j in 0..tile.width {
                 let weights = self.batch(&self.tables.tiles, set * tile.width + j);
@@ -277,10 +314,11 @@ impl Cursor<'_> {
     }
 
     /// A gate of plonky2's own, which wants its wires in one piece and takes no constants.
-    fn plonky2_gate(&self, gate: &GateRef<F, D>, combined: &mut Combined<'_>) {
+    fn plonky2_gate(&self, gate: &GateRef<F, D>, sums: &mut [Column]) {
         let wires: Vec<F> =
             (0..gate.0.num_wires()).flat_map(|index| self.batch(self.quotient.wires, index)).copied().collect();
         let vars = EvaluationVarsBaseBatch::new(BATCH, &[], &wires, &self.quotient.public_hash);
+        let mut combined = self.combined(0, sums);
         for constraint in gate.0.eval_unfiltered_base_batch(vars).chunks_exact(BATCH) {
             let mut column = ZERO;
             column.0.copy_from_slice(constraint);
@@ -288,17 +326,10 @@ impl Cursor<'_> {
         }
     }
 
-    /// plonky2's filter: zero in all rows of the other gates of the group, and where the group is not used.
+    /// plonky2's filter of a gate that is alone in its group: zero in all other rows.
     fn filter(&self, gate: usize) -> Column {
-        let gates = self.quotient.gates;
-        let group = gates.groups.iter().position(|group| group.contains(&gate)).unwrap_or(0);
-        let selector = self.load(&self.quotient.preprocessed.codeword, group);
-        let others = gates.groups[group].clone().filter(|&other| other != gate).map(|other| other as u64);
-        let unused = (gates.groups.len() > 1).then_some(UNUSED_SELECTOR);
-        let factor = |filter: Column, other: u64| {
-            filter.zip(&selector.map(|value| F::from_canonical_u64(other) - value), |a, b| a * b)
-        };
-        others.chain(unused).fold(Column([F::ONE; BATCH]), factor)
+        let unused = F::from_canonical_u64(UNUSED_SELECTOR);
+        self.load(&self.quotient.preprocessed.codeword, gate).map(|selector| unused - selector)
     }
 }
 
@@ -333,16 +364,17 @@ impl Points for AtMask<'_> {
     }
 }
 
-/// One gate's constraints, combined as they come.
+/// Constraints of a gate, combined as they come.
 struct Combined<'a> {
-    tables: &'a Tables,
+    /// For each challenge, its powers.
+    powers: &'a [Vec<F>],
     next: usize,
-    sums: Vec<Column>,
+    sums: &'a mut [Column],
 }
 
 impl Sink for Combined<'_> {
     fn take(&mut self, constraint: &Column, _: usize) {
-        for (sum, powers) in self.sums.iter_mut().zip(&self.tables.powers) {
+        for (sum, powers) in self.sums.iter_mut().zip(self.powers) {
             sum.add_scaled(constraint, powers[self.next]);
         }
         self.next += 1;

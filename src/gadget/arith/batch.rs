@@ -48,14 +48,6 @@ impl Column {
             *sum += a * b;
         }
     }
-
-    /// `self · (a + offset + b · factor)`, all of [`BATCH`] points.
-    pub fn multiply_by_sum(&mut self, a: &[F], offset: F, b: &[F], factor: F) {
-        let terms = P::pack_slice(a).iter().zip(P::pack_slice(b));
-        for (product, (&a, &b)) in P::pack_slice_mut(&mut self.0).iter_mut().zip(terms) {
-            *product *= a + offset + b * factor;
-        }
-    }
 }
 
 /// Where a batch is evaluated.
