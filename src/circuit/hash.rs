@@ -65,6 +65,11 @@ fn write_elements(elements: &[F], bytes: &mut [u8]) {
     }
 }
 
+/// The `i`-th little-endian word.
+fn word(bytes: &[u8], i: usize) -> u64 {
+    bytes[i * ELEMENT_BYTES..][..ELEMENT_BYTES].iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte))
+}
+
 const STATE: usize = 12;
 const RATE: usize = 8;
 
@@ -109,16 +114,18 @@ impl PlonkyPermutation<F> for Blake3Permutation {
         let mut bytes = [0; STATE * ELEMENT_BYTES];
         write_elements(&self.state, &mut bytes);
         let mut output = blake3::Hasher::new().update(&bytes).finalize_xof();
+        // Words that are no canonical element are skipped, which keeps the elements uniform. There is hardly ever one, so
+        // that the first batch of words, a whole number of BLAKE3's blocks, nearly always suffices.
+        let mut words = std::iter::repeat_with(|| {
+            let mut batch = [0; 2 * blake3::BLOCK_LEN];
+            output.fill(&mut batch);
+            batch
+        })
+        .flat_map(|batch| std::array::from_fn::<u64, { 2 * blake3::BLOCK_LEN / ELEMENT_BYTES }, _>(|i| word(&batch, i)))
+        .filter(|&word| word < F::ORDER);
         for slot in &mut self.state {
-            // Words that are no canonical element are skipped, which keeps the elements uniform.
-            *slot = loop {
-                let mut word = [0; ELEMENT_BYTES];
-                output.fill(&mut word);
-                let word = u64::from_le_bytes(word);
-                if word < F::ORDER {
-                    break F::from_canonical_u64(word);
-                }
-            };
+            // The words never end.
+            *slot = F::from_canonical_u64(words.next().unwrap_or_default());
         }
     }
 

@@ -1,14 +1,14 @@
 //! `zknn compile`
 
 use super::progress::step;
-use super::{lowering, options, output};
+use super::{lowering, options, output, timings};
 use clap::builder::PossibleValuesParser;
 use miette::Report;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use zknn::artifact::{FileKind, write_file};
 use zknn::front::Model;
-use zknn::{compile, passes};
+use zknn::{Timings, compile, passes};
 
 /// Compile a model to a circuit, which proves, and a key, which verifies.
 #[derive(Debug, clap::Args)]
@@ -33,6 +33,9 @@ pub(super) struct Args {
 
     #[command(flatten)]
     options: options::Args,
+
+    #[command(flatten)]
+    timings: timings::Args,
 }
 
 impl Args {
@@ -40,21 +43,26 @@ impl Args {
         let circuit_path = self.output.unwrap_or_else(|| self.model.with_extension("zkc"));
         let key_path = self.vk.unwrap_or_else(|| circuit_path.with_extension("vk"));
 
-        let model = step("read the model", || Model::read(&self.model)).map_err(|error| Report::new(*error))?;
+        let mut timings = Timings::default();
+        let read = || timings.measure("reading", || Model::read(&self.model));
+        let model = step("read the model", read).map_err(|error| Report::new(*error))?;
         let mut emitted = None;
-        let graph = self.lowering.lower(&model, &mut |pass, graph| {
+        let mut observe = |pass: &str, graph: &_| {
             if self.emit_ir.as_deref() == Some(pass) {
                 emitted = Some(zknn_ir::print(graph));
             }
-        });
+        };
+        let graph = timings.measure("lowering", || self.lowering.lower(&model, &mut observe));
         if let Some(text) = emitted {
             output::result(&text)?;
         }
         let graph = graph?;
         drop(model);
-        let circuit = step("compile", || compile(graph, self.options.options()))?;
-        write_file(&circuit_path, FileKind::Circuit, circuit.file())?;
+        let compile = || timings.measure("compiling", || compile(graph, self.options.options()));
+        let circuit = step("compile", compile)?;
+        timings.measure("writing", || write_file(&circuit_path, FileKind::Circuit, circuit.file()))?;
         write_file(&key_path, FileKind::Key, circuit.key())?;
+        self.timings.tell(&timings);
         output::talk(&format!("wrote {} and {}", circuit_path.display(), key_path.display()));
         Ok(ExitCode::SUCCESS)
     }

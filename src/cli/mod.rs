@@ -22,6 +22,7 @@ mod prove;
 mod range;
 mod run;
 mod threads;
+mod timings;
 mod verify;
 
 use std::process::ExitCode;

@@ -1,7 +1,7 @@
 //! `zknn prove`
 
 use super::progress::step;
-use super::{memory, output};
+use super::{output, timings};
 use miette::Report;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -24,9 +24,8 @@ pub(super) struct Args {
     #[arg(short, long, value_name = "FILE", default_value = "proof.zkp")]
     output: PathBuf,
 
-    /// Tell on stderr how long each step took, and how much memory there was need of
-    #[arg(long)]
-    timings: bool,
+    #[command(flatten)]
+    timings: timings::Args,
 }
 
 impl Args {
@@ -38,30 +37,18 @@ impl Args {
         let axes = circuit.key().description.input.shape.len();
         if input.ndim() != axes + 1 {
             let proof = step("prove", || circuit.prove_timed(&input, &mut timings))?;
-            self.tell(&timings);
+            self.timings.tell(&timings);
             return write(&self.output, &proof);
         }
         // Before the first proof, for each takes its time.
         integers_batch(&circuit.file().graph, &input)?;
         for (index, input) in input.outer_iter().enumerate() {
             let proof = step("prove", || circuit.prove_timed(&input.to_owned(), &mut timings))?;
-            self.tell(&timings);
+            self.timings.tell(&timings);
             timings = Timings::default();
             write(&numbered(&self.output, index), &proof)?;
         }
         Ok(ExitCode::SUCCESS)
-    }
-
-    fn tell(&self, timings: &Timings) {
-        if !self.timings {
-            return;
-        }
-        for (name, duration) in &timings.steps {
-            output::talk(&format!("{:>9.1} ms  {name}", duration.as_secs_f64() * 1e3));
-        }
-        if let Some(peak) = memory::peak() {
-            output::talk(&format!("{:>9.1} MiB at most", peak as f64 / f64::from(1 << 20)));
-        }
     }
 }
 

@@ -1,0 +1,200 @@
+//! What proving takes, model by model: `cargo bench targets`.
+//!
+//! Each model is compiled and proved by the command line, as a user would, with zero knowledge and the input committed. The
+//! figures are the programs' own, of `--timings`, but for the whole process, which is timed from outside.
+
+use serde_json::{Value, json};
+use std::error::Error;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+type Outcome<T> = Result<T, Box<dyn Error>>;
+
+const RUNS: usize = 3;
+
+fn main() -> Outcome<()> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let filters: Vec<&String> = args.iter().filter(|arg| !arg.starts_with('-')).collect();
+    let named = |name: &str| filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str()));
+    // Cargo says so when it benchmarks; when it tests all targets there is nothing to do.
+    if !args.iter().any(|arg| arg == "--bench") || !named("targets") {
+        return Ok(());
+    }
+    let folder = tempfile::tempdir()?;
+    println!("targets: medians of {RUNS} proofs");
+    println!(
+        "{:<20} {:>9} {:>9} {:>10} {:>11} {:>11} {:>10} {:>11} {:>10}",
+        "model", "prove s", "whole s", "prove MiB", "compile s", "compile MiB", "verify ms", "circuit MB", "proof MB"
+    );
+    let reference = folder.path().join("reference");
+    run(zknn().args(["export", "--reference"]).arg(&reference))?;
+    let python = python_seconds()?;
+    let figures = measure(&reference)?;
+    print("reference CNN", &figures);
+    println!(
+        "  Python, one inference: {python:.2} s; prove {:.2}, whole process {:.2}, compile {:.2} times as long",
+        figures.prove / python,
+        figures.whole / python,
+        figures.compile / python
+    );
+    for (name, model, shape) in [
+        ("CNN 28x28", cnn(), vec![28, 28, 1]),
+        ("MLP 256-256-256-10", mlp(&[256, 256, 256, 10]), vec![256]),
+        ("MLP of 4 M weights", mlp(&[4, 1024, 1024, 1024, 1024, 1024, 3]), vec![4]),
+        ("matvec 1000x1000", mlp(&[1000, 1000]), vec![1000]),
+    ] {
+        let folder = folder.path().join(name);
+        fs::create_dir(&folder)?;
+        fs::write(folder.join("model.json"), model.to_string())?;
+        let mut random = Random(7);
+        let input = tensor(&shape, || (random.next() * 127.0).round());
+        fs::write(folder.join("input.json"), input.to_string())?;
+        print(name, &measure(&folder)?);
+    }
+    Ok(())
+}
+
+struct Figures {
+    prove: f64,
+    whole: f64,
+    prove_memory: f64,
+    compile: f64,
+    compile_memory: f64,
+    verify: f64,
+    circuit: u64,
+    proof: u64,
+}
+
+fn print(name: &str, figures: &Figures) {
+    println!(
+        "{name:<20} {:>9.3} {:>9.3} {:>10.0} {:>11.2} {:>11.0} {:>10.1} {:>11.2} {:>10.3}",
+        figures.prove,
+        figures.whole,
+        figures.prove_memory,
+        figures.compile,
+        figures.compile_memory,
+        figures.verify * 1e3,
+        figures.circuit as f64 / 1e6,
+        figures.proof as f64 / 1e6
+    );
+}
+
+/// Compiles the folder's `model.json` and proves it on its `input.json`.
+fn measure(folder: &Path) -> Outcome<Figures> {
+    let start = Instant::now();
+    let compiled = run(zknn().current_dir(folder).args(["compile", "model.json", "--timings"]))?;
+    let compile = start.elapsed().as_secs_f64();
+    let mut proofs = Vec::new();
+    for _ in 0..RUNS {
+        let start = Instant::now();
+        let proved =
+            run(zknn().current_dir(folder).args(["prove", "model.zkc", "--input", "input.json", "--timings"]))?;
+        let whole = start.elapsed().as_secs_f64();
+        let process = step(&proved, "in all")? - step(&proved, "reading")? - step(&proved, "loading")?;
+        // Checking what it made is no part of proving.
+        let verify = step(&proved, "verification")?;
+        proofs.push((process - verify, whole, step_memory(&proved)?, verify));
+    }
+    run(zknn().current_dir(folder).args(["verify", "model.vk", "proof.zkp"]))?;
+    let median = |figure: fn(&(f64, f64, f64, f64)) -> f64| {
+        let mut figures: Vec<f64> = proofs.iter().map(figure).collect();
+        figures.sort_by(f64::total_cmp);
+        figures[RUNS / 2]
+    };
+    Ok(Figures {
+        prove: median(|proof| proof.0),
+        whole: median(|proof| proof.1),
+        prove_memory: median(|proof| proof.2),
+        compile,
+        compile_memory: step_memory(&compiled)?,
+        verify: median(|proof| proof.3),
+        circuit: fs::metadata(folder.join("model.zkc"))?.len(),
+        proof: fs::metadata(folder.join("proof.zkp"))?.len(),
+    })
+}
+
+/// The seconds of a step, as `--timings` tells them.
+fn step(told: &str, name: &str) -> Outcome<f64> {
+    let of_line = |line: &str| line.trim().strip_suffix(name)?.trim().strip_suffix("ms")?.trim().parse::<f64>().ok();
+    let milliseconds = told.lines().find_map(of_line).ok_or_else(|| format!("no step is called {name}:\n{told}"))?;
+    Ok(milliseconds / 1e3)
+}
+
+/// The mebibytes of the peak.
+fn step_memory(told: &str) -> Outcome<f64> {
+    let of_line = |line: &str| line.trim().strip_suffix("MiB at most")?.trim().parse().ok();
+    told.lines().find_map(of_line).ok_or_else(|| "the peak is not told".into())
+}
+
+fn zknn() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_zknn"))
+}
+
+/// What the command says on stderr, and then on stdout.
+fn run(command: &mut Command) -> Outcome<String> {
+    let output = command.output()?;
+    let text = [output.stderr, output.stdout].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+    if output.status.success() { Ok(text) } else { Err(format!("{command:?} failed: {text}").into()) }
+}
+
+fn python_seconds() -> Outcome<f64> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("ref_cnn/benchmark_cnn.py");
+    let told = run(Command::new("python3").arg(script).args(["--json", "--runs", "3"]))?;
+    let result: Value = serde_json::from_str(&told)?;
+    Ok(result["median_s"].as_f64().ok_or("the Python benchmark gave no median")?)
+}
+
+/// Convolution, pooling and relu twice, then 256-64-10.
+fn cnn() -> Value {
+    let mut random = Random(1);
+    let mut layers = Vec::new();
+    for (size, inputs, outputs) in [(28, 1, 8), (12, 8, 16)] {
+        let (filtered, pooled) = (size - 4, (size - 4) / 2);
+        let kernel = tensor(&[outputs, 5, 5, inputs], || random.next() / 5.0);
+        layers.extend([
+            json!({"layer_type": "convolution", "input_shape": [size, size, inputs], "kernel": kernel}),
+            json!({"layer_type": "max_pool", "input_shape": [filtered, filtered, outputs], "window": 2}),
+            json!({"layer_type": "relu", "input_shape": [pooled, pooled, outputs]}),
+        ]);
+    }
+    layers.push(json!({"layer_type": "flatten", "input_shape": [4, 4, 16]}));
+    layers.extend(dense_layers(&[256, 64, 10], &mut random));
+    json!({"input_range": [0, 127], "layers": layers})
+}
+
+/// Dense layers of these widths, with relu between them.
+fn mlp(widths: &[usize]) -> Value {
+    json!({"input_range": [0, 127], "layers": dense_layers(widths, &mut Random(2))})
+}
+
+fn dense_layers(widths: &[usize], random: &mut Random) -> Vec<Value> {
+    let mut layers = Vec::new();
+    for (i, pair) in widths.windows(2).enumerate() {
+        let (inputs, outputs) = (pair[0], pair[1]);
+        if i > 0 {
+            layers.push(json!({"layer_type": "relu", "input_shape": [inputs]}));
+        }
+        let bound = (inputs as f64).sqrt().recip();
+        let weights = tensor(&[outputs, inputs], || (random.next() - 0.5) * bound);
+        layers.push(json!({"layer_type": "fully_connected", "input_shape": [inputs], "weights": weights}));
+    }
+    layers
+}
+
+fn tensor(dim: &[usize], mut element: impl FnMut() -> f64) -> Value {
+    let data: Vec<f64> = (0..dim.iter().product()).map(|_| element()).collect();
+    json!({"v": 1, "dim": dim, "data": data})
+}
+
+/// Numbers in 0..1, the same each time.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> f64 {
+        // Knuth's linear congruential generator.
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 11) as f64 / (1u64 << 53) as f64
+    }
+}
