@@ -7,6 +7,7 @@
 //! [`matvec`] makes the smallest model to benchmark.
 
 pub mod artifact;
+mod audit;
 pub mod circuit;
 mod diagnose;
 pub mod evaluate;
@@ -20,6 +21,7 @@ pub mod passes;
 mod pipeline;
 pub mod plan;
 
+pub use audit::Audit;
 pub use circuit::Timings;
 pub use lowering::{DEFAULT_BITS, Lowering, LoweringError, lower};
 pub use pipeline::{

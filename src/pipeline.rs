@@ -1,7 +1,7 @@
 //! Lower, compile, prove, verify.
 
 use crate::artifact::{CircuitFile, Description, Options, ProofFile, Statement, TensorInfo, VerifyingKey};
-use crate::circuit::{self, AnyProver, CircuitShape, ProveError, Secrets, Timings, VerifyError, Witness};
+use crate::circuit::{self, AnyProver, Checker, CircuitShape, ProveError, Secrets, Timings, VerifyError, Witness};
 use crate::diagnose;
 use crate::front::{self, LayerDiagnostic, Model};
 use crate::input::{self, InputError};
@@ -122,6 +122,11 @@ impl Circuit {
     /// The file's parts do not belong together: it was made by another version of this program, or tampered with.
     pub fn load(file: CircuitFile) -> Result<Self, LoadError> {
         let _span = info_span!("load").entered();
+        // A program that is not the key's is refused before it costs anything.
+        let is_named = |graph: &Graph| graph.digest() == file.key.description.model;
+        if zknn_ir::validate(&file.graph).is_ok() && !is_named(&file.graph) {
+            return Err(LoadError::Differs);
+        }
         let draft = Draft::new(file.graph, file.options)?;
         let prover = AnyProver::with_leaves(&draft.plan, file.options.scheme.hash, &file.leaves);
         let circuit = draft.with(prover.ok_or(LoadError::Differs)?);
@@ -167,14 +172,23 @@ impl Circuit {
         let witness = timings.measure("witness", || Witness::new(&self.plan, &flat, Secrets::fresh()));
         // The circuit computes what the interpreter defines; if it ever did not, no proof should leave.
         if !witness.outputs().eq(expected.output().iter().copied()) {
-            return Err(ProofError::Disagreement);
+            return Err(self.fault(&flat).unwrap_or(ProofError::Disagreement));
         }
         let proof = debug_span!("proof system").in_scope(|| self.prover.prove(&witness, timings))?;
         debug!(bytes = proof.len(), "proved");
         let proof = ProofFile { key: self.file.key.digest(), proof };
         // What does not hold should not leave either, whatever the reason.
-        timings.measure("verification", || verify(&self.file.key, &proof)).map_err(ProofError::DoesNotHold)?;
+        let verified = timings.measure("verification", || verify(&self.file.key, &proof));
+        verified.map_err(|error| self.fault(&flat).unwrap_or(ProofError::DoesNotHold(error)))?;
         Ok(proof)
+    }
+
+    /// What a witness for `input` breaks, if anything: a proof that fails for another reason may succeed next time.
+    fn fault(&self, input: &[i64]) -> Option<ProofError> {
+        let checker = Checker::new(&self.plan);
+        let violations = checker.check(&Witness::new(&self.plan, input, Secrets::fresh()));
+        let first = violations.first()?;
+        Some(ProofError::Unsatisfied { count: violations.len(), first: checker.describe(first) })
     }
 }
 
@@ -230,6 +244,15 @@ pub enum ProofError {
     #[error("the circuit and the interpreter disagree")]
     #[diagnostic(code(zknn::prove::internal), help("this is a bug in zknn: please report it with the model"))]
     Disagreement,
+    /// The witness breaks constraints.
+    #[error("the witness does not satisfy the circuit ({count} violations), first: {first}")]
+    #[diagnostic(code(zknn::prove::unsatisfied), help("this is a bug in zknn: please report it with the model"))]
+    Unsatisfied {
+        /// How many.
+        count: usize,
+        /// The first, in words; no value is told.
+        first: String,
+    },
     /// The circuit file is not what it was made as.
     #[error("the proof does not hold: {0}")]
     #[diagnostic(code(zknn::prove::rejected), help("compile the model again: the circuit file may be damaged"))]

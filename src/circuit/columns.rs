@@ -82,6 +82,12 @@ impl Permutation {
         Self { next: cycles.next, rows }
     }
 
+    /// Row and column of the cell after this one in its cycle: itself, if it is tied to no other.
+    pub fn next(&self, row: usize, column: usize) -> (usize, usize) {
+        let next = self.next[column * self.rows + row] as usize;
+        (next % self.rows, next / self.rows)
+    }
+
     /// plonky2's sigma columns, one after the other: for each routed cell the identity of the next cell of its cycle.
     pub fn columns(&self, shifts: &[F]) -> Vec<F> {
         let subgroup = F::two_adic_subgroup(self.rows.ilog2() as usize);

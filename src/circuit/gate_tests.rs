@@ -1,10 +1,10 @@
 //! Every gadget under plonky2's gate tests and under mutation of each wire of an honest row.
 
+use super::adversary::{gate_of, honest_row};
 use super::hash::Blake3Config;
 use super::row_gate::RowGate;
 use crate::gadget::field::{D, F, from_signed, to_signed};
 use crate::gadget::*;
-use crate::plan::Part;
 use ndarray::{Array4, ArrayD};
 use plonky2::field::types::{Field, Sample};
 use plonky2::gates::gate::Gate;
@@ -12,24 +12,8 @@ use plonky2::gates::gate_testing::{test_eval_fns, test_low_degree};
 use plonky2::hash::hash_types::HashOut;
 use plonky2::plonk::vars::EvaluationVars;
 use proptest::prelude::*;
-use std::sync::Arc;
 use zknn_ir::eval::eval_fixed;
 use zknn_ir::{Graph, Number, Op};
-
-fn gate_of(gadget: &Gadget) -> RowGate {
-    let place = Place { routed: 0, advice: gadget.shape().routed(), constant: 0 };
-    RowGate::new(vec![Part { gadget: Arc::new(gadget.clone()), place }])
-}
-
-/// The wires of an honest row: inputs, outputs, advice.
-fn honest_row(gadget: &Gadget, constants: &[F], inputs: &[F]) -> Vec<F> {
-    let shape = gadget.shape();
-    assert_eq!(inputs.len(), shape.inputs);
-    let mut outputs = vec![F::ZERO; shape.outputs];
-    let mut advice = vec![F::ZERO; shape.advice];
-    gadget.assign(constants, inputs, &mut outputs, &mut advice);
-    [inputs, &outputs, &advice].concat()
-}
 
 fn is_satisfied(gate: &RowGate, constants: &[F], wires: &[F]) -> bool {
     let lift = |values: &[F]| values.iter().map(|&v| v.into()).collect::<Vec<_>>();

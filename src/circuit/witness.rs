@@ -45,10 +45,16 @@ impl Witness {
     /// The wires of `plan` for `input`, one integer an element.
     ///
     /// An input outside its range gives a witness that no proof can be made of.
-    pub fn new(plan: &Plan, input: &[i64], mut secrets: Secrets) -> Self {
+    pub fn new(plan: &Plan, input: &[i64], secrets: Secrets) -> Self {
+        Self::forged(plan, input, secrets, &|_, _, _| {})
+    }
+
+    /// As [`Witness::new`], but each instance, once it is computed, may be changed by `forge`, which is given its row,
+    /// its place, and the row's wires. What depends on its outputs is computed from what is then there.
+    pub(super) fn forged(plan: &Plan, input: &[i64], mut secrets: Secrets, forge: Forge<'_>) -> Self {
         let layout = &plan.layout;
-        let mut filling =
-            Filling { plan, values: vec![F::ZERO; plan.values()], cells: vec![F::ZERO; layout.rows() * layout.wires] };
+        let (values, cells) = (vec![F::ZERO; plan.values()], vec![F::ZERO; layout.rows() * layout.wires]);
+        let mut filling = Filling { plan, values, cells, forge };
         for (value, &element) in plan.program.input.clone().zip(input) {
             filling.values[value as usize] = from_signed(element);
         }
@@ -63,16 +69,25 @@ impl Witness {
         Self { cells: filling.cells, wires: layout.wires, public, output: plan.program.output.len() }
     }
 
+    /// The wires of one row.
+    pub fn row(&self, row: usize) -> &[F] {
+        &self.cells[row * self.wires..][..self.wires]
+    }
+
     /// The model's output.
     pub fn outputs(&self) -> impl Iterator<Item = i64> + '_ {
         self.public[..self.output].iter().map(|&y| to_signed(y))
     }
 }
 
+/// What a dishonest prover does to an instance.
+type Forge<'a> = &'a (dyn Fn(usize, Place, &mut [F]) + Sync);
+
 struct Filling<'a> {
     plan: &'a Plan,
     values: Vec<F>,
     cells: Vec<F>,
+    forge: Forge<'a>,
 }
 
 impl Filling<'_> {
@@ -110,19 +125,20 @@ impl Filling<'_> {
         let mut left = all;
         for slot in &placement.slots {
             let kind = &layout.kinds[slot.kind];
-            let place = kind.parts[slot.part].place;
+            let (first, place) = (kind.rows.start, kind.parts[slot.part].place);
             let count = kind.rows.len().min(left.len() / shape.routed());
             let (here, later) = left.split_at(count * shape.routed());
             left = later;
-            let rows = &mut self.cells[kind.rows.start * layout.wires..][..count * layout.wires];
-            let values = &self.values;
+            let rows = &mut self.cells[first * layout.wires..][..count * layout.wires];
+            let (values, forge) = (&self.values, self.forge);
             let rows = rows.par_chunks_exact_mut(layout.wires);
-            rows.zip(here.par_chunks_exact(shape.routed())).for_each(|(row, wiring)| {
+            rows.zip(here.par_chunks_exact(shape.routed())).enumerate().for_each(|(i, (row, wiring))| {
                 inputs(row, place, &wiring[..shape.inputs], values);
                 assign(gadget, &[], row, place);
+                forge(first + i, place, row);
             });
             for (i, wiring) in here.chunks_exact(shape.routed()).enumerate() {
-                self.outputs(kind.rows.start + i, place, shape, wiring);
+                self.outputs(first + i, place, shape, wiring);
             }
         }
     }
@@ -136,6 +152,7 @@ impl Filling<'_> {
             let cells = &mut self.cells[row * layout.wires..][..layout.wires];
             inputs(cells, place, &wiring[..shape.inputs], &self.values);
             assign(gadget, &[], cells, place);
+            (self.forge)(row, place, cells);
             self.outputs(row, place, shape, wiring);
         }
     }
@@ -149,7 +166,7 @@ impl Filling<'_> {
         let end = tiles.first[block + 1..].iter().flatten().next().copied().unwrap_or(tiles.tiles.len());
         let band = width.div_ceil(shape.width);
         let wiring = |row: usize| wiring(&tiles.wiring, shape.routed(), row);
-        let values = &self.values;
+        let (values, forge) = (&self.values, self.forge);
         let rows = &mut self.cells[first * layout.wires..end * layout.wires];
         rows.par_chunks_mut(band * layout.wires).enumerate().for_each(|(index, rows)| {
             let mut constants = vec![F::ZERO; shape.width * shape.height];
@@ -167,6 +184,7 @@ impl Filling<'_> {
                     routed[shape.width..].copy_from_slice(&sums);
                 }
                 assign(&part.gadget, &constants, cells, part.place);
+                forge(row, part.place, cells);
                 sums = Some(cells[part.place.routed + gadget.inputs..][..shape.height].to_vec());
             }
         });

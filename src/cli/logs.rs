@@ -9,6 +9,7 @@ use tracing_subscriber::fmt::format::FmtSpan;
 
 /// The option, for all commands.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 pub(super) struct Args {
     /// Log to stderr what is done: once for the steps, twice for their parts, three times for everything
     #[arg(short, long, action = ArgAction::Count, global = true)]

@@ -11,6 +11,7 @@ use zknn_ir::Graph;
 
 /// The options, for the commands that have them.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 pub(super) struct Args {
     #[command(flatten)]
     range: range::Args,

@@ -16,6 +16,7 @@ use zknn::plan::{Cost, Plan};
 
 /// The options of the benchmark. None has a default here, so that it shows which were given.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 #[command(next_help_heading = "Benchmark, without a command")]
 pub(super) struct Args {
     /// Elements of the vector [default with --bench: 1000]

@@ -4,6 +4,7 @@
 //! `eval` a loss of accuracy, and 2
 //! for bad input and everything else that can go wrong, wrong arguments included.
 
+mod audit;
 mod compile;
 mod demo;
 mod eval;
@@ -63,6 +64,7 @@ enum Command {
     Eval(eval::Args),
     Ir(ir::Args),
     Plan(plan::Args),
+    Audit(audit::Args),
     Export(export::Args),
 }
 
@@ -124,7 +126,28 @@ impl Command {
             Command::Eval(args) => args.run(),
             Command::Ir(args) => args.run(),
             Command::Plan(args) => args.run(),
+            Command::Audit(args) => args.run(),
             Command::Export(args) => args.run(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// clap refuses to start with such a fault, but only in debug builds.
+    #[test]
+    fn no_two_groups_of_a_command_share_a_name() {
+        let mut commands = vec![Cli::command()];
+        while let Some(command) = commands.pop() {
+            let mut names: Vec<String> = command.get_groups().map(|group| group.get_id().to_string()).collect();
+            let count = names.len();
+            names.sort();
+            names.dedup();
+            assert_eq!(names.len(), count, "{}", command.get_name());
+            commands.extend(command.get_subcommands().cloned());
+        }
+        Cli::command().debug_assert();
     }
 }

@@ -7,6 +7,7 @@ use zknn::plan::security::{HashKind, Scheme};
 
 /// The options, for the commands that have them.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 pub(super) struct Args {
     /// What the verifier learns about the input: a salted digest, all of it, or nothing
     #[arg(long, value_name = "VISIBILITY", value_enum, default_value = "committed")]

@@ -6,6 +6,7 @@ use zknn::front::is_input_range;
 
 /// The option, for the commands that have it.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 pub(super) struct Args {
     /// The least and the greatest integer that the input may hold, both inclusive, for example -5..4.
     ///

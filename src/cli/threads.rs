@@ -6,6 +6,7 @@ use thiserror::Error;
 
 /// The option, for all commands.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 pub(super) struct Args {
     /// How many threads to compute on [default: as many as there are cores]
     #[arg(long, value_name = "N", global = true, value_parser = RangedU64ValueParser::<usize>::new().range(1..=MAX_THREADS))]

@@ -6,6 +6,7 @@ use zknn::Timings;
 
 /// Whether to tell.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 pub(super) struct Args {
     /// Tell on stderr how long each step took, and how much memory there was need of
     #[arg(long)]

@@ -147,6 +147,9 @@ macro_rules! gadgets {
         })*
 
         impl Gadget {
+            /// The names of all gadgets.
+            pub const NAMES: &[&str] = &[$(stringify!($name)),*];
+
             /// Its wires and cost.
             pub fn shape(&self) -> Shape {
                 match self { $(Gadget::$name(g) => g.shape()),* }

@@ -56,6 +56,17 @@ pub struct Pass {
     run: fn(&mut Graph, &Context) -> Result<(), PassError>,
 }
 
+impl Pass {
+    /// Runs this pass alone.
+    ///
+    /// # Errors
+    ///
+    /// Why the pass gave up.
+    pub fn apply(&self, graph: &mut Graph, context: &Context) -> Result<(), PassError> {
+        (self.run)(graph, context)
+    }
+}
+
 /// From real numbers to integers. There are two lowerings, and the [`Context`] says which: the exact one takes real
 /// numbers that happen to be integers as those integers, with no rounding before a normalize layer; the fixed-point one
 /// rounds. Passes that belong to one of them are idle in the other.

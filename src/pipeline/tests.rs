@@ -54,10 +54,8 @@ fn the_statement_is_what_the_interpreter_computes() {
     assert_eq!(statement.security_bits, 100);
 }
 
-/// Numbers that are rounded and clamped, and a class: what the circuit proves is what the interpreter computes.
-#[test]
-fn a_class_is_proved_in_fixed_point() {
-    let text = "
+/// Numbers that are rounded and clamped, and a class.
+const CLASS: &str = "
 %0 = input : [4, 4, 1] fixed(scale 1, -5..=4)
 %1 = conv2d %0 kernel=fixed[3, 3, 3, 1] scale 1 [1, -2, 3, -4, 5, -6, 7, -8, 9, 9, 8, 7, 6, 5, 4, 3, 2, 1, 1, 1, 1, 1, -9, 1, 1, 1, 1]
 %2 = max_pool %1 window=[2, 2]
@@ -66,11 +64,15 @@ fn a_class_is_proved_in_fixed_point() {
 %5 = argmax %4
 output %5
 ";
-    let circuit = compile(graph(text), options()).expect("a circuit");
-    let scores = text.replace("output %5", "output %4").replace("%5 = argmax %4\n", "");
+
+/// What the circuit proves is what the interpreter computes, in fixed point too.
+#[test]
+fn a_class_is_proved_in_fixed_point() {
+    let circuit = compile(graph(CLASS), options()).expect("a circuit");
+    let scores = CLASS.replace("output %5", "output %4").replace("%5 = argmax %4\n", "");
     let scoring = compile(graph(&scores), options()).expect("a circuit");
     for first in [-5, 4] {
-        let expected = eval_fixed(&graph(text), &integers(first)).expect("in range");
+        let expected = eval_fixed(&graph(CLASS), &integers(first)).expect("in range");
         let statement = verify(circuit.key(), &circuit.prove(&input(first)).expect("a proof")).expect("it holds");
         assert_eq!(&statement.output.integers, expected.output());
         let expected = eval_fixed(&graph(&scores), &integers(first)).expect("in range");
@@ -283,4 +285,36 @@ fn a_key_of_absurd_shape_is_an_error() {
     key.cap.pop();
     let renamed = ProofFile { key: key.digest(), ..proof().clone() };
     assert!(verify(&key, &renamed).is_err());
+}
+
+#[test]
+fn the_soundness_report() {
+    let scheme = |zero_knowledge, hash| Scheme { zero_knowledge, hash };
+    let with = |visibility, scheme| Options { visibility, scheme };
+    for (name, text, options) in [
+        ("audit", MODEL, with(Visibility::Committed, scheme(true, HashKind::Blake3))),
+        ("audit_without_zero_knowledge", MODEL, options()),
+        ("audit_of_fixed_point", CLASS, with(Visibility::Public, scheme(true, HashKind::Poseidon))),
+    ] {
+        let circuit = compile(graph(text), options).expect("a circuit");
+        insta::assert_snapshot!(name, crate::Audit::new(&circuit).to_string());
+    }
+}
+
+/// A witness that breaks a constraint is told by layer, element and wire, and without its values.
+#[test]
+fn a_witness_that_does_not_fit_is_told_by_its_place() {
+    let flat: Vec<i64> = integers(5).iter().copied().collect();
+    let fault = circuit().fault(&flat).expect("5 is out of range");
+    insta::assert_snapshot!(fault.to_string());
+    assert!(circuit().fault(integers(4).as_slice().expect("in order")).is_none());
+}
+
+/// What the program does not name is refused before it is compiled.
+#[test]
+fn a_circuit_file_with_another_program_is_refused() {
+    let bytes = artifact::to_bytes(FileKind::Circuit, circuit().file());
+    let mut file: CircuitFile = artifact::from_bytes(FileKind::Circuit, &bytes).expect("as written");
+    file.graph = graph(&MODEL.replace("[1, -2, 3", "[1, -2, 4"));
+    assert!(matches!(Circuit::load(file), Err(LoadError::Differs)));
 }

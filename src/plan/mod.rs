@@ -67,6 +67,22 @@ impl Plan {
     }
 }
 
+#[cfg(test)]
+impl Plan {
+    /// Plans between which every way to state a convolution occurs, cheap or not.
+    pub fn every_lowering(graph: &Graph, visibility: Visibility, scheme: Scheme) -> Vec<Self> {
+        let choices = program::choices(graph);
+        let most = choices.iter().map(|(_, lowerings)| lowerings.len()).max().unwrap_or(1);
+        let plan = |n: usize| {
+            let nth = choices.iter().map(|(id, lowerings)| (*id, lowerings[n.min(lowerings.len() - 1)])).collect();
+            let (program, layout) = Draft::new(graph, visibility, scheme, nth).result.expect("a plan");
+            let tiles = Tiles::cut(&program, layout.tile);
+            Self { program, layout, tiles }
+        };
+        (0..most).map(plan).collect()
+    }
+}
+
 /// One way to lay a graph out, or why it can't be.
 struct Draft {
     lowerings: Lowerings,

@@ -84,7 +84,7 @@ impl Matrix {
 /// Equal instances of one statement.
 #[derive(Clone, Debug)]
 pub struct Block {
-    /// Where it comes from, for people: `%3 conv2d`.
+    /// Where it comes from, for people: `layer 3 conv2d`, or `%3 conv2d` for a node of no layer.
     pub label: String,
     /// What is stated.
     pub kind: Kind,
@@ -191,7 +191,11 @@ impl<'a> Writer<'a> {
     }
 
     fn label(&self, id: NodeId) -> String {
-        format!("{id} {}", self.graph.node(id).op.name())
+        let node = self.graph.node(id);
+        match node.layer {
+            Some(layer) => format!("layer {layer} {}", node.op.name()),
+            None => format!("{id} {}", node.op.name()),
+        }
     }
 
     fn interval(&self, id: NodeId) -> Result<(i64, i64), PlanError> {

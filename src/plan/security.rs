@@ -66,7 +66,7 @@ impl Scheme {
     /// The rows that hide the witness.
     ///
     /// A proof reveals of every wire polynomial its value at each query, and at the opening point, which is in the
-    /// extension and so counts as [`EXTENSION_DEGREE`] values; of `Z` also the value at the next point. Each row with a
+    /// extension and so counts as two values; of `Z` also the value at the next point. Each row with a
     /// random value in every wire makes up for one value of a wire polynomial; each row of the chain, and there is one
     /// more of them, for one value of `Z` and of the partial products. What the folded codewords reveal is random by
     /// [`Scheme::mask_wires`], and so are the chunks of the quotient.

@@ -74,7 +74,7 @@ impl<H: Hasher<F>> Layer<H> {
         let domain = Domain::new(rows.ilog2() as usize, shift);
         let codeword = domain.extend(&domain.values(&columns));
         let values: Vec<Ext> = (0..rows << RATE_BITS).map(|position| value(&codeword, position)).collect();
-        let leaves: Vec<Vec<F>> = values.par_chunks_exact(arity).map(|leaf| flatten::<F, D>(leaf)).collect();
+        let leaves: Vec<Vec<F>> = values.par_chunks_exact(arity).map(flatten::<F, D>).collect();
         let digests = leaves.par_iter().with_min_len(64).map(|leaf| H::hash_or_noop(leaf)).collect();
         Self { leaves, tree: Tree::new(digests) }
     }

@@ -51,6 +51,7 @@ impl Column {
 }
 
 /// Where a batch is evaluated.
+#[allow(clippy::len_without_is_empty, reason = "a batch has a point at least")]
 pub trait Points {
     /// How many points there are: at most [`BATCH`].
     fn len(&self) -> usize;

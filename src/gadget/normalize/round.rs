@@ -184,8 +184,10 @@ impl Statement for NormRound {
 
     fn assign(&self, _: &[F], inputs: &[F], outputs: &mut [F], advice: &mut [F]) {
         let layout = RoundLayout::new();
-        let limb = |i: usize| inputs[i].to_canonical_u64();
-        let sign = limb(MAGNITUDE);
+        // What is no limb is cut to one: the numbers below stay in bounds, and the equations, which have the inputs as
+        // they are, fail.
+        let limb = |i: usize| inputs[i].to_canonical_u64() & (LIMB - 1);
+        let sign = limb(MAGNITUDE) & 1;
         let total: [i128; WIDE] = std::array::from_fn(|i| if i < TOTAL { limb(MAGNITUDE + 1 + i).into() } else { 0 });
         // The sign is on the lowest limb and not carried, as the constraints have it.
         let limbs = [i128::from(limb(0)) + i128::from(sign), limb(1).into(), limb(2).into()];

@@ -1,0 +1,12 @@
+//! Any body as a key, for the proof of the fixtures.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use zknn::artifact::{FileKind, ProofFile, VerifyingKey, from_bytes};
+
+fuzz_target!(|body: &[u8]| {
+    if let Ok(key) = from_bytes::<VerifyingKey>(FileKind::Key, &zknn_fuzz::seal(FileKind::Key, body)) {
+        let proof = ProofFile { key: key.digest(), ..zknn_fuzz::proof() };
+        assert!(zknn::verify(&key, &proof).is_err() || key.digest() == zknn_fuzz::key().digest());
+    }
+});

@@ -1,0 +1,142 @@
+//! The soundness report: what a circuit's security rests on, in one page.
+
+use crate::circuit::constraints_on_wires;
+use crate::gadget::{Gadget, Shape};
+use crate::pipeline::Circuit;
+use crate::plan::security::{CODEWORD_MASKS, POW_BITS, QUERIES, RATE_BITS};
+use crate::plan::{Kind, POSEIDON_CONSTRAINTS, POSEIDON_ROUTED, POSEIDON_WIRES, Plan, Visibility};
+use std::fmt;
+use zknn_ir::{Graph, MAX_MAGNITUDE};
+
+/// The report on a circuit.
+pub struct Audit<'a> {
+    circuit: &'a Circuit,
+}
+
+impl<'a> Audit<'a> {
+    /// The report on `circuit`.
+    pub fn new(circuit: &'a Circuit) -> Self {
+        Self { circuit }
+    }
+}
+
+impl fmt::Display for Audit<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        tensors(f, &self.circuit.file().graph)?;
+        statements(f, self.circuit.plan())?;
+        binding(f, self.circuit)?;
+        security(f, self.circuit)
+    }
+}
+
+/// The interval of every tensor, and how far it stays from the limit within which integers and field elements are the
+/// same.
+fn tensors(f: &mut fmt::Formatter<'_>, graph: &Graph) -> fmt::Result {
+    writeln!(f, "Tensors: integers, proven to stay in these intervals if the input is in its own")?;
+    for id in graph.topological() {
+        let node = graph.node(id);
+        let Some((lo, hi)) = node.fact.interval() else { continue };
+        let headroom = MAX_MAGNITUDE.ilog2().saturating_sub(bits(lo.unsigned_abs().max(hi.unsigned_abs())));
+        let layer = node.layer.map_or(String::new(), |layer| format!("layer {layer} "));
+        let (name, shape) = (node.op.name(), &node.fact.shape);
+        writeln!(f, "  {id} {layer}{name} {shape:?}: {lo}..={hi}, {headroom} bits below 2^62")?;
+    }
+    Ok(())
+}
+
+fn bits(magnitude: u64) -> u32 {
+    u64::BITS - magnitude.leading_zeros()
+}
+
+/// How each layer is stated, and what holds the wires that only the prover sees.
+fn statements(f: &mut fmt::Formatter<'_>, plan: &Plan) -> fmt::Result {
+    writeln!(f, "\nStatements: what the rows say")?;
+    for block in &plan.program.blocks {
+        match &block.kind {
+            Kind::Gadget(gadget) => {
+                let instances = block.wiring.len() / gadget.shape().routed();
+                writeln!(f, "  {}: {instances} × {}, {}", block.label, gadget.name(), held(gadget))?;
+            }
+            Kind::Poseidon => {
+                let instances = block.wiring.len() / POSEIDON_ROUTED;
+                let advice = POSEIDON_WIRES - POSEIDON_ROUTED;
+                writeln!(
+                    f,
+                    "  {}: {instances} × Poseidon, the proof system's own gate: {advice} advice wires, {POSEIDON_CONSTRAINTS} \
+                     constraints",
+                    block.label
+                )?;
+            }
+            Kind::MatVec(matrix) => {
+                let (height, width) = matrix.dim();
+                let tile = plan.layout.tile.map_or(String::new(), |tile| format!("{} × {}", tile.height, tile.width));
+                writeln!(
+                    f,
+                    "  {}: {height} × {width} weights as row constants, in tiles of {tile}; no advice",
+                    block.label
+                )?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The wires of a gadget that it determines, and how many constraints there are on each.
+fn held(gadget: &Gadget) -> String {
+    let Shape { outputs, advice, constraints, degree, .. } = gadget.shape();
+    let counts = constraints_on_wires(gadget);
+    let (least, most) = (counts.iter().min().copied().unwrap_or(0), counts.iter().max().copied().unwrap_or(0));
+    let loose = counts.iter().filter(|&&count| count == 0).count();
+    let each = if least == most { format!("{least}") } else { format!("{least} to {most}") };
+    let mut text = format!(
+        "{constraints} constraints of degree up to {degree}; {outputs} outputs and {advice} advice wires, each in {each} \
+         of them"
+    );
+    if loose > 0 {
+        text += &format!("; {loose} WIRES ARE HELD BY NONE");
+    }
+    text
+}
+
+/// What ties the statement to this model, input and output.
+fn binding(f: &mut fmt::Formatter<'_>, circuit: &Circuit) -> fmt::Result {
+    let options = circuit.file().options;
+    writeln!(f, "\nBinding")?;
+    writeln!(f, "  model: digest {}, in every transcript", crate::artifact::hex(&circuit.key().description.model))?;
+    writeln!(f, "  weights: in gates and row constants, under the key's digest and its commitment")?;
+    let input = match options.visibility {
+        Visibility::Committed => "its Poseidon digest with a salt is public",
+        Visibility::Public => "public",
+        Visibility::Private => "bound by nothing",
+    };
+    writeln!(f, "  input: {input}; its range is checked by constraints")?;
+    writeln!(f, "  output: {} public inputs", circuit.plan().program.output.len())
+}
+
+fn security(f: &mut fmt::Formatter<'_>, circuit: &Circuit) -> fmt::Result {
+    let (shape, layout) = (&circuit.key().shape, &circuit.plan().layout);
+    let soundness = shape.soundness();
+    writeln!(f, "\nSecurity: {} bits", soundness.security_bits())?;
+    writeln!(
+        f,
+        "  low-degree test: {QUERIES} queries of {RATE_BITS} bits each, as is conjectured, and {POW_BITS} bits of proof \
+         of work"
+    )?;
+    writeln!(f, "  field: 2^64 - 2^32 + 1; opening points in its extension of degree 2")?;
+    writeln!(
+        f,
+        "  constraints and permutation: {} challenge sets for 2^{} rows of {} routed wires",
+        shape.challenges, shape.degree_bits, shape.routed
+    )?;
+    if !shape.scheme.zero_knowledge {
+        return writeln!(f, "Zero knowledge: OFF: proofs may tell more than they state");
+    }
+    writeln!(f, "Zero knowledge: on")?;
+    let (blinding, masks) = (layout.blinding, layout.masks - CODEWORD_MASKS);
+    writeln!(
+        f,
+        "  wires: {} random rows; permutation: {} chained rows; every leaf salted",
+        blinding.single, blinding.chained
+    )?;
+    writeln!(f, "  quotient: masked by {masks} random columns; low-degree test: by {CODEWORD_MASKS}")
+}

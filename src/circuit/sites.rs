@@ -1,0 +1,222 @@
+//! Which statement every cell belongs to: the way back from rows and columns to layers and elements.
+
+use crate::gadget::Gadget;
+use crate::plan::{Kind, POSEIDON_ROUTED, POSEIDON_WIRES, Plan, SPONGE_WIDTH, Slot};
+use std::fmt;
+
+/// What a part of a row is used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Owner {
+    /// An instance of a block of the program; a matrix-vector product's instances are its tiles.
+    Instance {
+        /// Index of the block.
+        block: usize,
+        /// Which of its instances.
+        instance: usize,
+    },
+    /// A part that no instance is in.
+    Idle {
+        /// Its row kind and part.
+        kind: usize,
+        /// Index of the part.
+        part: usize,
+    },
+    /// The digest of the public inputs.
+    PublicInputs,
+    /// Rows and columns of randomness.
+    Blinding,
+    /// Rows and columns that nothing is in.
+    Nothing,
+}
+
+/// What a wire is to its owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// A routed wire whose value comes from elsewhere.
+    Input,
+    /// A routed wire that the owner determines.
+    Output,
+    /// A wire of the owner's own.
+    Advice,
+    /// A wire that no constraint reads.
+    Free,
+}
+
+/// A cell and what it is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Site {
+    /// Its row.
+    pub row: usize,
+    /// Its column.
+    pub column: usize,
+    /// The statement it belongs to.
+    pub owner: Owner,
+    /// What it is there.
+    pub role: Role,
+    /// Which of the wires of that role.
+    pub index: usize,
+}
+
+/// The instances that lie in one part of a row kind.
+#[derive(Clone, Copy)]
+struct Tenant {
+    block: usize,
+    /// The instance in the kind's first row.
+    first: usize,
+    /// How many rows hold one.
+    rows: usize,
+}
+
+/// The map of a plan's cells.
+pub struct Sites<'a> {
+    plan: &'a Plan,
+    /// By row kind and part.
+    tenants: Vec<Vec<Option<Tenant>>>,
+    /// Block and instance of each Poseidon row.
+    poseidon: Vec<(usize, usize)>,
+    /// Block and number of each tile.
+    tiles: Vec<(usize, usize)>,
+}
+
+impl<'a> Sites<'a> {
+    /// The map of `plan`.
+    pub fn new(plan: &'a Plan) -> Self {
+        let layout = &plan.layout;
+        let mut tenants: Vec<Vec<_>> = layout.kinds.iter().map(|kind| vec![None; kind.parts.len()]).collect();
+        for placement in &layout.placements {
+            let mut first = 0;
+            for &slot in &placement.slots {
+                let rows = layout.used_rows(&plan.program, slot);
+                tenants[slot.kind][slot.part] = Some(Tenant { block: placement.block, first, rows });
+                first += layout.kinds[slot.kind].rows.len();
+            }
+        }
+        let (mut poseidon, mut tiles) = (Vec::new(), Vec::new());
+        for (block, statement) in plan.program.blocks.iter().enumerate() {
+            let number = match &statement.kind {
+                Kind::Poseidon => statement.wiring.len() / POSEIDON_ROUTED,
+                Kind::Gadget(_) | Kind::MatVec(_) => 0,
+            };
+            poseidon.extend((0..number).map(|instance| (block, instance)));
+            if let Some(start) = plan.tiles.first[block] {
+                let later = plan.tiles.first[block + 1..].iter().flatten().next();
+                let end = later.copied().unwrap_or(plan.tiles.tiles.len());
+                tiles.extend((0..end - start).map(|instance| (block, instance)));
+            }
+        }
+        Self { plan, tenants, poseidon, tiles }
+    }
+
+    /// Whose the part of a row kind is in `row`, which is one of the kind's.
+    pub fn owner(&self, row: usize, slot: Slot) -> Owner {
+        let kind = &self.plan.layout.kinds[slot.kind];
+        let is_tile = self.plan.layout.tile.is_some() && slot.part + 1 == kind.parts.len();
+        if is_tile {
+            if let Some(&(block, instance)) = self.tiles.get(row) {
+                return Owner::Instance { block, instance };
+            }
+        } else if let Some(tenant) = self.tenants[slot.kind][slot.part] {
+            let nth = row - kind.rows.start;
+            if nth < tenant.rows {
+                return Owner::Instance { block: tenant.block, instance: tenant.first + nth };
+            }
+        }
+        Owner::Idle { kind: slot.kind, part: slot.part }
+    }
+
+    /// Whose a Poseidon row is.
+    pub fn permutation(&self, row: usize) -> Owner {
+        let (block, instance) = self.poseidon[row - self.plan.layout.poseidon.start];
+        Owner::Instance { block, instance }
+    }
+
+    /// The index of the row kind that has `row`.
+    pub fn kind(&self, row: usize) -> Option<usize> {
+        self.plan.layout.kinds.iter().position(|kind| kind.rows.contains(&row))
+    }
+
+    /// What the cell in `row` and `column` is for.
+    pub fn site(&self, row: usize, column: usize) -> Site {
+        let layout = &self.plan.layout;
+        let site = |owner, role, index| Site { row, column, owner, role, index };
+        if column >= layout.wires - layout.masks {
+            return site(Owner::Blinding, Role::Free, column);
+        }
+        if let Some(kind) = self.kind(row) {
+            for (part, placed) in layout.kinds[kind].parts.iter().enumerate() {
+                let shape = placed.gadget.shape();
+                let nth = |start: usize, len: usize| column.checked_sub(start).filter(|&i| i < len);
+                let inputs = placed.place.routed;
+                let found = nth(inputs, shape.inputs)
+                    .map(|i| (Role::Input, i))
+                    .or_else(|| nth(inputs + shape.inputs, shape.outputs).map(|i| (Role::Output, i)))
+                    .or_else(|| nth(placed.place.advice, shape.advice).map(|i| (Role::Advice, i)));
+                if let Some((role, index)) = found {
+                    return site(self.owner(row, Slot { kind, part }), role, index);
+                }
+            }
+            return site(Owner::Nothing, Role::Free, column);
+        }
+        let blinding = layout.blinding_row..layout.blinding_row + layout.blinding.rows();
+        if layout.poseidon.contains(&row) && column < POSEIDON_WIRES {
+            let (role, index) = match column {
+                0..SPONGE_WIDTH => (Role::Input, column),
+                SPONGE_WIDTH..POSEIDON_OUTPUTS_END => (Role::Output, column - SPONGE_WIDTH),
+                POSEIDON_OUTPUTS_END => (Role::Input, SPONGE_WIDTH),
+                _ => (Role::Advice, column - POSEIDON_ROUTED),
+            };
+            return site(self.permutation(row), role, index);
+        }
+        if row == layout.public_row && column < self.plan.program.public_hash.len() {
+            return site(Owner::PublicInputs, Role::Input, column);
+        }
+        let owner = if blinding.contains(&row) { Owner::Blinding } else { Owner::Nothing };
+        site(owner, Role::Free, column)
+    }
+
+    /// The gadget that the owner is an instance of; nothing where the proof system's own gates are.
+    pub fn gadget(&self, owner: Owner) -> Option<&'a Gadget> {
+        let part = match owner {
+            Owner::Instance { block, instance } => match &self.plan.program.blocks[block].kind {
+                Kind::Gadget(gadget) => return Some(gadget),
+                // The `i`-th tile is in row `i`, and the last part of its row.
+                Kind::MatVec(_) => {
+                    self.plan.layout.kinds[self.kind(self.plan.tiles.first[block]? + instance)?].parts.last()
+                }
+                Kind::Poseidon => None,
+            },
+            Owner::Idle { kind, part } => self.plan.layout.kinds[kind].parts.get(part),
+            Owner::PublicInputs | Owner::Blinding | Owner::Nothing => None,
+        };
+        part.map(|part| &*part.gadget)
+    }
+
+    /// The owner in words.
+    pub fn name(&self, owner: Owner) -> String {
+        match owner {
+            Owner::Instance { block, instance } => {
+                format!("{}[{instance}]", self.plan.program.blocks[block].label)
+            }
+            Owner::Idle { kind, part } => {
+                format!("an unused {}", self.plan.layout.kinds[kind].parts[part].gadget.name())
+            }
+            Owner::PublicInputs => "the digest of the public inputs".into(),
+            Owner::Blinding => "blinding".into(),
+            Owner::Nothing => "an empty cell".into(),
+        }
+    }
+}
+
+/// Where the outputs of plonky2's Poseidon gate end, and its swap wire is.
+const POSEIDON_OUTPUTS_END: usize = 2 * SPONGE_WIDTH;
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Role::Input => "input",
+            Role::Output => "output",
+            Role::Advice => "advice",
+            Role::Free => "cell",
+        })
+    }
+}

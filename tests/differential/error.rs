@@ -1,0 +1,106 @@
+//! How far the integer program may be from floating point.
+
+use ndarray::ArrayD;
+use zknn::front::{LayerKind, Model};
+use zknn::nn;
+use zknn::passes::Context;
+use zknn_ir::{Graph, Op};
+
+/// Below this, sums of integers are exact in floating point.
+const EXACT: i64 = 1 << 53;
+
+/// A bound on the error of every output.
+#[derive(Debug)]
+pub struct Bound {
+    error: f64,
+    /// Whether the output is a class, which is right or wrong.
+    is_class: bool,
+}
+
+impl Bound {
+    /// The bound for one input; nothing where there is none worth having: numbers that may be clamped, two classes that
+    /// could both be meant, a direction of next to nothing, sums that floating point itself rounds.
+    pub fn of(model: &Model, context: &Context, graph: &Graph, input: &ArrayD<f64>) -> Option<Bound> {
+        let facts = graph.topological().into_iter().filter_map(|id| graph.node(id).fact.interval());
+        let is_exact = facts.into_iter().all(|(lo, hi)| -EXACT < lo && hi < EXACT);
+        let Some(fixed) = &context.fixed else {
+            return is_exact.then_some(Bound { error: 0.0, is_class: false });
+        };
+        if fixed.calibration.is_some() {
+            return None;
+        }
+        let outputs = nn::run_all(model, input).expect("the shape is the model's");
+        let mut unit = graph.node(graph.input()).fact.scale()?;
+        let mut is_class = false;
+        // An input of integers is taken as it is.
+        let mut error = if unit == 1.0 { 0.0 } else { 0.5 * unit };
+        for (index, layer) in model.layers().iter().enumerate() {
+            let from = if index == 0 { input } else { &outputs[index - 1] };
+            match &layer.kind {
+                LayerKind::Convolution { kernel: weights, .. } | LayerKind::FullyConnected { weights, .. } => {
+                    let summed = sums(weights, greatest(from.iter()), error, unit, fixed.bits);
+                    let (scale, reach) = rescaled(graph, index)?;
+                    // The result is rounded, and the multiplier is: that is to be a quarter of what the bits can tell.
+                    error = summed + 0.5 * scale + 0.25 * scale.max(reach * 0.5f64.powi(fixed.bits as i32));
+                    unit = scale;
+                }
+                LayerKind::Normalize => error = direction(from, error)?,
+                LayerKind::Argmax => (error, is_class) = (unambiguous(from, error)?, true),
+                // No two numbers get farther apart.
+                LayerKind::Relu | LayerKind::MaxPool { .. } | LayerKind::Flatten => {}
+            }
+        }
+        Some(Bound { error, is_class })
+    }
+
+    /// What an output at this scale may be off.
+    pub fn at(&self, scale: f64) -> f64 {
+        // An exact program rounds where it normalizes, and nowhere else: its scale says so.
+        let rounding = if scale == 1.0 && self.error == 0.0 { 0.0 } else { 0.5000001 * scale };
+        if self.is_class { 0.0 } else { self.error * (1.0 + 1e-9) + rounding }
+    }
+}
+
+/// The error of sums of `weights`, rounded to `bits` bits, with numbers up to `most` that are `error` off already, at a
+/// scale of `unit`.
+fn sums(weights: &ArrayD<f64>, most: f64, error: f64, unit: f64, bits: u32) -> f64 {
+    let steps = ((1i64 << (bits - 1)) - 1) as f64;
+    let coarsest = greatest(weights.iter()) / steps;
+    let of_channel = |channel: ndarray::ArrayViewD<f64>| {
+        let step = (greatest(channel.iter()) / steps).max(coarsest * 0.5f64.powi(bits as i32));
+        let total: f64 = channel.iter().map(|w| w.abs()).sum();
+        // The weights are off by half a step, and so is the bias.
+        total * error + 0.5 * step * (channel.len() as f64 * (most + error) + unit)
+    };
+    weights.outer_iter().map(of_channel).fold(0.0, f64::max)
+}
+
+/// The scale of what a layer's sums become, and how far they reach.
+fn rescaled(graph: &Graph, layer: usize) -> Option<(f64, f64)> {
+    let ids = graph.topological();
+    let node = ids
+        .iter()
+        .map(|&id| graph.node(id))
+        .find(|node| node.layer == Some(layer) && matches!(node.op, Op::Requantize(_)))?;
+    let ((lo, hi), scale) = (node.fact.interval()?, node.fact.scale()?);
+    Some((scale, scale * lo.unsigned_abs().max(hi.unsigned_abs()) as f64))
+}
+
+/// The error of a direction: at most twice what the vector is off, by its length.
+fn direction(from: &ArrayD<f64>, error: f64) -> Option<f64> {
+    let length = from.iter().map(|x| x * x).sum::<f64>().sqrt();
+    let off = error * (from.len() as f64).sqrt();
+    (length > 8.0 * off).then(|| 4.0 * off / length)
+}
+
+/// No error, if the greatest is greater than the others by more than the errors of both.
+fn unambiguous(from: &ArrayD<f64>, error: f64) -> Option<f64> {
+    let mut sorted: Vec<f64> = from.iter().copied().collect();
+    sorted.sort_by(f64::total_cmp);
+    let is_alone = sorted.len() < 2 || sorted[sorted.len() - 1] - sorted[sorted.len() - 2] > 2.0 * error;
+    is_alone.then_some(0.0)
+}
+
+fn greatest<'a>(numbers: impl Iterator<Item = &'a f64>) -> f64 {
+    numbers.fold(0.0, |most, x| f64::max(most, x.abs()))
+}

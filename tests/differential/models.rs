@@ -1,0 +1,101 @@
+//! Random models: all layers, odd shapes, extreme weights; and inputs at both ends of their ranges.
+
+use ndarray::{ArrayD, Axis, IxDyn};
+use rand::Rng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha20Rng;
+use zknn::front::{Layer, LayerKind, Model};
+
+/// What weights are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sort {
+    /// Integers, which are proved exactly.
+    Integer,
+    /// Fractions, which are rounded.
+    Real,
+}
+
+/// A model with a declared input range.
+pub fn model(sort: Sort, random: &mut ChaCha20Rng) -> Model {
+    let mut shape = match random.r#gen() {
+        true => vec![random.gen_range(1..=7), random.gen_range(1..=7), random.gen_range(1..=3)],
+        false => vec![random.gen_range(1..=9)],
+    };
+    let mut layers = Vec::new();
+    for _ in 0..random.gen_range(1..=6) {
+        let kind = layer(&shape, sort, random);
+        let ends = matches!(kind, LayerKind::Normalize | LayerKind::Argmax);
+        let alone = Model::new(vec![Layer::new(kind, shape)], None).unwrap_or_else(|error| panic!("it fits: {error}"));
+        shape = alone.output_shape().to_vec();
+        layers.extend(alone.layers().iter().cloned());
+        if ends {
+            break;
+        }
+    }
+    let ranges = [(-128, 127), (0, 255), (-5, 4), (7, 7), (-1, 0), (-(1 << 31), 1 << 31), (-3, 1000)];
+    Model::new(layers, ranges.choose(random).copied()).expect("the layers chain")
+}
+
+/// Inputs at the lower end, at the upper, at either, and anywhere.
+pub fn inputs(model: &Model, (lo, hi): (i64, i64), random: &mut ChaCha20Rng) -> Vec<ArrayD<f64>> {
+    let shape = IxDyn(model.input_shape());
+    let mut with = |mut element: Box<dyn FnMut(&mut ChaCha20Rng) -> i64>| {
+        ArrayD::from_shape_simple_fn(shape.clone(), || element(random) as f64)
+    };
+    vec![
+        with(Box::new(move |_| lo)),
+        with(Box::new(move |_| hi)),
+        with(Box::new(move |random| if random.r#gen() { lo } else { hi })),
+        with(Box::new(move |random| random.gen_range(lo..=hi))),
+    ]
+}
+
+/// Inputs as one tensor.
+pub fn batch(inputs: &[ArrayD<f64>]) -> ArrayD<f64> {
+    let views: Vec<_> = inputs.iter().map(|input| input.view()).collect();
+    ndarray::stack(Axis(0), &views).expect("inputs of one shape")
+}
+
+/// A layer that fits an input of this shape.
+fn layer(shape: &[usize], sort: Sort, random: &mut ChaCha20Rng) -> LayerKind {
+    let largest = *[1, 9, 127, 1 << 15].choose(random).expect("a choice");
+    let outputs = random.gen_range(1..=4);
+    let biased: bool = random.r#gen();
+    let biases = biased.then(|| tensor(&[outputs], largest, sort, random));
+    match (shape, random.gen_range(0..8)) {
+        (_, 0 | 1) => LayerKind::Relu,
+        (&[h, w, c], 2..=4) => {
+            let (kh, kw) = (random.gen_range(1..=h.min(3)), random.gen_range(1..=w.min(3)));
+            LayerKind::Convolution { kernel: tensor(&[outputs, kh, kw, c], largest, sort, random), biases }
+        }
+        (&[h, w, _], 5) => {
+            let divides = |n: usize| (1..=n.min(4)).filter(|&d| n.is_multiple_of(d)).collect::<Vec<usize>>();
+            let pick = |n: usize, random: &mut ChaCha20Rng| *divides(n).choose(random).expect("one divides");
+            LayerKind::MaxPool { window: [pick(h, random), pick(w, random)] }
+        }
+        (&[_, _, _], _) => LayerKind::Flatten,
+        (_, 2) => LayerKind::Normalize,
+        (_, 3) => LayerKind::Argmax,
+        _ => {
+            let inputs = shape.iter().product();
+            LayerKind::FullyConnected { weights: tensor(&[outputs, inputs], largest, sort, random), biases }
+        }
+    }
+}
+
+/// Some weights are extreme, most are small, and zero is common.
+fn tensor(shape: &[usize], largest: i64, sort: Sort, random: &mut ChaCha20Rng) -> ArrayD<f64> {
+    let len = shape.iter().product();
+    let integer = |random: &mut ChaCha20Rng| match random.gen_range(0..8) {
+        0 => largest,
+        1 => -largest,
+        2 => 0,
+        _ => random.gen_range(-largest.min(9)..=largest.min(9)),
+    };
+    let mut weight = || match sort {
+        Sort::Integer => integer(random) as f64,
+        Sort::Real => integer(random) as f64 * random.gen_range(0.01..1.0),
+    };
+    let data: Vec<f64> = (0..len).map(|_| weight()).collect();
+    ArrayD::from_shape_vec(IxDyn(shape), data).expect("as long as its shape")
+}
