@@ -23,7 +23,6 @@ pub use conv::Conv;
 pub use dense::DenseTile;
 pub use digits::Digits;
 pub use input::PackInput;
-pub use matrix::Matrix;
 pub use max::Max;
 pub use normalize::{FRACTION_BITS, MAX_ELEMENTS, NormRound, NormSquare, NormTotal};
 pub use requantize::Requantize;

@@ -224,9 +224,8 @@ impl<C: GenericConfig<D, F = F>> Prover<C> {
         let bases: Vec<Vec<F>> = positions.par_iter().map(basis).collect();
         let weights = self.preprocessed.weights.combine_rows_batch(&bases);
         let query = |(query, &position): (usize, &usize)| {
-            let weights: Vec<F> = weights.iter().map(|values| values.0[query]).collect();
             let dense: Vec<F> = self.preprocessed.codeword.at(position).collect();
-            let preprocessed = self.preprocessed.in_order(&dense, &weights);
+            let preprocessed = self.preprocessed.in_order(&dense, &weights[query]);
             let mut evals_proofs = vec![(preprocessed, self.tree.path(position))];
             evals_proofs.extend(commitments.map(|commitment| {
                 let salt = commitment.salts.get(position).into_iter().flatten().copied();

@@ -8,14 +8,13 @@ use super::fft::{COSETS, LANES, Packed, pack};
 use super::merkle::hash_leaves;
 use crate::circuit::columns::{Permutation, mask_column, selector_columns, weight_rows};
 use crate::circuit::shape::Gates;
-use crate::gadget::Matrix;
-use crate::gadget::arith::{BATCH, Column};
-use crate::gadget::field::{Ext, F, to_signed};
+use crate::gadget::arith::BATCH;
+use crate::gadget::field::{Ext, F, from_signed, to_signed};
 use crate::plan::Plan;
 use ndarray::Array2;
 use plonky2::field::extension::quadratic::QuadraticExtension;
 use plonky2::field::packed::PackedField;
-use plonky2::field::types::Field;
+use plonky2::field::types::{Field, PrimeField64};
 use plonky2::plonk::config::Hasher;
 use rayon::prelude::*;
 
@@ -37,7 +36,13 @@ pub struct Preprocessed {
 pub struct Weights {
     values: Vec<F>,
     width: usize,
+    /// Whether all of them are below [`SMALL`].
+    are_small: bool,
 }
+
+/// Weights below this, times 32 bits, and [`ROWS`] of them summed, are exact as floats.
+const SMALL: u64 = 1 << 16;
+const ROWS: usize = 1 << (53 - 32 - 16);
 
 impl Preprocessed {
     /// The columns of `plan`.
@@ -52,7 +57,10 @@ impl Preprocessed {
         values.extend(permutation.columns(shifts));
         let columns = Columns::new(values, layout.rows());
         let codeword = domain.extend(&columns);
-        let weights = Weights { values: weights, width: layout.constants };
+        // Also when all rows are summed, in 63 bits.
+        let bound = SMALL.min((1 << (62 - 32)) / layout.rows() as u64);
+        let are_small = weights.par_iter().all(|&weight| to_signed(weight).unsigned_abs() < bound);
+        let weights = Weights { values: weights, width: layout.constants, are_small };
         Self { sigmas: columns.len() - layout.routed, columns, codeword, weights, selectors }
     }
 
@@ -129,30 +137,38 @@ impl Weights {
         self.rows().zip(factors).with_min_len(256).fold(zero, add).reduce(zero, join)
     }
 
-    /// As [`Weights::combine_rows`], for up to [`BATCH`] lists of factors at once: for each column its values.
-    pub fn combine_rows_batch(&self, factors: &[Vec<F>]) -> Vec<Column> {
-        /// Few enough rows that the products of weights of 16 bits are summed as floats, see [`Matrix`].
-        const ROWS: usize = 32;
-        let zero = || vec![Column([F::ZERO; BATCH]); self.width];
-        let add = |mut sums: Vec<Column>, (block, rows): (usize, &[F])| {
+    /// As [`Weights::combine_rows`], for several lists of factors: for each list, for each column its value.
+    ///
+    /// Small weights are multiplied as floats, which is exact: a factor has two halves of 32 bits, and [`ROWS`] products of
+    /// one with a weight stay below `2^53`.
+    pub fn combine_rows_batch(&self, factors: &[Vec<F>]) -> Vec<Vec<F>> {
+        if !self.are_small {
+            return factors.iter().map(|factors| self.combine_rows(factors)).collect();
+        }
+        let zero = || vec![0i64; 2 * factors.len() * self.width];
+        let add = |mut sums: Vec<i64>, (block, rows): (usize, &[F])| {
             let count = rows.len() / self.width;
-            let weight = |(column, row): (usize, usize)| to_signed(rows[row * self.width + column]);
-            let matrix = Matrix::new(Array2::from_shape_fn((self.width, count), weight));
-            let factor = |row: usize| {
-                let mut column = Column([F::ZERO; BATCH]);
-                column.0.iter_mut().zip(factors).for_each(|(slot, factors)| *slot = factors[block * ROWS + row]);
-                column
-            };
-            let products = matrix.apply_batch(&(0..count).map(factor).collect::<Vec<_>>());
-            sums.iter_mut().zip(products).for_each(|(sum, product)| *sum = sum.zip(&product, |a, b| a + b));
+            let weights =
+                Array2::from_shape_fn((count, self.width), |(i, j)| to_signed(rows[i * self.width + j]) as f64);
+            let halves = Array2::from_shape_fn((2 * factors.len(), count), |(i, j)| {
+                let factor = factors[i / 2][block * ROWS + j].to_canonical_u64();
+                f64::from((factor >> (32 * (i % 2))) as u32)
+            });
+            sums.iter_mut().zip(&halves.dot(&weights)).for_each(|(sum, &product)| *sum += product as i64);
             sums
         };
-        let join = |mut left: Vec<Column>, right: Vec<Column>| {
-            left.iter_mut().zip(right).for_each(|(left, right)| *left = left.zip(&right, |a, b| a + b));
+        let join = |mut left: Vec<i64>, right: Vec<i64>| {
+            left.iter_mut().zip(right).for_each(|(left, right)| *left += right);
             left
         };
         let blocks = self.values.par_chunks(ROWS * self.width.max(1)).enumerate();
-        blocks.with_min_len(16).fold(zero, add).reduce(zero, join)
+        let sums = blocks.with_min_len(16).fold(zero, add).reduce(zero, join);
+        let value = |(&low, &high): (&i64, &i64)| from_signed(low) + from_signed(high) * F::from_canonical_u64(1 << 32);
+        let list = |halves: &[i64]| {
+            let (low, high) = halves.split_at(self.width);
+            low.iter().zip(high).map(value).collect()
+        };
+        sums.chunks_exact(2 * self.width.max(1)).map(list).collect()
     }
 
     /// For each row, the sum of its weights, each times its factor.
@@ -199,4 +215,23 @@ pub fn dot(a: &[F], b: &[F]) -> F {
     let sum = products.fold(Packed::ZEROS, |sum, product| sum + product);
     let rest = a[whole..].iter().zip(&b[whole..]).map(|(&a, &b)| a * b);
     sum.as_slice().iter().copied().chain(rest).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use plonky2::field::types::Sample;
+
+    #[test]
+    fn a_batch_of_factors_is_one_after_the_other() {
+        let (rows, width) = (3 * ROWS + 5, 7);
+        for (bound, are_small) in [(SMALL as i64, true), (1 << 40, false)] {
+            let values: Vec<F> = (0..(rows * width) as i64).map(|i| from_signed((i * 7_919_777_777) % bound)).collect();
+            let weights = Weights { values, width, are_small };
+            let mut factors: Vec<Vec<F>> = (0..3).map(|_| F::rand_vec(rows)).collect();
+            factors.push(vec![F::NEG_ONE; rows]);
+            let expected: Vec<Vec<F>> = factors.iter().map(|factors| weights.combine_rows(factors)).collect();
+            assert_eq!(weights.combine_rows_batch(&factors), expected);
+        }
+    }
 }
