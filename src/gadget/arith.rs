@@ -61,16 +61,15 @@ pub trait Arith {
 
     /// States that `value` is one of `0, 1, …, radix - 1`: a constraint of degree `radix` in `value`.
     ///
-    /// The factors are paired as `v (radix-1-v)`, so that a radix of 8 costs four products: with
-    /// `u = v (7 - v)` it is `u (u - 6) (u - 10) (u - 12)`.
+    /// The factors are paired as `v (v - (radix-1))`, so that a radix of 8 costs four products: with
+    /// `u = v (v - 7)` it is `u (u + 6) (u + 10) (u + 12)`.
     fn assert_digit(&mut self, value: Self::V, radix: u8) {
         let top = u64::from(radix) - 1;
-        let minus_value = self.scale(value, -F::ONE);
-        let mirrored = self.offset(minus_value, F::from_canonical_u64(top));
+        let mirrored = self.offset(value, -F::from_canonical_u64(top));
         let paired = self.mul(value, mirrored);
         let mut product = if radix == 1 { value } else { paired };
         for k in 1..u64::from(radix) / 2 {
-            let factor = self.offset(paired, -F::from_canonical_u64(k * (top - k)));
+            let factor = self.offset(paired, F::from_canonical_u64(k * (top - k)));
             product = self.mul(product, factor);
         }
         if radix % 2 == 1 && radix > 1 {

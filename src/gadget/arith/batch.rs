@@ -34,6 +34,11 @@ impl Column {
         self
     }
 
+    fn map_packed(mut self, op: impl Fn(P) -> P) -> Column {
+        P::pack_slice_mut(&mut self.0).iter_mut().for_each(|value| *value = op(*value));
+        self
+    }
+
     /// `self + other · factor`.
     pub fn add_scaled(&mut self, other: &Column, factor: F) {
         for (sum, &value) in P::pack_slice_mut(&mut self.0).iter_mut().zip(P::pack_slice(&other.0)) {
@@ -103,6 +108,9 @@ impl<'a, S: Points, K: Sink> Batch<'a, S, K> {
 }
 
 fn load(values: &[F]) -> Column {
+    if let Ok(all) = values.try_into() {
+        return Column(all);
+    }
     let mut column = Column([F::ZERO; BATCH]);
     column.0[..values.len()].copy_from_slice(values);
     column
@@ -133,6 +141,14 @@ impl<S: Points, K: Sink> Arith for Batch<'_, S, K> {
 
     fn mul(&mut self, a: Column, b: Column) -> Column {
         a.zip(&b, |a, b| a * b)
+    }
+
+    fn scale(&mut self, a: Column, c: F) -> Column {
+        a.map_packed(|a| a * c)
+    }
+
+    fn offset(&mut self, a: Column, c: F) -> Column {
+        a.map_packed(|a| a + c)
     }
 
     fn apply(&mut self, matrix: &Matrix, inputs: &[Column]) -> Vec<Column> {
