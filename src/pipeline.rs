@@ -48,7 +48,8 @@ pub struct Circuit {
 /// The graph has numbers that can't be proved, or is too large.
 pub fn compile(graph: Graph, options: Options) -> Result<Circuit, CompileError> {
     let _span = info_span!("compile").entered();
-    let draft = Draft::new(graph, options)?;
+    let (graph, description) = describe(graph, options)?;
+    let draft = Draft::new(graph, description)?;
     let prover = debug_span!("commit").in_scope(|| AnyProver::new(&draft.plan, options.scheme.hash));
     Ok(draft.with(prover))
 }
@@ -61,20 +62,26 @@ struct Draft {
     shape: CircuitShape,
 }
 
+/// The graph without what is dead in it, and what a key says about it.
+fn describe(mut graph: Graph, options: Options) -> Result<(Graph, Description), CompileError> {
+    zknn_ir::validate(&graph).map_err(|violations| CompileError::Invalid { first: violations[0].to_string() })?;
+    graph.remove_dead();
+    let output = &graph.node(graph.output()).fact;
+    let input = &graph.node(graph.input()).fact;
+    let real = |_| PlanError::NotFixed { node: "the model".into() };
+    let description = Description {
+        model: graph.digest(),
+        options,
+        input: TensorInfo::of(input).ok_or(()).map_err(real)?,
+        output: TensorInfo::of(output).ok_or(()).map_err(real)?,
+    };
+    Ok((graph, description))
+}
+
 impl Draft {
-    fn new(mut graph: Graph, options: Options) -> Result<Self, CompileError> {
-        zknn_ir::validate(&graph).map_err(|violations| CompileError::Invalid { first: violations[0].to_string() })?;
-        graph.remove_dead();
-        let output = &graph.node(graph.output()).fact;
-        let input = &graph.node(graph.input()).fact;
-        let real = |_| PlanError::NotFixed { node: "the model".into() };
-        let description = Description {
-            model: graph.digest(),
-            options,
-            input: TensorInfo::of(input).ok_or(()).map_err(real)?,
-            output: TensorInfo::of(output).ok_or(()).map_err(real)?,
-        };
-        let plan = debug_span!("plan").in_scope(|| Plan::new(&graph, options.visibility, options.scheme))?;
+    fn new(graph: Graph, description: Description) -> Result<Self, CompileError> {
+        let Options { visibility, scheme } = description.options;
+        let plan = debug_span!("plan").in_scope(|| Plan::new(&graph, visibility, scheme))?;
         log(&plan);
         let shape = CircuitShape::new(&plan);
         if let Some(what) = shape.problem() {
@@ -122,12 +129,12 @@ impl Circuit {
     /// The file's parts do not belong together: it was made by another version of this program, or tampered with.
     pub fn load(file: CircuitFile) -> Result<Self, LoadError> {
         let _span = info_span!("load").entered();
+        let (graph, description) = describe(file.graph, file.options)?;
         // A program that is not the key's is refused before it costs anything.
-        let is_named = |graph: &Graph| graph.digest() == file.key.description.model;
-        if zknn_ir::validate(&file.graph).is_ok() && !is_named(&file.graph) {
+        if description != file.key.description {
             return Err(LoadError::Differs);
         }
-        let draft = Draft::new(file.graph, file.options)?;
+        let draft = Draft::new(graph, description)?;
         let prover = AnyProver::with_leaves(&draft.plan, file.options.scheme.hash, &file.leaves);
         let circuit = draft.with(prover.ok_or(LoadError::Differs)?);
         if circuit.file.key.digest() != file.key.digest() {

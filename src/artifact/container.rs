@@ -218,10 +218,26 @@ pub fn from_bytes<T: DeserializeOwned + Serialize>(kind: FileKind, bytes: &[u8])
         return Err(ArtifactProblem::Invalid(format!("{} bytes too many", body.len() - used)));
     }
     // The form of numbers leaves a choice; ours is the shortest, and there is no second file for the same contents.
-    if to_bytes(kind, &value) != bytes {
+    let mut unmatched = Unmatched(Some(body));
+    let written = bincode::serde::encode_into_std_write(&value, &mut unmatched, bincode::config::standard());
+    if written.is_err() || unmatched.0.is_none_or(|rest| !rest.is_empty()) {
         return Err(ArtifactProblem::Invalid("they are not in canonical form".into()));
     }
     Ok(value)
+}
+
+/// What is left of some bytes when all that was written is taken off their front; nothing, once something differs.
+struct Unmatched<'a>(Option<&'a [u8]>);
+
+impl io::Write for Unmatched<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 = self.0.and_then(|rest| rest.strip_prefix(bytes));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 fn digest(bytes: &[u8]) -> blake3::Hash {

@@ -142,7 +142,7 @@ impl Weights {
     /// Small weights are multiplied as floats, which is exact: a factor has two halves of 32 bits, and [`ROWS`] products of
     /// one with a weight stay below `2^53`.
     pub fn combine_rows_batch(&self, factors: &[Vec<F>]) -> Vec<Vec<F>> {
-        if !self.are_small {
+        if !self.are_small || self.width == 0 {
             return factors.iter().map(|factors| self.combine_rows(factors)).collect();
         }
         let zero = || vec![0i64; 2 * factors.len() * self.width];
@@ -161,14 +161,14 @@ impl Weights {
             left.iter_mut().zip(right).for_each(|(left, right)| *left += right);
             left
         };
-        let blocks = self.values.par_chunks(ROWS * self.width.max(1)).enumerate();
+        let blocks = self.values.par_chunks(ROWS * self.width).enumerate();
         let sums = blocks.with_min_len(16).fold(zero, add).reduce(zero, join);
         let value = |(&low, &high): (&i64, &i64)| from_signed(low) + from_signed(high) * F::from_canonical_u64(1 << 32);
         let list = |halves: &[i64]| {
             let (low, high) = halves.split_at(self.width);
             low.iter().zip(high).map(value).collect()
         };
-        sums.chunks_exact(2 * self.width.max(1)).map(list).collect()
+        sums.chunks_exact(2 * self.width).map(list).collect()
     }
 
     /// For each row, the sum of its weights, each times its factor.
@@ -232,6 +232,8 @@ mod tests {
             factors.push(vec![F::NEG_ONE; rows]);
             let expected: Vec<Vec<F>> = factors.iter().map(|factors| weights.combine_rows(factors)).collect();
             assert_eq!(weights.combine_rows_batch(&factors), expected);
+            let none = Weights { values: Vec::new(), width: 0, are_small };
+            assert_eq!(none.combine_rows_batch(&factors), vec![Vec::new(); factors.len()]);
         }
     }
 }
