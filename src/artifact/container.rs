@@ -180,15 +180,19 @@ fn body_length(header: &[u8; HEADER]) -> Result<u64, ArtifactProblem> {
 
 /// A whole file as bytes.
 pub fn to_bytes(kind: FileKind, body: &impl Serialize) -> Vec<u8> {
+    let bytes = bincode::serde::encode_to_vec(body, bincode::config::standard());
+    // No artifact has a form that serde refuses.
+    seal(kind, &bytes.expect("an artifact has a serial form"))
+}
+
+/// A whole file around the bytes of a body, whatever they are.
+pub fn seal(kind: FileKind, body: &[u8]) -> Vec<u8> {
     let mut bytes = vec![0; HEADER];
-    bincode::serde::encode_into_std_write(body, &mut bytes, bincode::config::standard())
-        // A vector takes any bytes, and no artifact has a form that serde refuses.
-        .expect("an artifact has a serial form");
-    let length = (bytes.len() - HEADER) as u64;
     bytes[..4].copy_from_slice(&MAGIC);
     bytes[4..6].copy_from_slice(&VERSION.to_le_bytes());
     bytes[6] = kind as u8;
-    bytes[8..PREFIX].copy_from_slice(&length.to_le_bytes());
+    bytes[8..PREFIX].copy_from_slice(&(body.len() as u64).to_le_bytes());
+    bytes.extend_from_slice(body);
     let digest = digest(&bytes);
     bytes[PREFIX..HEADER].copy_from_slice(digest.as_bytes());
     bytes

@@ -5,7 +5,7 @@ mod statement;
 mod write;
 
 pub use container::{
-    ArtifactError, ArtifactProblem, FileKind, VERSION, from_bytes, read, to_bytes, write as write_file,
+    ArtifactError, ArtifactProblem, FileKind, VERSION, from_bytes, read, seal, to_bytes, write as write_file,
 };
 pub use statement::{Disclosure, OutputStatement, Statement, hex};
 pub use write::{WriteError, write_atomically};

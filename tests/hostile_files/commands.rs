@@ -2,7 +2,7 @@
 //! no length in a file can move.
 #![cfg(unix)]
 
-use super::mutate::{HEADER, HUGE, mutated, seal};
+use super::mutate::{HEADER, HUGE, mutated};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 use std::fs;
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 use tempfile::TempDir;
-use zknn::artifact::FileKind;
+use zknn::artifact::{FileKind, seal};
 
 const DONE: i32 = 0;
 const REJECTED: i32 = 1;

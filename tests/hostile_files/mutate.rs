@@ -2,20 +2,10 @@
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;
-use zknn::artifact::{FileKind, VERSION};
+use zknn::artifact::{FileKind, seal};
 
 /// Bytes before the body.
 pub const HEADER: usize = 48;
-
-/// An envelope around `body` in which all is as it should be.
-pub fn seal(kind: FileKind, body: &[u8]) -> Vec<u8> {
-    let mut bytes = b"ZKNN".to_vec();
-    bytes.extend(VERSION.to_le_bytes());
-    bytes.extend([kind as u8, 0]);
-    bytes.extend((body.len() as u64).to_le_bytes());
-    let digest = blake3::Hasher::new().update(&bytes).update(body).finalize();
-    [bytes.as_slice(), digest.as_bytes(), body].concat()
-}
 
 /// A length beyond all bounds, in the form of each width that a number can have.
 pub const HUGE: [&[u8]; 3] =

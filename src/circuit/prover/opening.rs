@@ -100,7 +100,7 @@ fn quotient(values: &[Ext], point: Ext) -> PolynomialCoeffs<Ext> {
     quotient
 }
 
-/// The Lagrange basis over the rows at one point: what values at the rows are weighed with.
+/// The Lagrange basis at a point of the extension, in parts: what values at the rows are weighed with.
 struct Lagrange {
     real: Vec<F>,
     imaginary: Vec<F>,
@@ -108,12 +108,7 @@ struct Lagrange {
 
 impl Lagrange {
     fn new(subgroup: &[F], point: Ext) -> Self {
-        let rows = subgroup.len();
-        let denominators: Vec<Ext> = subgroup.iter().map(|&x| point - Ext::from(x)).collect();
-        let factor = (point.exp_u64(rows as u64) - Ext::ONE) * Ext::from_canonical_usize(rows).inverse();
-        let inverses = Ext::batch_multiplicative_inverse(&denominators);
-        let basis = inverses.iter().zip(subgroup).map(|(&inverse, &x)| factor * inverse * Ext::from(x));
-        let (real, imaginary) = basis.map(|value| value.0.into()).unzip();
+        let (real, imaginary) = lagrange(subgroup, point).into_iter().map(|value| value.0.into()).unzip();
         Self { real, imaginary }
     }
 
@@ -122,13 +117,13 @@ impl Lagrange {
     }
 }
 
-/// The Lagrange basis over the rows at a point of the base field.
-pub fn lagrange(subgroup: &[F], point: F) -> Vec<F> {
+/// The Lagrange basis over the rows at a point, of the base field or of the extension, that is no row.
+pub fn lagrange<E: Field + From<F>>(subgroup: &[F], point: E) -> Vec<E> {
     let rows = subgroup.len();
-    let denominators: Vec<F> = subgroup.iter().map(|&x| point - x).collect();
-    let factor = (point.exp_u64(rows as u64) - F::ONE) * F::from_canonical_usize(rows).inverse();
-    let inverses = F::batch_multiplicative_inverse(&denominators);
-    inverses.iter().zip(subgroup).map(|(&inverse, &x)| factor * inverse * x).collect()
+    let denominators: Vec<E> = subgroup.iter().map(|&x| point - E::from(x)).collect();
+    let factor = (point.exp_u64(rows as u64) - E::ONE) * E::from_canonical_usize(rows).inverse();
+    let inverses = E::batch_multiplicative_inverse(&denominators);
+    inverses.iter().zip(subgroup).map(|(&inverse, &x)| factor * inverse * E::from(x)).collect()
 }
 
 /// A sum of columns, each times a factor.

@@ -174,9 +174,7 @@ impl Cursor<'_> {
     }
 
     fn load(&self, codeword: &Codeword, index: usize) -> Column {
-        let mut column = ZERO;
-        column.0.copy_from_slice(self.batch(codeword, index));
-        column
+        Column::load(self.batch(codeword, index))
     }
 
     /// Adds a constraint, at its place in the order, to all combinations.
@@ -191,8 +189,7 @@ impl Cursor<'_> {
         let quotient = self.quotient;
         let sets = self.sums.len();
         let chunks = quotient.shifts.len().div_ceil(QUOTIENT_DEGREE);
-        let mut x = ZERO;
-        x.0.copy_from_slice(&points[self.start..][..BATCH]);
+        let x = Column::load(&points[self.start..][..BATCH]);
         let next: [usize; BATCH] = std::array::from_fn(|k| quotient.domain.next(self.start + k));
         let mut before: Vec<Column> = (0..sets).map(|set| self.load(quotient.products, set)).collect();
         for (set, z) in before.iter().enumerate() {
@@ -320,9 +317,7 @@ impl Cursor<'_> {
         let vars = EvaluationVarsBaseBatch::new(BATCH, &[], &wires, &self.quotient.public_hash);
         let mut combined = self.combined(0, sums);
         for constraint in gate.0.eval_unfiltered_base_batch(vars).chunks_exact(BATCH) {
-            let mut column = ZERO;
-            column.0.copy_from_slice(constraint);
-            combined.take(&column, BATCH);
+            combined.take(&Column::load(constraint), BATCH);
         }
     }
 

@@ -19,6 +19,17 @@ pub type P = <F as Packable>::Packing;
 pub struct Column(pub [F; BATCH]);
 
 impl Column {
+    /// The values at up to [`BATCH`] points, and zeros past them.
+    pub fn load(values: &[F]) -> Self {
+        // A whole batch needs no zeros first.
+        if let Ok(all) = values.try_into() {
+            return Self(all);
+        }
+        let mut column = Self([F::ZERO; BATCH]);
+        column.0[..values.len()].copy_from_slice(values);
+        column
+    }
+
     /// Combines two columns point by point.
     pub fn zip(mut self, other: &Column, op: impl Fn(P, P) -> P) -> Column {
         let right = P::pack_slice(&other.0);
@@ -107,24 +118,15 @@ impl<'a, S: Points, K: Sink> Batch<'a, S, K> {
     }
 }
 
-fn load(values: &[F]) -> Column {
-    if let Ok(all) = values.try_into() {
-        return Column(all);
-    }
-    let mut column = Column([F::ZERO; BATCH]);
-    column.0[..values.len()].copy_from_slice(values);
-    column
-}
-
 impl<S: Points, K: Sink> Arith for Batch<'_, S, K> {
     type V = Column;
 
     fn wire(&mut self, index: usize) -> Column {
-        load(self.points.wire(index))
+        Column::load(self.points.wire(index))
     }
 
     fn row_constant(&mut self, index: usize) -> Column {
-        load(self.points.row_constant(index))
+        Column::load(self.points.row_constant(index))
     }
 
     fn fixed(&mut self, value: F) -> Column {
