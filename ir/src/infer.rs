@@ -86,11 +86,8 @@ where
 }
 
 fn channel_bound(row: &[i64], bias: i64, (lo, hi): (i64, i64)) -> ChannelBound {
-    let (mut positive, mut negative) = (0i128, 0i128);
-    for &weight in row {
-        positive += i128::from(weight.max(0));
-        negative += i128::from(weight.min(0));
-    }
+    let positive = total(row.iter().map(|weight| weight.max(&0).unsigned_abs()));
+    let negative = -total(row.iter().map(|weight| weight.min(&0).unsigned_abs()));
     let (lo, hi, bias) = (i128::from(lo), i128::from(hi), i128::from(bias));
     let sum = |at_positive: i128, at_negative: i128| {
         positive.saturating_mul(at_positive).saturating_add(negative.saturating_mul(at_negative)).saturating_add(bias)
@@ -100,6 +97,13 @@ fn channel_bound(row: &[i64], bias: i64, (lo, hi): (i64, i64)) -> ChannelBound {
         hi: sum(hi, lo),
         magnitude: (positive - negative).saturating_mul(lo.abs().max(hi.abs())).saturating_add(bias.abs()),
     }
+}
+
+/// The exact sum. By halves, which many can be added of at once.
+fn total(numbers: impl Iterator<Item = u64>) -> i128 {
+    let add = |(low, high): (u64, u64), n: u64| (low + (n & u64::from(u32::MAX)), high + (n >> 32));
+    let (low, high) = numbers.fold((0, 0), add);
+    i128::from(low) + (i128::from(high) << 32)
 }
 
 fn input(shape: &[usize], number: &Number) -> Result<Fact, InferError> {

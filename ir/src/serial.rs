@@ -3,7 +3,10 @@
 //! A graph is stored as a plain list of operations in topological order. Facts are not stored: reading
 //! infers them, so a file cannot claim what does not follow. Reading an untrusted file yields a graph with
 //! true facts, one input and an output, or an error, and never panics; memory grows only with bytes that
-//! were really there, as long as the format checks lengths likewise.
+//! were really there, as long as the format checks lengths likewise. (bincode does where bytes are borrowed.)
+//!
+//! Integers of a tensor are stored in as few bytes as its largest needs, the same number for each: millions of
+//! them are read as fast as they are copied.
 
 use std::borrow::Cow;
 
@@ -20,7 +23,46 @@ use crate::{Graph, NodeId, Op, Weights};
 #[derive(Serialize, Deserialize)]
 enum WeightsForm<'a> {
     Real { shape: Cow<'a, [usize]>, data: Cow<'a, [f64]> },
-    Fixed { shape: Cow<'a, [usize]>, scale: f64, data: Cow<'a, [i64]> },
+    Fixed { shape: Cow<'a, [usize]>, scale: f64, #[serde(borrow)] data: IntegersForm<'a> },
+}
+
+/// Integers of `width` bytes each, in two's complement, the lowest byte first.
+#[derive(Serialize, Deserialize)]
+struct IntegersForm<'a> {
+    width: u8,
+    #[serde(borrow, with = "serde_bytes")]
+    bytes: Cow<'a, [u8]>,
+}
+
+impl IntegersForm<'_> {
+    fn of(integers: &[i64]) -> Self {
+        // How far the numbers reach from zero or from minus one: each has this and a sign.
+        let reach = integers.iter().fold(0, |reach, &n| reach | (n ^ (n >> 63)).cast_unsigned());
+        let width = (u64::BITS - reach.leading_zeros()) as usize / 8 + 1;
+        let bytes = match width {
+            1 => integers.iter().map(|&n| n as u8).collect(),
+            _ => integers.iter().flat_map(|n| n.to_le_bytes().into_iter().take(width)).collect(),
+        };
+        // At most eight.
+        Self { width: width as u8, bytes: Cow::Owned(bytes) }
+    }
+
+    fn integers<E: serde::de::Error>(&self) -> Result<Vec<i64>, E> {
+        let width = usize::from(self.width);
+        if !(1..=8).contains(&width) || !self.bytes.len().is_multiple_of(width) {
+            return Err(E::custom(format!("{} bytes are no integers of {width} bytes", self.bytes.len())));
+        }
+        Ok(match width {
+            1 => self.bytes.iter().map(|&byte| i64::from(byte.cast_signed())).collect(),
+            _ => self.bytes.chunks_exact(width).map(integer).collect(),
+        })
+    }
+}
+
+fn integer(bytes: &[u8]) -> i64 {
+    let mut word = [0; 8];
+    word[8 - bytes.len()..].copy_from_slice(bytes);
+    i64::from_le_bytes(word) >> (64 - 8 * bytes.len())
 }
 
 #[derive(Serialize, Deserialize)]
@@ -41,7 +83,9 @@ impl Serialize for Weights {
         let shape = Cow::Borrowed(self.shape());
         match self {
             Weights::Real(data) => WeightsForm::Real { shape, data: contiguous(data) },
-            Weights::Fixed { data, scale } => WeightsForm::Fixed { shape, scale: *scale, data: contiguous(data) },
+            Weights::Fixed { data, scale } => {
+                WeightsForm::Fixed { shape, scale: *scale, data: IntegersForm::of(&contiguous(data)) }
+            }
         }
         .serialize(serializer)
     }
@@ -50,17 +94,18 @@ impl Serialize for Weights {
 impl<'de> Deserialize<'de> for Weights {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(match WeightsForm::deserialize(deserializer)? {
-            WeightsForm::Real { shape, data } => Weights::Real(tensor(&shape, data)?),
-            WeightsForm::Fixed { shape, scale, data } => Weights::Fixed { data: tensor(&shape, data)?, scale },
+            WeightsForm::Real { shape, data } => Weights::Real(tensor(&shape, data.into_owned())?),
+            WeightsForm::Fixed { shape, scale, data } => {
+                Weights::Fixed { data: tensor(&shape, data.integers()?)?, scale }
+            }
         })
     }
 }
 
-fn tensor<T: Clone, E: serde::de::Error>(shape: &[usize], data: Cow<'_, [T]>) -> Result<ArcArray<T, IxDyn>, E> {
+fn tensor<T: Clone, E: serde::de::Error>(shape: &[usize], mut data: Vec<T>) -> Result<ArcArray<T, IxDyn>, E> {
     if element_count(shape) != Some(data.len()) {
         return Err(E::custom(format!("shape {shape:?} does not have {} elements", data.len())));
     }
-    let mut data = data.into_owned();
     data.shrink_to_fit();
     ArcArray::from_shape_vec(shape, data).map_err(E::custom)
 }

@@ -153,7 +153,8 @@ fn read_checked(path: &Path) -> Result<Vec<u8>, ArtifactProblem> {
         _ => error.into(),
     })?;
     let body = body_length(&header)?;
-    let mut bytes = header.to_vec();
+    let mut bytes = Vec::with_capacity(metadata.len().min(HEADER as u64 + body) as usize + 1);
+    bytes.extend_from_slice(&header);
     // One byte more than announced tells a file that is too long, even one whose length is not known.
     file.take(body + 1).read_to_end(&mut bytes)?;
     let (expected, got) = (HEADER as u64 + body, bytes.len() as u64);
@@ -216,7 +217,8 @@ pub fn from_bytes<T: DeserializeOwned + Serialize>(kind: FileKind, bytes: &[u8])
         return Err(ArtifactProblem::Damaged);
     }
     let body = &bytes[HEADER..];
-    let (value, used): (T, _) = bincode::serde::decode_from_slice(body, bincode::config::standard())
+    // Borrowed bytes are checked to be there before anything is allocated for them.
+    let (value, used): (T, _) = bincode::serde::borrow_decode_from_slice(body, bincode::config::standard())
         .map_err(|error| ArtifactProblem::Invalid(error.to_string()))?;
     if used != body.len() {
         return Err(ArtifactProblem::Invalid(format!("{} bytes too many", body.len() - used)));

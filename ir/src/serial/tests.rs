@@ -1,5 +1,5 @@
 use bincode::config;
-use bincode::serde::{decode_from_slice, encode_to_vec};
+use bincode::serde::{borrow_decode_from_slice, encode_to_vec};
 use proptest::prelude::*;
 
 use super::*;
@@ -11,7 +11,7 @@ fn write<T: Serialize>(value: &T) -> Vec<u8> {
 }
 
 fn read<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
-    decode_from_slice(bytes, config::standard()).map(|(value, _)| value).map_err(|error| error.to_string())
+    borrow_decode_from_slice(bytes, config::standard()).map(|(value, _)| value).map_err(|error| error.to_string())
 }
 
 fn input() -> Op {
@@ -35,6 +35,29 @@ fn a_small_weight_takes_one_byte() {
 }
 
 #[test]
+fn integers_take_as_many_bytes_as_the_largest_needs() {
+    for bits in 0..63 {
+        let edge = 1i64 << bits;
+        for (list, needed) in [([edge - 1, -edge], bits / 8 + 1), ([0, edge], (bits + 1) / 8 + 1)] {
+            let form = IntegersForm::of(&list);
+            assert_eq!((usize::from(form.width), form.bytes.len()), (needed, 2 * needed), "{list:?}");
+            assert_eq!(form.integers::<serde::de::value::Error>(), Ok(list.to_vec()));
+        }
+    }
+    let extremes = [i64::MIN, i64::MAX, 0, -1];
+    assert_eq!(IntegersForm::of(&extremes).integers::<serde::de::value::Error>(), Ok(extremes.to_vec()));
+    assert_eq!(IntegersForm::of(&[]).width, 1);
+}
+
+#[test]
+fn bytes_that_are_no_integers_are_refused() {
+    for (width, len) in [(0, 0), (0, 3), (2, 3), (9, 9), (255, 0)] {
+        let data = IntegersForm { width, bytes: vec![0; len].into() };
+        assert!(read::<Weights>(&write(&WeightsForm::Fixed { shape: vec![len].into(), scale: 1.0, data })).is_err());
+    }
+}
+
+#[test]
 fn lists_that_are_no_graphs_are_refused() {
     let relu = |operands: &[u32]| node(Op::Relu, operands);
     insta::assert_snapshot!(read_error(vec![], 0), @r#"OtherString("no node 0 among the first 0")"#);
@@ -52,8 +75,8 @@ fn lists_that_are_no_graphs_are_refused() {
 #[test]
 fn weights_that_do_not_fill_their_shape_are_refused() {
     let form = |shape: Vec<usize>| {
-        let data = vec![1i64, 2, 3];
-        write(&WeightsForm::Fixed { shape: shape.into(), scale: 1.0, data: data.into() })
+        let data = IntegersForm::of(&[1, 2, 3]);
+        write(&WeightsForm::Fixed { shape: shape.into(), scale: 1.0, data })
     };
     assert_eq!(read(&form(vec![3, 1])), Ok(fixed(&[3, 1], &[1, 2, 3], 1.0)));
     for shape in [vec![], vec![4], vec![2, 2], vec![usize::MAX, 3], vec![0, 3]] {
@@ -69,8 +92,9 @@ fn a_length_without_its_elements_allocates_little() {
     let mut bytes = vec![1, 1, 252];
     bytes.extend(u32::MAX.to_le_bytes());
     bytes.extend(1f64.to_le_bytes());
-    bytes.push(253);
-    bytes.extend(u64::from(u32::MAX).to_le_bytes());
+    // One byte an integer, and then, it says, 2^60 of them.
+    bytes.extend([1, 253]);
+    bytes.extend((1u64 << 60).to_le_bytes());
     assert!(read::<Weights>(&bytes).is_err());
 }
 
