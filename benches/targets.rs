@@ -12,7 +12,11 @@ use std::time::Instant;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
+/// Proofs of each model.
 const RUNS: usize = 3;
+/// Proofs of the reference CNN, each after one inference in Python: how fast a shared machine is changes from one second to
+/// the next.
+const REFERENCE_RUNS: usize = 7;
 
 fn main() -> Outcome<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -23,7 +27,7 @@ fn main() -> Outcome<()> {
         return Ok(());
     }
     let folder = tempfile::tempdir()?;
-    println!("targets: medians of {RUNS} proofs");
+    println!("targets: medians of {RUNS} proofs, of the reference CNN of {REFERENCE_RUNS}");
     println!(
         "{:<20} {:>9} {:>9} {:>10} {:>11} {:>11} {:>10} {:>11} {:>10}",
         "model", "prove s", "whole s", "prove MiB", "compile s", "compile MiB", "verify ms", "circuit MB", "proof MB"
@@ -31,8 +35,12 @@ fn main() -> Outcome<()> {
     let reference = folder.path().join("reference");
     fs::create_dir(&reference)?;
     run(zknn().args(["export", "--reference"]).arg(&reference))?;
-    let python = python_seconds()?;
-    let figures = measure(&reference)?;
+    let mut python = Vec::new();
+    let figures = measure(&reference, REFERENCE_RUNS, || {
+        python.push(python_seconds()?);
+        Ok(())
+    })?;
+    let python = median(python);
     print("reference CNN", &figures);
     println!(
         "  Python, one inference: {python:.2} s; prove {:.2}, whole process {:.2}, compile {:.2} times as long",
@@ -52,7 +60,7 @@ fn main() -> Outcome<()> {
         let mut random = Random(7);
         let input = tensor(&shape, || (random.next() * 127.0).round());
         fs::write(folder.join("input.json"), input.to_string())?;
-        print(name, &measure(&folder)?);
+        print(name, &measure(&folder, RUNS, || Ok(()))?);
     }
     Ok(())
 }
@@ -82,13 +90,14 @@ fn print(name: &str, figures: &Figures) {
     );
 }
 
-/// Compiles the folder's `model.json` and proves it on its `input.json`.
-fn measure(folder: &Path) -> Outcome<Figures> {
+/// Compiles the folder's `model.json` and proves it on its `input.json` as often as `runs` says, each time after `before`.
+fn measure(folder: &Path, runs: usize, mut before: impl FnMut() -> Outcome<()>) -> Outcome<Figures> {
     let start = Instant::now();
     let compiled = run(zknn().current_dir(folder).args(["compile", "model.json", "--timings"]))?;
     let compile = start.elapsed().as_secs_f64();
     let mut proofs = Vec::new();
-    for _ in 0..RUNS {
+    for _ in 0..runs {
+        before()?;
         let start = Instant::now();
         let proved =
             run(zknn().current_dir(folder).args(["prove", "model.zkc", "--input", "input.json", "--timings"]))?;
@@ -99,21 +108,22 @@ fn measure(folder: &Path) -> Outcome<Figures> {
         proofs.push((process - verify, whole, step_memory(&proved)?, verify));
     }
     run(zknn().current_dir(folder).args(["verify", "model.vk", "proof.zkp"]))?;
-    let median = |figure: fn(&(f64, f64, f64, f64)) -> f64| {
-        let mut figures: Vec<f64> = proofs.iter().map(figure).collect();
-        figures.sort_by(f64::total_cmp);
-        figures[RUNS / 2]
-    };
+    let of_proofs = |figure: fn(&(f64, f64, f64, f64)) -> f64| median(proofs.iter().map(figure).collect());
     Ok(Figures {
-        prove: median(|proof| proof.0),
-        whole: median(|proof| proof.1),
-        prove_memory: median(|proof| proof.2),
+        prove: of_proofs(|proof| proof.0),
+        whole: of_proofs(|proof| proof.1),
+        prove_memory: of_proofs(|proof| proof.2),
         compile,
         compile_memory: step_memory(&compiled)?,
-        verify: median(|proof| proof.3),
+        verify: of_proofs(|proof| proof.3),
         circuit: fs::metadata(folder.join("model.zkc"))?.len(),
         proof: fs::metadata(folder.join("proof.zkp"))?.len(),
     })
+}
+
+fn median(mut figures: Vec<f64>) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    figures[figures.len() / 2]
 }
 
 /// The seconds of a step, as `--timings` tells them.
@@ -142,7 +152,7 @@ fn run(command: &mut Command) -> Outcome<String> {
 
 fn python_seconds() -> Outcome<f64> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("ref_cnn/benchmark_cnn.py");
-    let told = run(Command::new("python3").arg(script).args(["--json", "--runs", "3"]))?;
+    let told = run(Command::new("python3").arg(script).args(["--json", "--runs", "1"]))?;
     let result: Value = serde_json::from_str(&told)?;
     Ok(result["median_s"].as_f64().ok_or("the Python benchmark gave no median")?)
 }

@@ -83,14 +83,15 @@ fn statements(f: &mut fmt::Formatter<'_>, plan: &Plan) -> fmt::Result {
 
 /// The wires of a gadget that it determines, and how many constraints there are on each.
 fn held(gadget: &Gadget) -> String {
-    let Shape { outputs, advice, constraints, degree, .. } = gadget.shape();
+    let Shape { outputs, advice, digits, constraints, degree, .. } = gadget.shape();
     let counts = constraints_on_wires(gadget);
     let (least, most) = (counts.iter().min().copied().unwrap_or(0), counts.iter().max().copied().unwrap_or(0));
     let loose = counts.iter().filter(|&&count| count == 0).count();
     let each = if least == most { format!("{least}") } else { format!("{least} to {most}") };
+    let checks = if digits > 0 { ", and one for each digit" } else { "" };
     let mut text = format!(
-        "{constraints} constraints of degree up to {degree}; {outputs} outputs and {advice} advice wires, each in {each} \
-         of them"
+        "{constraints} constraints of degree up to {degree}{checks}; {outputs} outputs, {advice} advice wires and {digits} \
+         digits, each in {each} of them"
     );
     if loose > 0 {
         text += &format!("; {loose} WIRES ARE HELD BY NONE");

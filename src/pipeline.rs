@@ -174,9 +174,11 @@ impl Circuit {
     pub fn prove_timed(&self, input: &ArrayD<f64>, timings: &mut Timings) -> Result<ProofFile, ProofError> {
         let _span = info_span!("prove").entered();
         let input = input::integers(&self.file.graph, input)?;
-        let expected = timings.measure("evaluation", || eval_fixed(&self.file.graph, &input))?;
         let flat: Vec<i64> = input.iter().copied().collect();
-        let witness = timings.measure("witness", || Witness::new(&self.plan, &flat, Secrets::fresh()));
+        let (expected, witness) = timings.measure("evaluation and witness", || {
+            rayon::join(|| eval_fixed(&self.file.graph, &input), || Witness::new(&self.plan, &flat, Secrets::fresh()))
+        });
+        let expected = expected?;
         // The circuit computes what the interpreter defines; if it ever did not, no proof should leave.
         if !witness.outputs().eq(expected.output().iter().copied()) {
             return Err(self.fault(&flat).unwrap_or(ProofError::Disagreement));

@@ -22,8 +22,16 @@ use crate::{Graph, NodeId, Op, Weights};
 
 #[derive(Serialize, Deserialize)]
 enum WeightsForm<'a> {
-    Real { shape: Cow<'a, [usize]>, data: Cow<'a, [f64]> },
-    Fixed { shape: Cow<'a, [usize]>, scale: f64, #[serde(borrow)] data: IntegersForm<'a> },
+    Real {
+        shape: Cow<'a, [usize]>,
+        data: Cow<'a, [f64]>,
+    },
+    Fixed {
+        shape: Cow<'a, [usize]>,
+        scale: f64,
+        #[serde(borrow)]
+        data: IntegersForm<'a>,
+    },
 }
 
 /// Integers of `width` bytes each, in two's complement, the lowest byte first.

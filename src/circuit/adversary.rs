@@ -14,20 +14,22 @@ use plonky2::hash::hash_types::HashOut;
 use plonky2::plonk::vars::EvaluationVars;
 use std::sync::Arc;
 
-/// The gate that holds nothing but this gadget.
+/// The gate that holds nothing but this gadget, and states its digits.
 pub fn gate_of(gadget: &Gadget) -> RowGate {
-    let place = Place { routed: 0, advice: gadget.shape().routed(), constant: 0 };
-    RowGate::new(vec![Part { gadget: Arc::new(gadget.clone()), place }])
+    let shape = gadget.shape();
+    let place = Place::alone(shape);
+    let gate = RowGate::new(vec![Part { gadget: Arc::new(gadget.clone()), place }]);
+    gate.with_digits(place.digits..place.digits + shape.digits)
 }
 
-/// The wires of an honest row: inputs, outputs, advice.
+/// The wires of an honest row: inputs, outputs, advice, digits.
 pub fn honest_row(gadget: &Gadget, constants: &[F], inputs: &[F]) -> Vec<F> {
     let shape = gadget.shape();
     assert_eq!(inputs.len(), shape.inputs);
     let mut outputs = vec![F::ZERO; shape.outputs];
-    let mut advice = vec![F::ZERO; shape.advice];
-    gadget.assign(constants, inputs, &mut outputs, &mut advice);
-    [inputs, &outputs, &advice].concat()
+    let (mut advice, mut digits) = (vec![F::ZERO; shape.advice], vec![F::ZERO; shape.digits]);
+    gadget.assign(constants, inputs, &mut outputs, [&mut advice, &mut digits]);
+    [inputs, &outputs, &advice, &digits].concat()
 }
 
 /// How many rows the adversary looks at before it gives up on a change.

@@ -3,7 +3,7 @@
 use super::shape::CircuitShape;
 use crate::gadget::Gadget;
 use crate::plan::security::MAX_SETS;
-use crate::plan::{MAX_COLUMNS, MAX_ROWS, POSEIDON_ROUTED, POSEIDON_WIRES, Part};
+use crate::plan::{MAX_COLUMNS, MAX_ROWS, POSEIDON_ROUTED, POSEIDON_WIRES, Part, total};
 
 const MAX_GATES: usize = 1 << 10;
 /// Bounds the weights inside gates, which a verifier multiplies with, and so its time and memory.
@@ -27,9 +27,15 @@ impl CircuitShape {
         if let Some((_, problem)) = checks.into_iter().find(|&(fails, _)| fails) {
             return Some(problem);
         }
-        let fits = |part: &Part| self.holds(part);
-        if !self.gates.iter().flatten().all(fits) {
+        if !self.gates.iter().flatten().all(|part| self.holds(part)) {
             return Some("gate");
+        }
+        let are_stated = |parts: &Vec<Part>| {
+            let start = self.digits_end().checked_sub(total(parts).digits);
+            start.is_some_and(|start| parts.iter().all(|part| part.place.digits >= start))
+        };
+        if !self.gates.iter().all(are_stated) {
+            return Some("place of digits");
         }
         let products = |part: &Part| part.gadget.shape().inputs.saturating_mul(part.gadget.shape().constraints);
         if self.gates.iter().flatten().map(products).fold(0, usize::saturating_add) > MAX_PRODUCTS {
@@ -45,7 +51,8 @@ impl CircuitShape {
         gadget.is_consistent() && {
             let shape = gadget.shape();
             ends_by(part.place.routed, shape.routed(), self.routed)
-                && ends_by(part.place.advice, shape.advice, self.wires - self.masks())
+                && ends_by(part.place.advice, shape.advice, self.digits_end())
+                && ends_by(part.place.digits, shape.digits, self.digits_end())
                 && ends_by(part.place.constant, shape.constants, MAX_COLUMNS)
         }
     }

@@ -9,7 +9,7 @@ use super::sites::{Owner, Role, Site, Sites};
 use super::witness::Witness;
 use crate::gadget::Gadget;
 use crate::gadget::arith::Extension;
-use crate::gadget::field::{Ext, F, from_signed};
+use crate::gadget::field::{Ext, F};
 use crate::plan::{Plan, Slot};
 use plonky2::field::types::Field;
 use plonky2::gates::gate::Gate;
@@ -30,7 +30,7 @@ pub enum Violation {
         row: usize,
         /// Whose constraint it is.
         owner: Owner,
-        /// Which of the owner's constraints.
+        /// Which of the owner's constraints; those of its digits come last.
         constraint: usize,
     },
     /// Two cells that must be equal are not.
@@ -93,7 +93,7 @@ impl<'a> Checker<'a> {
             return parts
                 .flat_map(|(part, placed)| {
                     let mut arith = Extension::new(vars);
-                    placed.gadget.constrain(&mut arith, placed.place);
+                    placed.gadget.constrain_with_digits(&mut arith, placed.place);
                     broken(self.sites.owner(row, Slot { kind, part }), arith.constraints)
                 })
                 .collect();
@@ -130,12 +130,11 @@ impl<'a> Checker<'a> {
 
     /// A row's constants, selectors not counted: the weights of its tile.
     pub fn constants(&self, row: usize) -> Vec<F> {
-        let tile = self.plan.tiles.tiles.get(row);
-        let weight = |index: usize| match (tile, self.plan.layout.tile) {
-            (Some(tile), Some(shape)) => from_signed(tile.weight(index / shape.width, index % shape.width)),
-            _ => F::ZERO,
-        };
-        (0..self.plan.layout.constants).map(weight).collect()
+        let mut constants = vec![F::ZERO; self.plan.layout.constants];
+        if let (Some(tile), Some(shape)) = (self.plan.tiles.tiles.get(row), self.plan.layout.tile) {
+            tile.write(shape, &mut constants);
+        }
+        constants
     }
 
     /// The violation in words: layer, element and wire.

@@ -1,7 +1,7 @@
 //! The preprocessed columns: selectors, row constants and the permutation.
 
 use super::shape::Gates;
-use crate::gadget::field::{F, from_signed};
+use crate::gadget::field::F;
 use crate::plan::security::QUOTIENT_DEGREE;
 use crate::plan::{Layout, Plan, Value, wiring};
 use plonky2::field::types::Field;
@@ -29,11 +29,8 @@ pub fn selector_columns(layout: &Layout, gates: &Gates) -> Vec<F> {
 pub fn weight_rows(plan: &Plan) -> Vec<F> {
     let Some(shape) = plan.layout.tile else { return Vec::new() };
     let mut rows = vec![F::ZERO; plan.tiles.tiles.len() * plan.layout.constants];
-    rows.par_chunks_exact_mut(plan.layout.constants).zip(&plan.tiles.tiles).for_each(|(row, tile)| {
-        for (index, weight) in row.iter_mut().enumerate() {
-            *weight = from_signed(tile.weight(index / shape.width, index % shape.width));
-        }
-    });
+    let tiles = rows.par_chunks_exact_mut(plan.layout.constants).zip(&plan.tiles.tiles);
+    tiles.for_each(|(row, tile)| tile.write(shape, row));
     rows
 }
 
@@ -90,8 +87,10 @@ impl Permutation {
 
     /// plonky2's sigma columns, one after the other: for each routed cell the identity of the next cell of its cycle.
     pub fn columns(&self, shifts: &[F]) -> Vec<F> {
-        let subgroup = F::two_adic_subgroup(self.rows.ilog2() as usize);
-        let identity = |&cell: &u32| shifts[cell as usize / self.rows] * subgroup[cell as usize % self.rows];
+        // A power of two, and shifting is faster than dividing.
+        let bits = self.rows.ilog2() as usize;
+        let subgroup = F::two_adic_subgroup(bits);
+        let identity = |&cell: &u32| shifts[cell as usize >> bits] * subgroup[cell as usize & (self.rows - 1)];
         self.next.par_iter().map(identity).collect()
     }
 }

@@ -60,21 +60,23 @@ fn spots<'a>(checker: &Checker, plan: &'a Plan, random: &mut ChaCha20Rng) -> Vec
 
 impl Spot<'_> {
     /// What the gadget computes from the row's inputs, the one at `changed` moved by `step`.
-    fn recomputed(&self, constants: &[F], row: &[F], changed: usize, step: F) -> [Vec<F>; 3] {
+    fn recomputed(&self, constants: &[F], row: &[F], changed: usize, step: F) -> [Vec<F>; 4] {
         let shape = self.gadget.shape();
         let mut inputs = row[self.place.routed..][..shape.inputs].to_vec();
         inputs[changed] += step;
-        let (mut outputs, mut advice) = (vec![F::ZERO; shape.outputs], vec![F::ZERO; shape.advice]);
+        let [mut outputs, mut advice, mut digits] =
+            [shape.outputs, shape.advice, shape.digits].map(|count| vec![F::ZERO; count]);
         let constants = &constants[self.place.constant..][..shape.constants];
-        self.gadget.assign(constants, &inputs, &mut outputs, &mut advice);
-        [inputs, outputs, advice]
+        self.gadget.assign(constants, &inputs, &mut outputs, [&mut advice, &mut digits]);
+        [inputs, outputs, advice, digits]
     }
 
-    fn write(&self, row: &mut [F], [inputs, outputs, advice]: &[Vec<F>; 3]) {
+    fn write(&self, row: &mut [F], [inputs, outputs, advice, digits]: &[Vec<F>; 4]) {
         let routed = self.place.routed;
         row[routed..][..inputs.len()].copy_from_slice(inputs);
         row[routed + inputs.len()..][..outputs.len()].copy_from_slice(outputs);
         row[self.place.advice..][..advice.len()].copy_from_slice(advice);
+        row[self.place.digits..][..digits.len()].copy_from_slice(digits);
     }
 
     fn breaks(&self, violations: &[Violation]) -> bool {
@@ -97,10 +99,10 @@ fn results_of_other_inputs_are_noticed() {
             let constants = checker.constants(spot.row);
             for step in steps(&mut random) {
                 let changed = random.gen_range(0..spot.gadget.shape().inputs);
-                let [mut inputs, outputs, advice] = spot.recomputed(&constants, honest.row(spot.row), changed, step);
-                inputs[changed] -= step;
+                let mut lie = spot.recomputed(&constants, honest.row(spot.row), changed, step);
+                lie[0][changed] -= step;
                 let mut row = honest.row(spot.row).to_vec();
-                spot.write(&mut row, &[inputs, outputs, advice]);
+                spot.write(&mut row, &lie);
                 if row == honest.row(spot.row) {
                     same += 1;
                     continue;
@@ -168,7 +170,7 @@ fn every_advice_cell_is_held() {
             .map(|row| hold_row(&checker, &honest, row))
             .reduce(|| (0, 0), |(a, b), (c, d)| (a + c, b + d));
         let of_kinds = plan.layout.kinds.iter().map(|kind| {
-            let advice: usize = kind.parts.iter().map(|part| part.gadget.shape().advice).sum();
+            let advice: usize = kind.parts.iter().map(|part| part.gadget.shape().own()).sum();
             advice * kind.rows.len()
         });
         let total = of_kinds.sum::<usize>() + plan.layout.poseidon.len() * (POSEIDON_WIRES - POSEIDON_ROUTED);

@@ -1,9 +1,10 @@
-//! The one custom gate: a row that holds several gadgets side by side.
+//! The one custom gate: a row that holds several gadgets side by side, or digits.
 
-use crate::gadget::arith::{Batch, Extension, Recursive};
+use crate::gadget::arith::{Arith, Batch, Extension, Recursive};
 use crate::gadget::field::{D, Ext, F};
-use crate::gadget::{Place, Shape};
+use crate::gadget::{DIGIT_RADIX, Place, Shape};
 use crate::plan::Part;
+use plonky2::field::types::Field;
 use plonky2::gates::gate::Gate;
 use plonky2::iop::ext_target::ExtensionTarget;
 use plonky2::iop::generator::WitnessGeneratorRef;
@@ -11,18 +12,23 @@ use plonky2::plonk::circuit_builder::CircuitBuilder;
 use plonky2::plonk::circuit_data::CommonCircuitData;
 use plonky2::plonk::vars::{EvaluationTargets, EvaluationVars, EvaluationVarsBaseBatch};
 use plonky2::util::serialization::{Buffer, IoError, IoResult};
+use std::ops::Range;
 
-/// A gate whose constraints are those of its parts, one after the other.
+/// A gate whose constraints are those of its parts, one after the other, and that columns hold digits.
 ///
 /// Its identity is a digest of the parts, weights included: plonky2 tells gates apart by their `id` alone.
 #[derive(Clone, Debug)]
 pub struct RowGate {
+    /// Constraints `0 = 0` before all others. plonky2 adds up the constraints of one number that different gates state; so
+    /// gates that are active in the same rows must have different numbers.
+    first: usize,
     parts: Vec<Part>,
+    digits: Range<usize>,
     id: String,
 }
 
 impl RowGate {
-    /// The gate of these parts.
+    /// The gate of these parts, whose digits are stated elsewhere.
     pub fn new(parts: Vec<Part>) -> Self {
         let names: Vec<&str> = parts.iter().map(|part| part.gadget.name()).collect();
         let mut hasher = blake3::Hasher::new();
@@ -30,7 +36,31 @@ impl RowGate {
             // Hashing can't fail to write, and none of the parts has a form that serde refuses.
             .expect("a gadget has a serial form");
         let id = format!("{}#{}", names.join("+"), hasher.finalize().to_hex());
-        Self { parts, id }
+        Self { first: 0, parts, digits: 0..0, id }
+    }
+
+    /// The gate that states that these columns hold digits, in constraints from the number `first` on.
+    pub fn of_digits(columns: Range<usize>, first: usize) -> Self {
+        let id = format!("Digits#{first} {columns:?}");
+        Self { first, parts: Vec::new(), digits: columns, id }
+    }
+
+    /// The gate that states these columns too.
+    #[cfg(test)]
+    pub fn with_digits(self, digits: Range<usize>) -> Self {
+        Self { digits, ..self }
+    }
+
+    fn constrain<A: Arith>(&self, arith: &mut A) {
+        for _ in 0..self.first {
+            let zero = arith.fixed(F::ZERO);
+            arith.assert_zero(zero);
+        }
+        self.parts.iter().for_each(|part| part.gadget.constrain(arith, part.place));
+        for column in self.digits.clone() {
+            let digit = arith.wire(column);
+            arith.assert_digit(digit, DIGIT_RADIX);
+        }
     }
 
     fn shapes(&self) -> impl Iterator<Item = (Place, Shape)> + '_ {
@@ -54,14 +84,13 @@ impl Gate<F, D> for RowGate {
 
     fn eval_unfiltered(&self, vars: EvaluationVars<F, D>) -> Vec<Ext> {
         let mut arith = Extension::new(vars);
-        self.parts.iter().for_each(|part| part.gadget.constrain(&mut arith, part.place));
+        self.constrain(&mut arith);
         arith.constraints
     }
 
     fn eval_unfiltered_base_batch(&self, vars: EvaluationVarsBaseBatch<F>) -> Vec<F> {
         let mut constraints = Vec::with_capacity(self.num_constraints() * vars.len());
-        let mut arith = Batch::new(&vars, &mut constraints);
-        self.parts.iter().for_each(|part| part.gadget.constrain(&mut arith, part.place));
+        self.constrain(&mut Batch::new(&vars, &mut constraints));
         constraints
     }
 
@@ -71,7 +100,7 @@ impl Gate<F, D> for RowGate {
         vars: EvaluationTargets<D>,
     ) -> Vec<ExtensionTarget<D>> {
         let mut arith = Recursive::new(builder, vars);
-        self.parts.iter().for_each(|part| part.gadget.constrain(&mut arith, part.place));
+        self.constrain(&mut arith);
         arith.constraints
     }
 
@@ -81,8 +110,11 @@ impl Gate<F, D> for RowGate {
     }
 
     fn num_wires(&self) -> usize {
-        let end = |(place, shape): (Place, Shape)| (place.routed + shape.routed()).max(place.advice + shape.advice);
-        self.shapes().map(end).max().unwrap_or(0)
+        let end = |(place, shape): (Place, Shape)| {
+            let ends = [place.routed + shape.routed(), place.advice + shape.advice, place.digits + shape.digits];
+            ends.into_iter().max().unwrap_or(0)
+        };
+        self.shapes().map(end).fold(self.digits.end, usize::max)
     }
 
     fn num_constants(&self) -> usize {
@@ -90,10 +122,11 @@ impl Gate<F, D> for RowGate {
     }
 
     fn degree(&self) -> usize {
-        self.shapes().map(|(_, shape)| shape.degree).max().unwrap_or(0)
+        let of_digits = if self.digits.is_empty() { 0 } else { DIGIT_RADIX.into() };
+        self.shapes().map(|(_, shape)| shape.degree).fold(of_digits, usize::max)
     }
 
     fn num_constraints(&self) -> usize {
-        self.shapes().map(|(_, shape)| shape.constraints).sum()
+        self.first + self.shapes().map(|(_, shape)| shape.constraints).sum::<usize>() + self.digits.len()
     }
 }

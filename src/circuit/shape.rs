@@ -6,7 +6,7 @@ use crate::gadget::field::{D, F};
 use crate::plan::security::{
     CAP_HEIGHT, POW_BITS, QUERIES, QUOTIENT_DEGREE, RATE_BITS, SECURITY_BITS, Scheme, Soundness,
 };
-use crate::plan::{POSEIDON_CONSTRAINTS, Part, Plan, total};
+use crate::plan::{Part, Plan, row_constraints, total};
 use plonky2::field::cosets::get_unique_coset_shifts;
 use plonky2::fri::FriConfig;
 use plonky2::fri::reduction_strategies::FriReductionStrategy;
@@ -17,6 +17,7 @@ use plonky2::gates::public_input::PublicInputGate;
 use plonky2::plonk::circuit_data::{CircuitConfig, CommonCircuitData};
 use plonky2::util::serialization::{Buffer, Read};
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 /// The shape of a circuit. Together with the commitment to its constants and permutation it determines which proofs
 /// are accepted.
@@ -63,12 +64,46 @@ impl CircuitShape {
         self.scheme.mask_wires(self.challenges)
     }
 
+    /// Where columns of digits end, and those of masks start.
+    pub fn digits_end(&self) -> usize {
+        self.wires - self.masks()
+    }
+
     /// What its soundness depends on.
     pub fn soundness(&self) -> Soundness {
-        let constraints =
-            self.gates.iter().map(|parts| total(parts).constraints).fold(POSEIDON_CONSTRAINTS, usize::max);
+        let constraints = row_constraints(self.gates.iter().map(|parts| total(parts)));
         Soundness { degree_bits: self.degree_bits, routed: self.routed, constraints }
     }
+
+    /// The runs of columns of digits, from the left.
+    fn digit_runs(&self) -> Vec<DigitRun> {
+        let (end, shapes) = (self.digits_end(), || self.gates.iter().map(|parts| total(parts)));
+        // Numbers that no gate has with which a run shares rows.
+        let first = shapes().map(|shape| shape.constraints).max().unwrap_or(0);
+        let mut counts: Vec<usize> = shapes().map(|shape| shape.digits).filter(|&count| count > 0).collect();
+        counts.sort_unstable_by(|a, b| b.cmp(a));
+        counts.dedup();
+        let most = counts.first().copied().unwrap_or(0);
+        let run = |(i, &count): (usize, &usize)| DigitRun {
+            columns: end - count..end - counts.get(i + 1).copied().unwrap_or(0),
+            first: first + most - count,
+            kinds: shapes().enumerate().filter(|(_, shape)| shape.digits >= count).map(|(kind, _)| kind).collect(),
+        };
+        counts.iter().enumerate().map(run).collect()
+    }
+}
+
+/// Columns that hold digits in all rows of the same kinds.
+///
+/// The digits of a row are its last columns, so the columns that hold digits in one kind of row do so in all kinds that have
+/// more of them: each column is checked once, for all kinds of rows together.
+pub struct DigitRun {
+    /// The columns.
+    pub columns: Range<usize>,
+    /// The number of the first of its constraints.
+    pub first: usize,
+    /// The kinds of rows, as indices into the shape's gates.
+    kinds: Vec<usize>,
 }
 
 /// The gates of a circuit, in plonky2's order, and where ours and plonky2's are in it.
@@ -83,6 +118,8 @@ pub struct Gates {
     pub public_input: usize,
     /// The index of the gate without constraints.
     pub noop: usize,
+    /// The gates that state digits, by index.
+    pub digits: Vec<(usize, DigitRun)>,
     /// The index of the gate that is active in every row, if there is one.
     pub mask: Option<usize>,
 }
@@ -98,6 +135,8 @@ impl Gates {
         all.extend([poseidon.clone(), public_input.clone(), noop.clone()]);
         all.sort_by_cached_key(|gate| (gate.0.degree(), gate.0.id()));
         all.dedup();
+        let digits: Vec<(usize, DigitRun)> = (all.len()..).zip(shape.digit_runs()).collect();
+        all.extend(digits.iter().map(|(_, run)| GateRef::new(RowGate::of_digits(run.columns.clone(), run.first))));
         let mask = shape.scheme.zero_knowledge.then_some(all.len());
         if shape.scheme.zero_knowledge {
             let constants = all.iter().map(|gate| gate.0.num_constants()).max().unwrap_or(0);
@@ -110,6 +149,7 @@ impl Gates {
             poseidon: index(&poseidon),
             public_input: index(&public_input),
             noop: index(&noop),
+            digits,
             mask,
             all,
         }
@@ -121,15 +161,17 @@ impl Gates {
         self.all.len()
     }
 
-    /// What the selector column of `gate` says in a row of the gate with `index`.
+    /// What the selector column of `gate` says in a row whose own gate has this `index`.
     pub fn selector(&self, gate: usize, index: usize) -> u64 {
         if self.mask == Some(gate) {
-            ALWAYS_SELECTOR
-        } else if gate == index {
-            index as u64
-        } else {
-            UNUSED_SELECTOR
+            return ALWAYS_SELECTOR;
         }
+        let run = self.digits.iter().find(|(of_digits, _)| *of_digits == gate);
+        let is_active = match run {
+            Some((_, run)) => run.kinds.iter().any(|&kind| self.kinds[kind] == index),
+            None => gate == index,
+        };
+        if is_active { gate as u64 } else { UNUSED_SELECTOR }
     }
 }
 
@@ -179,4 +221,49 @@ fn selector_bytes(gates: &Gates) -> Vec<u8> {
     let groups = (0..count).flat_map(|gate| [gate, gate + 1]);
     let numbers = std::iter::once(count).chain(0..count).chain([count]).chain(groups);
     numbers.flat_map(|number| (number as u64).to_le_bytes()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Visibility;
+    use crate::plan::security::HashKind;
+    use std::collections::HashSet;
+
+    /// plonky2 adds up what different gates state under one number. In a row that satisfies each of them that is zero, but the
+    /// converse holds only where no number is used twice.
+    #[test]
+    fn no_two_constraints_of_a_row_have_one_number() {
+        let text = "
+%0 = input : [4, 4, 1] fixed(scale 1, -5..=100)
+%1 = conv2d %0 kernel=fixed[2, 1, 1, 1] scale 1 [3, -5]
+%2 = max_pool %1 window=[2, 2] relu
+%3 = flatten %2
+%4 = normalize %3 fraction_bits=24
+output %4
+";
+        let graph = zknn_ir::parse(text).expect("a graph");
+        let scheme = Scheme { zero_knowledge: true, hash: HashKind::Blake3 };
+        let plan = Plan::new(&graph, Visibility::Committed, scheme).expect("a plan");
+        let shape = CircuitShape::new(&plan);
+        let gates = Gates::new(&shape);
+        assert!(gates.digits.len() > 1, "kinds of rows differ in digits");
+        for (kind, parts) in shape.gates.iter().enumerate() {
+            let shapes = total(parts);
+            let (mut numbers, mut columns) = ((0..shapes.constraints).collect::<HashSet<_>>(), HashSet::new());
+            for (gate, run) in &gates.digits {
+                if gates.selector(*gate, gates.kinds[kind]) == UNUSED_SELECTOR {
+                    continue;
+                }
+                assert_eq!(gates.all[*gate].0.num_constraints(), run.first + run.columns.len());
+                for (i, column) in run.columns.clone().enumerate() {
+                    assert!(numbers.insert(run.first + i) && columns.insert(column));
+                }
+            }
+            let digits =
+                parts.iter().flat_map(|part| part.place.digits..part.place.digits + part.gadget.shape().digits);
+            assert_eq!(columns, digits.collect(), "in rows of kind {kind}");
+            assert!(numbers.into_iter().all(|number| number < shape.soundness().constraints));
+        }
+    }
 }

@@ -36,7 +36,7 @@ pub enum Role {
     Input,
     /// A routed wire that the owner determines.
     Output,
-    /// A wire of the owner's own.
+    /// A wire of the owner's own; digits come after all others.
     Advice,
     /// A wire that no constraint reads.
     Free,
@@ -150,7 +150,8 @@ impl<'a> Sites<'a> {
                 let found = nth(inputs, shape.inputs)
                     .map(|i| (Role::Input, i))
                     .or_else(|| nth(inputs + shape.inputs, shape.outputs).map(|i| (Role::Output, i)))
-                    .or_else(|| nth(placed.place.advice, shape.advice).map(|i| (Role::Advice, i)));
+                    .or_else(|| nth(placed.place.advice, shape.advice).map(|i| (Role::Advice, i)))
+                    .or_else(|| nth(placed.place.digits, shape.digits).map(|i| (Role::Advice, shape.advice + i)));
                 if let Some((role, index)) = found {
                     return site(self.owner(row, Slot { kind, part }), role, index);
                 }

@@ -2,10 +2,12 @@
 
 use super::hash::{Blake3Config, PoseidonConfig};
 use super::*;
+use crate::gadget::DIGIT_RADIX;
 use crate::gadget::field::{D, F, from_signed};
 use crate::plan::security::{HashKind, Scheme};
-use crate::plan::{Plan, Visibility};
+use crate::plan::{Plan, Visibility, total};
 use ndarray::{ArcArray, ArrayD, IxDyn};
+use plonky2::field::types::Field;
 use plonky2::plonk::config::GenericConfig;
 use plonky2::plonk::proof::ProofWithPublicInputs;
 use zknn_ir::eval::eval_fixed;
@@ -102,4 +104,40 @@ fn a_small_cnn_in_every_mode() {
     }
     prove_and_verify::<Blake3Config>(&graph, Visibility::Committed, HashKind::Blake3, true);
     prove_and_verify::<PoseidonConfig>(&graph, Visibility::Committed, HashKind::Poseidon, true);
+}
+
+/// A digit too large by its radix, and the next one too small by one: the value is the same, and only the statement that the
+/// wires hold digits is false, which the rows of several kinds share. In each kind of row that has digits.
+#[test]
+fn what_is_no_digit_does_not_verify() {
+    let plan = Plan::new(&small_cnn(), Visibility::Private, Scheme { zero_knowledge: true, hash: HashKind::Blake3 });
+    let plan = plan.expect("it has a plan");
+    let (prover, shape) = (Prover::<Blake3Config>::new(&plan), CircuitShape::new(&plan));
+    let key = Key::<Blake3Config>::new(&shape, prover.cap(), &Binding::default());
+    let flat: Vec<i64> = input_for(&small_cnn()).iter().copied().collect();
+    let checker = Checker::new(&plan);
+    let is_of_digits = |violation: &Violation| {
+        let Violation::Constraint { owner, constraint, .. } = violation else { return false };
+        checker.sites().gadget(*owner).is_some_and(|gadget| *constraint >= gadget.shape().constraints)
+    };
+    let mut kinds = 0;
+    for kind in plan.layout.kinds.iter().filter(|kind| total(&kind.parts).digits > 0) {
+        let (row, digits) = (kind.rows.start, shape.digits_end() - total(&kind.parts).digits..shape.digits_end() - 1);
+        let mut witness = Witness::new(&plan, &flat, Secrets::fresh());
+        let honest = witness.row(row).to_vec();
+        let forged = digits.into_iter().map(|column| {
+            let mut forged = honest.clone();
+            forged[column] += F::from_canonical_u8(DIGIT_RADIX);
+            forged[column + 1] -= F::ONE;
+            forged
+        });
+        let is_hidden = |forged: &Vec<F>| checker.row(row, forged, &witness.public).iter().all(is_of_digits);
+        let forged = forged.into_iter().find(is_hidden).expect("two digits of one number");
+        witness.cells[row * witness.wires..][..witness.wires].copy_from_slice(&forged);
+        if let Ok(proof) = prover.prove(&witness, &mut Timings::default()) {
+            assert!(matches!(key.verify(&proof), Err(VerifyError::Rejected(_))), "in row {row}");
+        }
+        kinds += 1;
+    }
+    assert!(kinds > 3, "kinds of rows have digits");
 }

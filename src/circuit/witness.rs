@@ -53,7 +53,9 @@ impl Witness {
     /// its place, and the row's wires. What depends on its outputs is computed from what is then there.
     pub(super) fn forged(plan: &Plan, input: &[i64], mut secrets: Secrets, forge: Forge<'_>) -> Self {
         let layout = &plan.layout;
-        let (values, cells) = (vec![F::ZERO; plan.values()], vec![F::ZERO; layout.rows() * layout.wires]);
+        // In parallel: most of the time it takes is the system's, to find the memory.
+        let cells = (0..layout.rows() * layout.wires).into_par_iter().map(|_| F::ZERO).collect();
+        let values = vec![F::ZERO; plan.values()];
         let mut filling = Filling { plan, values, cells, forge };
         for (value, &element) in plan.program.input.clone().zip(input) {
             filling.values[value as usize] = from_signed(element);
@@ -173,9 +175,7 @@ impl Filling<'_> {
             let mut sums: Option<Vec<F>> = None;
             for (i, cells) in rows.chunks_exact_mut(layout.wires).enumerate() {
                 let row = first + index * band + i;
-                for (k, constant) in constants.iter_mut().enumerate() {
-                    *constant = from_signed(tiles.tiles[row].weight(k / shape.width, k % shape.width));
-                }
+                tiles.tiles[row].write(shape, &mut constants);
                 let part = tile_part(layout, row);
                 let gadget = part.gadget.shape();
                 inputs(cells, part.place, &wiring(row)[..gadget.inputs], values);
@@ -221,13 +221,15 @@ impl Filling<'_> {
                 let inputs = part.gadget.idle_inputs();
                 let shape = part.gadget.shape();
                 let mut outputs = vec![F::ZERO; shape.outputs];
-                let mut advice = vec![F::ZERO; shape.advice];
-                part.gadget.assign(&vec![F::ZERO; shape.constants], &inputs, &mut outputs, &mut advice);
+                let (mut advice, mut digits) = (vec![F::ZERO; shape.advice], vec![F::ZERO; shape.digits]);
+                let own = [advice.as_mut_slice(), &mut digits];
+                part.gadget.assign(&vec![F::ZERO; shape.constants], &inputs, &mut outputs, own);
                 for row in kind.rows.start + used..kind.rows.end {
                     let cells = &mut self.cells[row * layout.wires..][..layout.wires];
                     cells[part.place.routed..][..shape.inputs].copy_from_slice(&inputs);
                     cells[part.place.routed + shape.inputs..][..shape.outputs].copy_from_slice(&outputs);
                     cells[part.place.advice..][..shape.advice].copy_from_slice(&advice);
+                    cells[part.place.digits..][..shape.digits].copy_from_slice(&digits);
                 }
             }
         }
@@ -276,9 +278,10 @@ fn inputs(row: &mut [F], place: Place, wiring: &[Value], values: &[F]) {
 /// Fills the other wires of an instance in `row`, whose inputs are there.
 fn assign(gadget: &Gadget, constants: &[F], row: &mut [F], place: Place) {
     let shape = gadget.shape();
+    let (row, digits) = row.split_at_mut(place.digits);
     let (routed, advice) = row.split_at_mut(place.advice);
     let (inputs, outputs) = routed[place.routed..][..shape.routed()].split_at_mut(shape.inputs);
-    gadget.assign(constants, inputs, outputs, &mut advice[..shape.advice]);
+    gadget.assign(constants, inputs, outputs, [&mut advice[..shape.advice], &mut digits[..shape.digits]]);
 }
 
 /// The wires of plonky2's Poseidon gate, as its own generator fills them.

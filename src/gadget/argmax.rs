@@ -1,5 +1,6 @@
 //! The position of the greatest of a few values.
 
+use super::digits::DigitWires;
 use super::{Cells, Digits, MAX_SIZE, Shape, Statement};
 use crate::gadget::arith::Arith;
 use crate::gadget::field::{F, from_signed, to_signed};
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 /// `i`, the least index at which none of `x_0, …, x_(n-1)` is greater than `x_i`.
 ///
-/// Inputs: the values. Output: the index. Advice: the maximum `m`, bits `b_j` for `j >= 1`, and digits. With `b_0` as
+/// Inputs: the values. Output: the index. Advice: the maximum `m`, and bits `b_j` for `j >= 1`. With `b_0` as
 /// what the others leave to one, each `b_j` is 0 or 1, so exactly one is 1; the index is `Σ j b_j` and `m = Σ b_j x_j`.
 /// Each `m - x_j - (b_(j+1) + … + b_(n-1))` is shown to be in `[0, 2^bits)`: values from the index on are at most `m`,
 /// those before it are less. Sound while any two of the values differ by at most `2^62`, as for [`super::Max`].
@@ -36,9 +37,10 @@ impl Statement for Argmax {
         Shape {
             inputs: self.arity,
             outputs: 1,
-            advice: self.arity * (1 + self.digits.advice()),
+            advice: self.arity,
+            digits: self.arity * self.digits.wires(),
             constraints: self.arity * (1 + self.digits.constraints()) + 2,
-            degree: 8,
+            degree: self.digits.degree().max(2),
             ..Shape::default()
         }
     }
@@ -70,12 +72,12 @@ impl Statement for Argmax {
             let x = cells.input(j);
             let difference = cells.arith.sub(max, x);
             let above = cells.arith.sub(difference, later);
-            self.digits.constrain(cells, above, self.arity + j * self.digits.advice());
+            self.digits.constrain(cells, above);
             later = cells.arith.add(later, bit);
         }
     }
 
-    fn assign(&self, _: &[F], inputs: &[F], outputs: &mut [F], advice: &mut [F]) {
+    fn assign(&self, _: &[F], inputs: &[F], outputs: &mut [F], advice: &mut [F], digits: &mut DigitWires<'_>) {
         let values: Vec<i64> = inputs.iter().map(|&x| to_signed(x)).collect();
         let mut index = 0;
         for (j, &value) in values.iter().enumerate() {
@@ -89,10 +91,9 @@ impl Statement for Argmax {
         for (j, bit) in advice.iter_mut().enumerate().take(self.arity).skip(1) {
             *bit = F::from_bool(j == index);
         }
-        let per_value = self.digits.advice();
-        for (j, &value) in values.iter().enumerate() {
+        for (j, &value) in values.iter().enumerate().rev() {
             let above = max.wrapping_sub(value).wrapping_sub((j < index).into());
-            self.digits.assign(above as u64, &mut advice[self.arity + j * per_value..][..per_value]);
+            self.digits.assign(above as u64, digits);
         }
     }
 }

@@ -53,6 +53,12 @@ pub trait Arith {
         self.add(a, c)
     }
 
+    /// `a - b · c` for a fixed `c`.
+    fn sub_scaled(&mut self, a: Self::V, b: Self::V, c: F) -> Self::V {
+        let scaled = self.scale(b, c);
+        self.sub(a, scaled)
+    }
+
     /// States the constraint `a = b`.
     fn assert_equal(&mut self, a: Self::V, b: Self::V) {
         let difference = self.sub(a, b);
@@ -60,10 +66,20 @@ pub trait Arith {
     }
 
     /// States that `value` is one of `0, 1, …, radix - 1`: a constraint of degree `radix` in `value`.
-    ///
-    /// The factors are paired as `v (v - (radix-1))`, so that a radix of 8 costs four products: with
-    /// `u = v (v - 7)` it is `u (u + 6) (u + 10) (u + 12)`.
     fn assert_digit(&mut self, value: Self::V, radix: u8) {
+        if radix == 8 {
+            return self.assert_octal(value);
+        }
+        self.assert_small(value, radix);
+    }
+
+    /// States that `value` is one of `0, 1, …, 7`, in four products: with `u = v (v - 7)` it is `u (u + 6) (u + 10) (u + 12)`.
+    fn assert_octal(&mut self, value: Self::V) {
+        self.assert_small(value, 8);
+    }
+
+    /// As [`Arith::assert_digit`]. The factors are paired as `u = v (v - (radix - 1))`.
+    fn assert_small(&mut self, value: Self::V, radix: u8) {
         let top = u64::from(radix) - 1;
         let mirrored = self.offset(value, -F::from_canonical_u64(top));
         let paired = self.mul(value, mirrored);

@@ -1,5 +1,6 @@
 //! Known numbers as wires.
 
+use super::digits::DigitWires;
 use super::{Cells, Shape, Statement};
 use crate::gadget::arith::Arith;
 use crate::gadget::field::{F, from_signed};
@@ -22,7 +23,7 @@ impl Statement for Constants {
         }
     }
 
-    fn assign(&self, _: &[F], _: &[F], outputs: &mut [F], _: &mut [F]) {
+    fn assign(&self, _: &[F], _: &[F], outputs: &mut [F], _: &mut [F], _: &mut DigitWires<'_>) {
         for (output, &number) in outputs.iter_mut().zip(&self.0) {
             *output = from_signed(number);
         }

@@ -1,5 +1,6 @@
 //! Convolutions, weights inside the gate.
 
+use super::digits::DigitWires;
 use super::{Cells, Max, Shape, Statement};
 use crate::gadget::arith::Arith;
 use crate::gadget::field::{F, from_signed, to_signed};
@@ -104,15 +105,19 @@ impl Statement for Conv {
 
     fn shape(&self) -> Shape {
         let outputs = self.bias.len();
-        let (advice, constraints, degree) =
-            self.max.as_ref().map_or((0, 1, 1), |max| (max.advice(), max.constraints(), 8));
+        // One channel's.
+        let own = match &self.max {
+            Some(max) => Statement::shape(max),
+            None => Shape { constraints: 1, degree: 1, ..Shape::default() },
+        };
         Shape {
             inputs: self.patch().iter().product::<usize>() + if self.adds { outputs } else { 0 },
             outputs,
-            advice: outputs * advice,
+            advice: outputs * own.advice,
+            digits: outputs * own.digits,
             constants: 0,
-            constraints: outputs * constraints,
-            degree,
+            constraints: outputs * own.constraints,
+            degree: own.degree,
         }
     }
 
@@ -125,7 +130,7 @@ impl Statement for Conv {
             let bias = from_signed(self.bias[channel]);
             let values: Vec<A::V> = sums.iter().map(|&sum| cells.arith.offset(sum, bias)).collect();
             match &self.max {
-                Some(max) => max.constrain_values(cells, &values, output, channel * max.advice()),
+                Some(max) => max.constrain_values(cells, &values, output, channel * max.product_wires()),
                 None if self.adds => {
                     let before = cells.input(matrix.width() + channel);
                     let sum = cells.arith.add(before, values[0]);
@@ -136,19 +141,22 @@ impl Statement for Conv {
         }
     }
 
-    fn assign(&self, _: &[F], inputs: &[F], outputs: &mut [F], advice: &mut [F]) {
+    fn assign(&self, _: &[F], inputs: &[F], outputs: &mut [F], advice: &mut [F], digits: &mut DigitWires<'_>) {
         let (patch, before) = inputs.split_at(self.matrix().width());
         let patch: Vec<i64> = patch.iter().map(|&x| to_signed(x)).collect();
         let weights = self.matrix().weights();
         let sum = |row: usize| -> i64 {
-            let products = weights.row(row).into_iter().zip(&patch).map(|(&w, &x)| w.wrapping_mul(x));
+            let products = weights[row * patch.len()..].iter().zip(&patch).map(|(&w, &x)| w.wrapping_mul(x));
             products.fold(self.bias[row / self.positions()], i64::wrapping_add)
         };
         for (channel, output) in outputs.iter_mut().enumerate() {
             let rows = channel * self.positions()..(channel + 1) * self.positions();
             let values: Vec<i64> = rows.map(sum).collect();
             let value = match &self.max {
-                Some(max) => max.assign_values(&values, &mut advice[channel * max.advice()..][..max.advice()]),
+                Some(max) => {
+                    let products = max.product_wires();
+                    max.assign_values(&values, &mut advice[channel * products..][..products], digits)
+                }
                 None => values[0],
             };
             *output = from_signed(value) + before.get(channel).copied().unwrap_or_default();

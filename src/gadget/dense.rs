@@ -1,9 +1,9 @@
 //! Tiles of matrix-vector products.
 
+use super::digits::DigitWires;
 use super::{Cells, MAX_SIZE, Shape, Statement};
 use crate::gadget::arith::Arith;
-use crate::gadget::field::F;
-use plonky2::field::types::Field;
+use crate::gadget::field::{F, dot};
 use serde::{Deserialize, Serialize};
 
 /// `after = before + W x` for a tile `W` of `height × width` weights, which are row constants in row-major order.
@@ -48,11 +48,10 @@ impl Statement for DenseTile {
         }
     }
 
-    fn assign(&self, constants: &[F], inputs: &[F], outputs: &mut [F], _: &mut [F]) {
+    fn assign(&self, constants: &[F], inputs: &[F], outputs: &mut [F], _: &mut [F], _: &mut DigitWires<'_>) {
         let (x, before) = inputs.split_at(self.width);
-        for (i, after) in outputs.iter_mut().enumerate() {
-            let row = &constants[i * self.width..][..self.width];
-            *after = row.iter().zip(x).fold(before[i], |sum, (&w, &x)| if w.is_zero() { sum } else { sum + w * x });
+        for ((after, &before), row) in outputs.iter_mut().zip(before).zip(constants.chunks_exact(self.width)) {
+            *after = before + dot(row, x);
         }
     }
 }

@@ -2,10 +2,15 @@
 
 use plonky2::field::extension::quadratic::QuadraticExtension;
 use plonky2::field::goldilocks_field::GoldilocksField;
+use plonky2::field::packable::Packable;
+use plonky2::field::packed::PackedField;
 use plonky2::field::types::{Field, Field64, PrimeField64};
 
 /// The base field: Goldilocks, `p = 2^64 - 2^32 + 1`.
 pub type F = GoldilocksField;
+
+/// As many of its elements as the machine computes with at once.
+pub type Packed = <F as Packable>::Packing;
 
 /// Degree of the extension that challenges are drawn from.
 pub const D: usize = 2;
@@ -23,6 +28,27 @@ pub fn from_signed(value: i64) -> F {
 pub fn to_signed(element: F) -> i64 {
     let value = element.to_canonical_u64();
     if value > F::ORDER / 2 { -((F::ORDER - value) as i64) } else { value as i64 }
+}
+
+/// Adds `factor` times `values` to `sums`.
+pub fn add_scaled(sums: &mut [F], values: &[F], factor: F) {
+    let whole = sums.len() / Packed::WIDTH * Packed::WIDTH;
+    let (sums, rest) = sums.split_at_mut(whole);
+    for (sum, &value) in Packed::pack_slice_mut(sums).iter_mut().zip(Packed::pack_slice(&values[..whole])) {
+        *sum += value * factor;
+    }
+    for (sum, &value) in rest.iter_mut().zip(&values[whole..]) {
+        *sum += value * factor;
+    }
+}
+
+/// The sum of products.
+pub fn dot(a: &[F], b: &[F]) -> F {
+    let whole = a.len() / Packed::WIDTH * Packed::WIDTH;
+    let products = Packed::pack_slice(&a[..whole]).iter().zip(Packed::pack_slice(&b[..whole])).map(|(&a, &b)| a * b);
+    let sum = products.fold(Packed::ZEROS, |sum, product| sum + product);
+    let rest = a[whole..].iter().zip(&b[whole..]).map(|(&a, &b)| a * b);
+    sum.as_slice().iter().copied().chain(rest).sum()
 }
 
 #[cfg(test)]

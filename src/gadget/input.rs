@@ -1,5 +1,6 @@
 //! The range check of the model's input, and its packing for the commitment.
 
+use super::digits::DigitWires;
 use super::{Cells, Digits, Shape, Statement};
 use crate::gadget::arith::Arith;
 use crate::gadget::field::{F, from_signed};
@@ -66,9 +67,9 @@ impl Statement for PackInput {
         Shape {
             inputs: self.count,
             outputs: 1,
-            advice: self.count * self.sides() * self.digits.advice(),
+            digits: self.count * self.sides() * self.digits.wires(),
             constraints: self.count * self.sides() * self.digits.constraints() + 1,
-            degree: 8,
+            degree: self.digits.degree(),
             ..Shape::default()
         }
     }
@@ -80,12 +81,11 @@ impl Statement for PackInput {
         for i in 0..self.count {
             let element = cells.input(i);
             let above = cells.arith.offset(element, -from_signed(self.lo));
-            let first = i * self.sides() * self.digits.advice();
-            self.digits.constrain(cells, above, first);
+            self.digits.constrain(cells, above);
             if self.two_sided {
                 let top = cells.arith.fixed(from_signed(self.hi));
                 let below = cells.arith.sub(top, element);
-                self.digits.constrain(cells, below, first + self.digits.advice());
+                self.digits.constrain(cells, below);
             }
             let scaled = cells.arith.scale(above, weight);
             word = cells.arith.add(word, scaled);
@@ -99,17 +99,15 @@ impl Statement for PackInput {
         vec![from_signed(self.lo); self.count]
     }
 
-    fn assign(&self, _: &[F], inputs: &[F], outputs: &mut [F], advice: &mut [F]) {
+    fn assign(&self, _: &[F], inputs: &[F], outputs: &mut [F], _: &mut [F], digits: &mut DigitWires<'_>) {
         let size = F::from_canonical_u64(range_size(self.lo, self.hi));
-        let per_side = self.digits.advice();
         let (mut word, mut weight) = (F::ZERO, F::ONE);
-        for (i, &element) in inputs.iter().enumerate() {
+        for &element in inputs {
             let above = element - from_signed(self.lo);
-            let own = &mut advice[i * self.sides() * per_side..][..self.sides() * per_side];
-            self.digits.assign(above.to_canonical_u64(), &mut own[..per_side]);
+            self.digits.assign(above.to_canonical_u64(), digits);
             if self.two_sided {
                 let below = from_signed(self.hi) - element;
-                self.digits.assign(below.to_canonical_u64(), &mut own[per_side..]);
+                self.digits.assign(below.to_canonical_u64(), digits);
             }
             word += above * weight;
             weight *= size;

@@ -25,7 +25,7 @@ impl Matrix {
         let largest = weights.outer_iter().map(magnitude).max().unwrap_or(0);
         let exact = largest < 1 << (53 - 32);
         let floats = exact.then(|| weights.mapv(|w| w as f64));
-        Self { weights, floats }
+        Self { weights: weights.as_standard_layout().into_owned(), floats }
     }
 
     /// The number of outputs.
@@ -38,9 +38,10 @@ impl Matrix {
         self.weights.ncols()
     }
 
-    /// The weights as integers.
-    pub fn weights(&self) -> ArrayView2<'_, i64> {
-        self.weights.view()
+    /// The weights as integers, row by row.
+    pub fn weights(&self) -> &[i64] {
+        // It was made so.
+        self.weights.as_slice().expect("row by row")
     }
 
     /// The rows as field elements.
@@ -59,12 +60,8 @@ impl Matrix {
     fn apply_in_field(&self, inputs: &[Column]) -> Vec<Column> {
         self.rows()
             .map(|row| {
-                let mut sums = Column([F::ZERO; BATCH]);
-                for (weight, input) in row.zip(inputs) {
-                    for (sum, &value) in sums.0.iter_mut().zip(&input.0) {
-                        *sum += weight * value;
-                    }
-                }
+                let mut sums = Column::ZERO;
+                row.zip(inputs).for_each(|(weight, input)| sums.add_scaled(input, weight));
                 sums
             })
             .collect()
@@ -73,33 +70,37 @@ impl Matrix {
 
 /// Inputs as `[input][point of the low halves | point of the high halves]`, so that one GEMM serves both.
 fn apply_floats(weights: &Array2<f64>, inputs: &[Column]) -> Vec<Column> {
-    let mut halves = Array2::<f64>::zeros((inputs.len(), 2 * BATCH));
-    for (mut row, column) in halves.outer_iter_mut().zip(inputs) {
-        for (point, value) in column.0.iter().enumerate() {
+    let mut halves = vec![0.0; inputs.len() * 2 * BATCH];
+    for (row, column) in halves.chunks_exact_mut(2 * BATCH).zip(inputs) {
+        let (low, high) = row.split_at_mut(BATCH);
+        for ((low, high), value) in low.iter_mut().zip(high).zip(&column.0) {
             let value = value.to_canonical_u64();
-            row[point] = f64::from(value as u32);
-            row[BATCH + point] = f64::from((value >> 32) as u32);
+            (*low, *high) = (f64::from(value as u32), f64::from((value >> 32) as u32));
         }
     }
+    // As many as there are, and so is the product row by row, as its factors are.
+    let halves = ArrayView2::from_shape((inputs.len(), 2 * BATCH), &halves).expect("a row an input");
     let products = weights.dot(&halves);
-    products
-        .outer_iter()
-        .map(|row| {
-            let mut column = Column([F::ZERO; BATCH]);
-            for (point, out) in column.0.iter_mut().enumerate() {
-                *out = recombine(row[point] as i64, row[BATCH + point] as i64);
-            }
-            column
-        })
-        .collect()
+    let products = products.as_slice().expect("row by row");
+    let put_together = |row: &[f64]| {
+        let (low, high) = row.split_at(BATCH);
+        let [mut left, mut right] = [Column::ZERO; 2];
+        for ((left, right), (&low, &high)) in left.0.iter_mut().zip(&mut right.0).zip(low.iter().zip(high)) {
+            [*left, *right] = recombined(low as i64, high as i64);
+        }
+        left.zip(&right, |left, right| left + right)
+    };
+    products.chunks_exact(2 * BATCH).map(put_together).collect()
 }
 
-/// `low + 2^32 · high`, both in `±2^53`.
-fn recombine(low: i64, high: i64) -> F {
-    // A multiple of p above 2^86 keeps the sum positive whatever the signs.
-    const LIFT: i128 = (F::ORDER as i128) << 24;
-    let sum = i128::from(low) + (i128::from(high) << 32) + LIFT;
-    F::from_noncanonical_u128(sum as u128)
+/// Two elements whose sum is `low + 2^32 · high`, both in `±2^53`.
+fn recombined(low: i64, high: i64) -> [F; 2] {
+    // 2^64 is 2^32 - 1 in the field.
+    let (top, bottom) = (high >> 32, high.cast_unsigned() << 32);
+    let rest = low + (top << 32) - top;
+    let sign = (rest >> 63).cast_unsigned();
+    // `bottom` is a multiple of 2^32 below 2^64, and so below p; `rest` stays within ±2^54.
+    [bottom, rest.cast_unsigned().wrapping_add(sign & F::ORDER)].map(F::from_canonical_u64)
 }
 
 #[cfg(test)]
@@ -118,9 +119,21 @@ mod tests {
         assert!(matrix.floats.is_some());
         let mut inputs = columns(13);
         inputs[0] = Column([F::NEG_ONE; BATCH]);
+        inputs[1] = Column([F::from_canonical_u64(u32::MAX.into()); BATCH]);
+        inputs[2] = Column::ZERO;
         let exact = matrix.apply_in_field(&inputs);
         for (fast, slow) in matrix.apply_batch(&inputs).iter().zip(&exact) {
             assert_eq!(fast.0, slow.0);
+        }
+    }
+
+    #[test]
+    fn halves_are_put_together() {
+        let edges = [0, 1, 1 << 31, (1 << 32) - 1, 1 << 32, (1 << 52) + 12345, (1 << 53) - 1];
+        let edges = || edges.into_iter().flat_map(|edge: i64| [edge, -edge]);
+        for (low, high) in edges().flat_map(|low| edges().map(move |high| (low, high))) {
+            let [a, b] = recombined(low, high);
+            assert_eq!(a + b, from_signed(low) + from_signed(high) * F::from_canonical_u64(1 << 32), "{low} {high}");
         }
     }
 

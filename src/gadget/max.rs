@@ -1,5 +1,6 @@
 //! Maximum of a few values, and of zero: pooling and relu.
 
+use super::digits::DigitWires;
 use super::{Cells, Digits, MAX_SIZE, Shape, Statement};
 use crate::gadget::arith::Arith;
 use crate::gadget::field::{F, from_signed, to_signed};
@@ -43,13 +44,19 @@ impl Max {
         self.arity + usize::from(self.relu)
     }
 
-    fn product_wires(&self) -> usize {
+    /// How many advice wires it needs: for products.
+    pub fn product_wires(&self) -> usize {
         self.factors().saturating_sub(FACTORS_PER_WIRE).div_ceil(FACTORS_PER_WIRE - 1)
     }
 
-    /// How many advice wires the statement needs.
-    pub fn advice(&self) -> usize {
-        self.factors() * self.digits.advice() + self.product_wires()
+    /// How many digit wires the statement needs.
+    pub fn digit_wires(&self) -> usize {
+        self.factors() * self.digits.wires()
+    }
+
+    /// The highest degree among its constraints, if values are linear in the wires.
+    pub fn degree(&self) -> usize {
+        self.digits.degree().max(self.factors().min(FACTORS_PER_WIRE))
     }
 
     /// How many constraints it states.
@@ -57,16 +64,17 @@ impl Max {
         self.factors() * self.digits.constraints() + self.product_wires() + 1
     }
 
-    /// States that `max` is the maximum of `values`; the advice wires from `first` on are the statement's own.
+    /// States that `max` is the maximum of `values`; the advice wires from `first` on, and the next digit
+    /// wires, are the statement's own.
     pub fn constrain_values<A: Arith>(&self, cells: &mut Cells<'_, A>, values: &[A::V], max: A::V, first: usize) {
         let mut differences: Vec<A::V> = values.iter().map(|&x| cells.arith.sub(max, x)).collect();
         if self.relu {
             differences.push(max);
         }
-        for (i, &difference) in differences.iter().enumerate() {
-            self.digits.constrain(cells, difference, first + i * self.digits.advice());
+        for &difference in &differences {
+            self.digits.constrain(cells, difference);
         }
-        let mut wire = first + self.factors() * self.digits.advice();
+        let mut wire = first;
         let mut product = differences[0];
         let mut factors = 1;
         for &difference in &differences[1..] {
@@ -81,17 +89,16 @@ impl Max {
         cells.arith.assert_zero(product);
     }
 
-    /// The maximum of `values`, with the advice that goes with it.
-    pub fn assign_values(&self, values: &[i64], advice: &mut [F]) -> i64 {
+    /// The maximum of `values`, with the advice and the digits that go with it.
+    pub fn assign_values(&self, values: &[i64], advice: &mut [F], digits: &mut DigitWires<'_>) -> i64 {
         let floor = if self.relu { 0 } else { i64::MIN };
         let max = values.iter().copied().fold(floor, i64::max);
         let zero = self.relu.then_some(0);
-        let (digits, products) = advice.split_at_mut(self.factors() * self.digits.advice());
         let mut product = F::ONE;
-        let (mut factors, mut products) = (0, products.iter_mut());
-        for (i, value) in values.iter().copied().chain(zero).enumerate() {
+        let (mut factors, mut products) = (0, advice.iter_mut());
+        for value in values.iter().copied().chain(zero) {
             let difference = max.wrapping_sub(value) as u64;
-            self.digits.assign(difference, &mut digits[i * self.digits.advice()..][..self.digits.advice()]);
+            self.digits.assign(difference, digits);
             if factors == FACTORS_PER_WIRE {
                 if let Some(wire) = products.next() {
                     *wire = product;
@@ -114,9 +121,10 @@ impl Statement for Max {
         Shape {
             inputs: self.arity,
             outputs: 1,
-            advice: self.advice(),
+            advice: self.product_wires(),
+            digits: self.digit_wires(),
             constraints: self.constraints(),
-            degree: 8,
+            degree: self.degree(),
             ..Shape::default()
         }
     }
@@ -127,9 +135,9 @@ impl Statement for Max {
         self.constrain_values(cells, &values, max, 0);
     }
 
-    fn assign(&self, _: &[F], inputs: &[F], outputs: &mut [F], advice: &mut [F]) {
+    fn assign(&self, _: &[F], inputs: &[F], outputs: &mut [F], advice: &mut [F], digits: &mut DigitWires<'_>) {
         let values: Vec<i64> = inputs.iter().map(|&x| to_signed(x)).collect();
-        let max = self.assign_values(&values, advice);
+        let max = self.assign_values(&values, advice, digits);
         outputs[0] = from_signed(max);
     }
 }

@@ -1,8 +1,10 @@
 //! Gadgets: the small statements that rows are made of, and the language their constraints are written in.
 //!
 //! A gadget has input and output wires, which are routed (other rows can be tied to them), advice wires, which are
-//! not, and possibly row constants. Its contract: given its inputs and constants, exactly one assignment of outputs
-//! and advice satisfies its constraints. [`Gadget::assign`] computes that one.
+//! not, digit wires, and possibly row constants. That digit wires hold digits, integers below [`DIGIT_RADIX`], is stated
+//! for the wires of a row together, whatever gadgets they belong to: a gadget takes it for granted. Its contract: given its
+//! inputs and constants, exactly one assignment of outputs, advice and digits satisfies its constraints.
+//! [`Gadget::assign`] computes that one.
 
 mod argmax;
 pub mod arith;
@@ -21,13 +23,14 @@ pub use argmax::Argmax;
 pub use constants::Constants;
 pub use conv::Conv;
 pub use dense::DenseTile;
-pub use digits::Digits;
+pub use digits::{DIGIT_RADIX, Digits};
 pub use input::PackInput;
 pub use max::Max;
 pub use normalize::{FRACTION_BITS, MAX_ELEMENTS, NormRound, NormSquare, NormTotal};
 pub use requantize::Requantize;
 
 use arith::Arith;
+use digits::DigitWires;
 use field::F;
 use plonky2::field::types::Field;
 use serde::{Deserialize, Serialize};
@@ -39,13 +42,15 @@ pub struct Shape {
     pub inputs: usize,
     /// Routed wires that the gadget determines.
     pub outputs: usize,
-    /// Wires of the gadget's own.
+    /// Wires of the gadget's own that hold anything.
     pub advice: usize,
+    /// Wires of its own that hold digits.
+    pub digits: usize,
     /// Row constants.
     pub constants: usize,
-    /// Constraints.
+    /// Constraints, not counting those of the digit wires.
     pub constraints: usize,
-    /// The highest degree among the constraints.
+    /// The highest degree among these constraints.
     pub degree: usize,
 }
 
@@ -55,21 +60,35 @@ impl Shape {
         self.inputs + self.outputs
     }
 
+    /// Wires of the gadget's own: advice, then digits.
+    pub fn own(&self) -> usize {
+        self.advice + self.digits
+    }
+
     /// All wires.
     pub fn wires(&self) -> usize {
-        self.routed() + self.advice
+        self.routed() + self.own()
     }
 }
 
-/// Where in a row a gadget lies: the first column of its routed wires, of its advice, and its first constant.
+/// Where in a row a gadget lies: the first column of its routed wires, of its advice, of its digits, and its first constant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
     /// First routed column.
     pub routed: usize,
     /// First advice column.
     pub advice: usize,
+    /// First column of digits.
+    pub digits: usize,
     /// First row constant.
     pub constant: usize,
+}
+
+impl Place {
+    /// The place of a gadget of `shape` in a row of its own: inputs, outputs, advice, digits.
+    pub fn alone(shape: Shape) -> Self {
+        Self { routed: 0, advice: shape.routed(), digits: shape.routed() + shape.advice, constant: 0 }
+    }
 }
 
 /// The wires and constants of one gadget, seen through an [`Arith`].
@@ -78,12 +97,13 @@ pub struct Cells<'a, A: Arith> {
     pub arith: &'a mut A,
     place: Place,
     inputs: usize,
+    digits: usize,
 }
 
 impl<'a, A: Arith> Cells<'a, A> {
     /// The cells of a gadget of `shape` at `place`.
     pub fn new(arith: &'a mut A, place: Place, shape: Shape) -> Self {
-        Self { arith, place, inputs: shape.inputs }
+        Self { arith, place, inputs: shape.inputs, digits: 0 }
     }
 
     /// The `i`-th input wire.
@@ -99,6 +119,12 @@ impl<'a, A: Arith> Cells<'a, A> {
     /// The `i`-th advice wire.
     pub fn advice(&mut self, i: usize) -> A::V {
         self.arith.wire(self.place.advice + i)
+    }
+
+    /// The first digit wire that was not taken yet.
+    fn next_digit(&mut self) -> A::V {
+        self.digits += 1;
+        self.arith.wire(self.place.digits + self.digits - 1)
     }
 
     /// The `i`-th row constant.
@@ -125,9 +151,10 @@ trait Statement {
     fn idle_inputs(&self) -> Vec<F> {
         vec![F::ZERO; self.shape().inputs]
     }
-    /// Computes outputs and advice from inputs and constants. Out-of-range inputs give an assignment that violates a
-    /// constraint; nothing panics.
-    fn assign(&self, constants: &[F], inputs: &[F], outputs: &mut [F], advice: &mut [F]);
+    /// Computes outputs, advice and digits from inputs and constants; digits in the order in which
+    /// [`Statement::constrain`] takes them. Out-of-range inputs give an assignment that violates a constraint; nothing
+    /// panics.
+    fn assign(&self, constants: &[F], inputs: &[F], outputs: &mut [F], advice: &mut [F], digits: &mut DigitWires<'_>);
 }
 
 macro_rules! gadgets {
@@ -154,15 +181,27 @@ macro_rules! gadgets {
                 match self { $(Gadget::$name(g) => g.shape()),* }
             }
 
-            /// States its constraints over `arith`, its cells lying at `place`.
+            /// States its constraints over `arith`, its cells lying at `place`; not that its digit wires hold digits.
             pub fn constrain<A: Arith>(&self, arith: &mut A, place: Place) {
                 let mut cells = Cells::new(arith, place, self.shape());
                 match self { $(Gadget::$name(g) => g.constrain(&mut cells)),* }
             }
 
-            /// Computes outputs and advice from `inputs` and `constants`, each slice as long as the shape says.
-            pub fn assign(&self, constants: &[F], inputs: &[F], outputs: &mut [F], advice: &mut [F]) {
-                match self { $(Gadget::$name(g) => g.assign(constants, inputs, outputs, advice)),* }
+            /// As [`Gadget::constrain`], and then that each digit wire holds a digit: all that holds for the gadget.
+            pub fn constrain_with_digits<A: Arith>(&self, arith: &mut A, place: Place) {
+                self.constrain(arith, place);
+                for column in place.digits..place.digits + self.shape().digits {
+                    let digit = arith.wire(column);
+                    arith.assert_digit(digit, DIGIT_RADIX);
+                }
+            }
+
+            /// Computes the other wires from `inputs` and `constants`: outputs, and the gadget's own, advice before
+            /// digits. Each slice is as long as the shape says.
+            pub fn assign(&self, constants: &[F], inputs: &[F], outputs: &mut [F], own: [&mut [F]; 2]) {
+                let [advice, digits] = own;
+                let digits = &mut DigitWires::new(digits);
+                match self { $(Gadget::$name(g) => g.assign(constants, inputs, outputs, advice, digits)),* }
             }
 
             /// Whether its parts fit together, which those of a gadget read from a file may not. The other methods may

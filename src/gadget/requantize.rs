@@ -1,5 +1,6 @@
 //! Integers at another scale: multiplied, shifted, rounded and clamped.
 
+use super::digits::DigitWires;
 use super::{Cells, Digits, Shape, Statement};
 use crate::gadget::arith::Arith;
 use crate::gadget::field::{F, from_signed, to_signed};
@@ -9,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// `y = clamp(⌊(x M + 2^(k-1)) / 2^k⌋, lo, hi)`.
 ///
 /// Inputs: `x`, and `M`, which some other row pins to a constant. Output: `y`. Advice: the product `p = x M`, the excess
-/// `u` above `hi` and the lack `w` below `lo`, where the quotient can leave that range at all, and digits.
+/// `u` above `hi` and the lack `w` below `lo`, where the quotient can leave that range at all.
 ///
 /// With `q = y + u - w` the statement is `p + 2^(k-1) = q 2^k + r` and `0 <= r < 2^k`, where `y - lo`, `u` and `w` are
 /// sums of digits, `u (hi - y) = 0`, `w (y - lo) = 0` and `u w = 0`. So `q` is one of at most `N` consecutive integers,
@@ -93,14 +94,16 @@ impl Statement for Requantize {
 
     fn shape(&self) -> Shape {
         let both = usize::from(self.above.is_some() && self.below.is_some());
-        let digits = self.remainder.advice() + self.sides() * self.range.advice();
+        let digits = self.remainder.wires() + self.sides() * self.range.wires();
         let checks = self.remainder.constraints() + self.sides() * self.range.constraints();
+        let forms = self.beyond().chain([&self.remainder, &self.range]);
         Shape {
             inputs: 2,
             outputs: 1,
-            advice: 1 + digits + self.beyond().map(|digits| 1 + digits.advice()).sum::<usize>(),
+            advice: 1 + self.beyond().count(),
+            digits: digits + self.beyond().map(Digits::wires).sum::<usize>(),
             constraints: 1 + checks + self.beyond().map(|digits| 1 + digits.constraints()).sum::<usize>() + both,
-            degree: 8,
+            degree: forms.map(Digits::degree).fold(2, usize::max),
             ..Shape::default()
         }
     }
@@ -115,21 +118,17 @@ impl Statement for Requantize {
         let over_lo = cells.arith.offset(y, -from_signed(lo));
         let top = cells.arith.fixed(from_signed(hi));
         let under_hi = cells.arith.sub(top, y);
-        let mut next = 1;
-        self.range.constrain(cells, over_lo, next);
-        next += self.range.advice();
+        self.range.constrain(cells, over_lo);
         if self.two_sided {
-            self.range.constrain(cells, under_hi, next);
-            next += self.range.advice();
+            self.range.constrain(cells, under_hi);
         }
 
         let mut quotient = y;
         let mut sides = Vec::new();
         for (digits, distance, is_above) in [(&self.above, under_hi, true), (&self.below, over_lo, false)] {
             let Some(digits) = digits else { continue };
-            let beyond = cells.advice(next);
-            digits.constrain(cells, beyond, next + 1);
-            next += 1 + digits.advice();
+            let beyond = cells.advice(1 + sides.len());
+            digits.constrain(cells, beyond);
             let zero = cells.arith.mul(beyond, distance);
             cells.arith.assert_zero(zero);
             quotient = if is_above { cells.arith.add(quotient, beyond) } else { cells.arith.sub(quotient, beyond) };
@@ -143,7 +142,7 @@ impl Statement for Requantize {
         let dividend = cells.arith.offset(product, half(self.shift));
         let multiple = cells.arith.scale(quotient, F::from_canonical_u64(1 << self.shift));
         let remainder = cells.arith.sub(dividend, multiple);
-        self.remainder.constrain(cells, remainder, next);
+        self.remainder.constrain(cells, remainder);
     }
 
     fn idle_inputs(&self) -> Vec<F> {
@@ -151,35 +150,26 @@ impl Statement for Requantize {
         vec![from_signed(self.quotients.0) * F::from_canonical_u64(1 << self.shift), F::ONE]
     }
 
-    fn assign(&self, _: &[F], inputs: &[F], outputs: &mut [F], advice: &mut [F]) {
+    fn assign(&self, _: &[F], inputs: &[F], outputs: &mut [F], advice: &mut [F], digits: &mut DigitWires<'_>) {
         let dividend = i128::from(to_signed(inputs[0])) * i128::from(to_signed(inputs[1])) + (1 << (self.shift - 1));
         let quotient = dividend >> self.shift;
         let (lo, hi) = self.results();
         // Between two integers of 64 bits.
         let y = quotient.clamp(lo.into(), hi.into()) as i64;
         outputs[0] = from_signed(y);
-        let mut advice = advice;
         advice[0] = inputs[0] * inputs[1];
-        advice = &mut advice[1..];
-        let mut write = |digits: &Digits, value: u64, wire: bool| {
-            let (own, rest) = std::mem::take(&mut advice).split_at_mut(usize::from(wire) + digits.advice());
-            if wire {
-                own[0] = F::from_noncanonical_u64(value);
-            }
-            digits.assign(value, &mut own[usize::from(wire)..]);
-            advice = rest;
-        };
-        write(&self.range, y.wrapping_sub(lo) as u64, false);
+        self.range.assign(y.wrapping_sub(lo) as u64, digits);
         if self.two_sided {
-            write(&self.range, hi.wrapping_sub(y) as u64, false);
+            self.range.assign(hi.wrapping_sub(y) as u64, digits);
         }
-        // Casts cut off what is beyond 64 bits, which only inputs out of range lead to.
-        if let Some(digits) = &self.above {
-            write(digits, (quotient - i128::from(hi)).max(0) as u64, true);
+        let distances = [(&self.above, quotient - i128::from(hi)), (&self.below, i128::from(lo) - quotient)];
+        let sides = distances.into_iter().filter_map(|(form, distance)| Some((form.as_ref()?, distance)));
+        for ((form, distance), wire) in sides.zip(&mut advice[1..]) {
+            // Casts cut off what is beyond 64 bits, which only inputs out of range lead to.
+            let beyond = distance.max(0) as u64;
+            *wire = F::from_noncanonical_u64(beyond);
+            form.assign(beyond, digits);
         }
-        if let Some(digits) = &self.below {
-            write(digits, (i128::from(lo) - quotient).max(0) as u64, true);
-        }
-        write(&self.remainder, (dividend - (quotient << self.shift)) as u64, false);
+        self.remainder.assign((dividend - (quotient << self.shift)) as u64, digits);
     }
 }

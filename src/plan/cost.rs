@@ -1,6 +1,6 @@
 //! What a layout costs: time, memory and bytes, before they are spent.
 
-use super::layout::Layout;
+use super::layout::{Layout, total};
 use super::security::{CAP_HEIGHT, LOW_DEGREE, QUERIES, QUOTIENT_DEGREE, RATE_BITS};
 use crate::gadget::Gadget;
 
@@ -23,15 +23,17 @@ const ELEMENT_BYTES: usize = 8;
 const HASH_BYTES: usize = 32;
 
 /// Nanoseconds per point of the extended domain: to transform and hash one column.
-const COLUMN_NS: f64 = 11.0;
+const COLUMN_NS: f64 = 10.5;
 /// … to run the permutation argument on one routed wire, for each challenge set.
-const ROUTED_NS: f64 = 3.8;
+const ROUTED_NS: f64 = 3.2;
 /// … to combine and open one preprocessed column.
-const CONSTANT_NS: f64 = 1.5;
+const CONSTANT_NS: f64 = 1.3;
 /// … to evaluate and combine one constraint of a gadget.
-const CONSTRAINT_NS: f64 = 5.0;
+const CONSTRAINT_NS: f64 = 7.0;
+/// … to check and combine one digit.
+const DIGIT_NS: f64 = 3.2;
 /// … to multiply by one weight inside a gate.
-const PRODUCT_NS: f64 = 0.12;
+const PRODUCT_NS: f64 = 0.08;
 /// The share of the points that gadgets of low degree are evaluated at.
 const LOW_DEGREE_SHARE: f64 = 0.25;
 /// … to evaluate plonky2's Poseidon gate, and what else every point costs.
@@ -52,10 +54,12 @@ impl Cost {
         let committed = layout.wires + z + quotient;
 
         let gates: f64 = layout.kinds.iter().flat_map(|kind| &kind.parts).map(|part| gadget_ns(&part.gadget)).sum();
+        let digits = layout.kinds.iter().map(|kind| total(&kind.parts).digits).max().unwrap_or(0);
         let per_point = committed as f64 * COLUMN_NS
             + (layout.routed * layout.challenges) as f64 * ROUTED_NS
             + preprocessed as f64 * CONSTANT_NS
             + gates
+            + digits as f64 * DIGIT_NS
             + FIXED_NS;
 
         let columns = preprocessed + committed;

@@ -174,7 +174,7 @@ impl Layout {
         drafts: Vec<Draft>,
         tile: Option<TileShape>,
     ) -> Self {
-        let mut kinds: Vec<RowKind> = Vec::new();
+        let mut kinds: Vec<(Vec<Arc<Gadget>>, Range<usize>)> = Vec::new();
         let mut placements: BTreeMap<usize, Vec<Slot>> = BTreeMap::new();
         let mut row = 0;
         for draft in drafts.into_iter().filter(|draft| draft.rows > 0) {
@@ -189,31 +189,31 @@ impl Layout {
             if let Some(tile) = tile {
                 gadgets.push(Arc::new(DenseTile { width: tile.width, height: tile.height }.into()));
             }
-            kinds.push(RowKind { parts: side_by_side(gadgets), rows: row..row + draft.rows });
+            kinds.push((gadgets, row..row + draft.rows));
             row += draft.rows;
         }
         let poseidon = row..row + poseidon_rows(program);
-        let (mut wires, mut routed) = (POSEIDON_WIRES, POSEIDON_ROUTED);
-        let (mut constants, mut constraints) = (0, POSEIDON_CONSTRAINTS);
-        for shape in kinds.iter().map(|kind| total(&kind.parts)) {
-            wires = wires.max(shape.wires());
-            routed = routed.max(shape.routed());
-            constants = constants.max(shape.constants);
-            constraints = constraints.max(shape.constraints);
-        }
+        let shapes = || kinds.iter().map(|(gadgets, _)| sum(gadgets));
         // So that the permutation argument has no chunk that is shorter than others, which blinding counts on.
+        let routed = shapes().map(|shape| shape.routed()).fold(POSEIDON_ROUTED, usize::max);
         let routed = routed.next_multiple_of(QUOTIENT_DEGREE);
+        let wires = shapes().map(|shape| shape.wires()).fold(POSEIDON_WIRES.max(routed), usize::max);
+        let constants = shapes().map(|shape| shape.constants).max().unwrap_or(0);
+        let constraints = row_constraints(shapes());
         let challenges = Soundness { degree_bits, routed, constraints }.challenges();
         let masks = scheme.mask_wires(challenges);
         Self {
             degree_bits,
-            wires: wires.max(routed) + masks,
+            wires: wires + masks,
             routed,
             masks,
             constants,
             scheme,
             challenges,
-            kinds,
+            kinds: kinds
+                .into_iter()
+                .map(|(gadgets, rows)| RowKind { parts: side_by_side(gadgets, wires), rows })
+                .collect(),
             placements: placements.into_iter().map(|(block, slots)| Placement { block, slots }).collect(),
             tile,
             tiles: tile.map_or(0, |tile| tile.count(program)),
@@ -254,8 +254,9 @@ fn instances(program: &Program, block: usize) -> Option<(usize, Shape)> {
 
 /// Distributes the blocks over row kinds that take up all `free` rows, or nothing if they don't suffice.
 ///
-/// The common rows come last. As long as they are wider than the widest of the others, their widest blocks move
-/// partly to where there is room.
+/// The common rows come last. Blocks move from there, in part or altogether, to more numerous rows that have room, where that
+/// takes fewer gadgets, each of which is evaluated at every point; or just as many, as long as the common rows are wider than
+/// the widest of the others.
 fn drafts(program: &Program, free: usize) -> Option<Vec<Draft>> {
     let mut own: BTreeMap<(usize, usize), Draft> = BTreeMap::new();
     let mut common_blocks = Vec::new();
@@ -277,39 +278,42 @@ fn drafts(program: &Program, free: usize) -> Option<Vec<Draft>> {
     let draft_width = |draft: &Draft| draft.slots.iter().map(|&(block, n)| n * width(block)).sum::<usize>();
     let widest = drafts.iter().map(draft_width).max().unwrap_or(0);
     let slots = |count: usize| count.div_ceil(common_rows);
-    loop {
-        let common: usize = common_blocks.iter().map(|&(block, count)| slots(count) * width(block)).sum();
-        if common <= widest {
-            break;
+    common_blocks.sort_by_key(|&(block, count)| std::cmp::Reverse(count * width(block)));
+    for index in 0..common_blocks.len() {
+        let block = common_blocks[index].0;
+        loop {
+            let common: usize = common_blocks.iter().map(|&(block, count)| slots(count) * width(block)).sum();
+            let has_room = |draft: &&mut Draft| draft_width(draft) + width(block) <= widest;
+            let roomiest = |draft: &&mut Draft| (draft.rows, std::cmp::Reverse(draft_width(draft)));
+            let Some(draft) = drafts.iter_mut().filter(has_room).max_by_key(roomiest) else { break };
+            let count = &mut common_blocks[index].1;
+            let relieved = slots(*count) - slots(count.saturating_sub(draft.rows));
+            if relieved < if common > widest { 1 } else { 2 } {
+                break;
+            }
+            match draft.slots.iter_mut().find(|(other, _)| *other == block) {
+                Some((_, n)) => *n += 1,
+                None => draft.slots.push((block, 1)),
+            }
+            *count = count.saturating_sub(draft.rows);
         }
-        // The block that takes most of the common rows, among those that a slot elsewhere would relieve.
-        let relief = common_blocks
-            .iter_mut()
-            .filter(|(_, count)| slots(*count) > 1)
-            .max_by_key(|(block, count)| slots(*count) * width(*block));
-        let Some((block, count)) = relief else { break };
-        let room = drafts.iter_mut().find(|draft| draft_width(draft) + width(*block) <= widest);
-        let Some(draft) = room else { break };
-        match draft.slots.iter_mut().find(|(index, _)| index == block) {
-            Some((_, n)) => *n += 1,
-            None => draft.slots.push((*block, 1)),
-        }
-        *count = count.saturating_sub(draft.rows);
     }
     let common = common_blocks.iter().map(|&(block, count)| (block, slots(count))).filter(|&(_, n)| n > 0).collect();
     drafts.push(Draft { slots: common, rows: common_rows });
     Some(drafts)
 }
 
-/// Gives the gadgets their columns: routed wires of all of them first, then advice.
-fn side_by_side(gadgets: Vec<Arc<Gadget>>) -> Vec<Part> {
-    let routed_end: usize = gadgets.iter().map(|gadget| gadget.shape().routed()).sum();
-    let mut next = Place { routed: 0, advice: routed_end, constant: 0 };
+/// Gives the gadgets their columns: routed wires of all of them first, then advice; digits last, the last of them just
+/// before the column `end`.
+fn side_by_side(gadgets: Vec<Arc<Gadget>>, end: usize) -> Vec<Part> {
+    let all = sum(&gadgets);
+    let mut next = Place { routed: 0, advice: all.routed(), digits: end - all.digits, constant: 0 };
     let place = |gadget: Arc<Gadget>| {
         let shape = gadget.shape();
         let place = next;
         next.routed += shape.routed();
         next.advice += shape.advice;
+        next.digits += shape.digits;
         next.constant += shape.constants;
         Part { gadget, place }
     };
@@ -318,10 +322,25 @@ fn side_by_side(gadgets: Vec<Arc<Gadget>>) -> Vec<Part> {
 
 /// The sum of the parts' shapes, and the highest degree among them.
 pub fn total(parts: &[Part]) -> Shape {
-    parts.iter().map(|part| part.gadget.shape()).fold(Shape::default(), |sum, shape| Shape {
+    sum(parts.iter().map(|part| &part.gadget))
+}
+
+/// The most constraints that hold in one row, for kinds of rows with these shapes: those of a kind's parts, and one for each
+/// digit, whose numbers come after those of any kind's parts.
+pub fn row_constraints(kinds: impl Iterator<Item = Shape>) -> usize {
+    let most = |(constraints, digits): (usize, usize), shape: Shape| {
+        (constraints.max(shape.constraints), digits.max(shape.digits))
+    };
+    let (constraints, digits) = kinds.fold((0, 0), most);
+    POSEIDON_CONSTRAINTS.max(constraints + digits)
+}
+
+fn sum<'a>(gadgets: impl IntoIterator<Item = &'a Arc<Gadget>>) -> Shape {
+    gadgets.into_iter().map(|gadget| gadget.shape()).fold(Shape::default(), |sum, shape| Shape {
         inputs: sum.inputs + shape.inputs,
         outputs: sum.outputs + shape.outputs,
         advice: sum.advice + shape.advice,
+        digits: sum.digits + shape.digits,
         constants: sum.constants + shape.constants,
         constraints: sum.constraints + shape.constraints,
         degree: sum.degree.max(shape.degree),

@@ -10,7 +10,7 @@ mod tiles;
 pub use cost::Cost;
 pub use layout::{
     Layout, MAX_COLUMNS, MAX_ROWS, POSEIDON_CONSTRAINTS, POSEIDON_ROUTED, POSEIDON_WIRES, Part, Placement, RowKind,
-    Slot, total, wiring,
+    Slot, row_constraints, total, wiring,
 };
 pub use program::{Block, DIGEST, Kind, Matrix, Program, SPONGE_WIDTH, Value, Visibility};
 pub use tiles::{Tile, TileShape, Tiles};

@@ -22,8 +22,8 @@ impl fmt::Display for Plan {
                     count += 1;
                 }
                 let shape = part.gadget.shape();
-                let (name, routed, advice) = (part.gadget.name(), shape.routed(), shape.advice);
-                writeln!(f, "  {count} × {name}: {routed} routed, {advice} advice")?;
+                let (name, routed) = (part.gadget.name(), shape.routed());
+                writeln!(f, "  {count} × {name}: {routed} routed, {} advice, {} digits", shape.advice, shape.digits)?;
             }
         }
         writeln!(f, "rows {:?}: Poseidon", layout.poseidon)?;

@@ -6,8 +6,9 @@ mod fixed;
 pub use conv::{Lowerings, choices};
 
 use super::PlanError;
+use crate::gadget::field::{F, from_signed};
 use crate::gadget::{Constants, FRACTION_BITS, Gadget, MAX_ELEMENTS, Max, NormRound, NormSquare, NormTotal, PackInput};
-use ndarray::{ArcArray, ArcArray1, ArcArray2, Dimension, Ix1, Ix2, IxDyn};
+use ndarray::{ArcArray, ArcArray1, ArcArray2, Dimension, Ix1, Ix2, IxDyn, s};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::ops::Range;
@@ -69,14 +70,18 @@ impl Matrix {
         (rows, columns + usize::from(self.bias.is_some()))
     }
 
-    /// The weight at `row` and `column`; zero beyond the edges.
-    pub fn weight(&self, row: usize, column: usize) -> i64 {
-        match self.weights.get((row, column)) {
-            Some(&weight) => weight,
-            None if column == self.weights.ncols() => {
-                self.bias.as_ref().and_then(|bias| bias.get(row)).copied().unwrap_or(0)
-            }
-            None => 0,
+    /// Writes the weights of a row from `column` on; zeros beyond the edges.
+    pub fn write(&self, row: usize, column: usize, out: &mut [F]) {
+        out.fill(from_signed(0));
+        let (height, width) = self.weights.dim();
+        if row >= height {
+            return;
+        }
+        let weights = self.weights.slice(s![row, column.min(width)..width.min(column + out.len())]);
+        out.iter_mut().zip(weights).for_each(|(out, &weight)| *out = from_signed(weight));
+        let bias = width.checked_sub(column).and_then(|place| out.get_mut(place)).zip(self.bias.as_ref());
+        if let Some((out, bias)) = bias {
+            *out = from_signed(bias[row]);
         }
     }
 }

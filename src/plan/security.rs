@@ -1,5 +1,6 @@
 //! The parameters that security rests on, and the rows that blinding takes.
 
+use crate::gadget::arith::BATCH;
 use serde::{Deserialize, Serialize};
 
 /// The security level, in bits, that every term of the proof's soundness reaches.
@@ -83,11 +84,11 @@ impl Scheme {
         if self.zero_knowledge { challenges + CODEWORD_MASKS } else { 0 }
     }
 
-    /// The fewest rows: a mask must have [`QUOTIENT_DEGREE`] parts, each of as many coefficients as values are revealed.
+    /// The fewest rows: a batch, which is evaluated at once; and a mask must have [`QUOTIENT_DEGREE`] parts, each of as many
+    /// coefficients as values are revealed.
     pub fn min_degree_bits(self) -> usize {
-        const SMALLEST: usize = 5;
         let masked = QUOTIENT_DEGREE * self.blinding().single;
-        masked.next_power_of_two().ilog2().max(SMALLEST as u32) as usize
+        masked.max(BATCH).next_power_of_two().ilog2() as usize
     }
 }
 
@@ -164,7 +165,7 @@ mod tests {
     fn blinding_makes_up_for_what_is_opened() {
         assert_eq!(BLINDED.blinding(), Blinding { single: 28 + 2, chained: 28 + 4 + 1 });
         assert_eq!(BLINDED.mask_wires(3), 5);
-        assert_eq!((BLINDED.min_degree_bits(), OPEN.min_degree_bits()), (8, 5));
+        assert_eq!((BLINDED.min_degree_bits(), OPEN.min_degree_bits()), (8, 6));
         assert_eq!((OPEN.blinding().rows(), OPEN.mask_wires(3)), (0, 0));
     }
 

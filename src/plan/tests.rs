@@ -87,8 +87,9 @@ fn balance(plan: &Plan) {
             let shape = part.gadget.shape();
             let routed = part.place.routed..part.place.routed + shape.routed();
             let advice = part.place.advice..part.place.advice + shape.advice;
-            assert!(routed.end <= layout.routed && advice.end <= layout.wires);
-            assert!(routed.chain(advice).all(|column| columns.insert(column)), "columns overlap");
+            let digits = part.place.digits..part.place.digits + shape.digits;
+            assert!(routed.end <= layout.routed && digits.end <= layout.wires - layout.masks);
+            assert!(routed.chain(advice).chain(digits).all(|column| columns.insert(column)), "columns overlap");
         }
     }
 

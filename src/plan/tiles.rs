@@ -1,6 +1,7 @@
 //! Matrix-vector products cut into tiles of one shape, one tile a row.
 
 use super::program::{Kind, Matrix, Program, Value, ZERO};
+use crate::gadget::field::F;
 
 /// Width and height of a tile, in weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,8 +117,10 @@ impl Tiles {
 }
 
 impl Tile {
-    /// The weight at `row` and `column` of the tile.
-    pub fn weight(&self, row: usize, column: usize) -> i64 {
-        self.matrix.weight(self.corner[0] + row, self.corner[1] + column)
+    /// Writes the weights of the tile, which is of this shape, row by row.
+    pub fn write(&self, shape: TileShape, out: &mut [F]) {
+        for (row, out) in (self.corner[0]..).zip(out.chunks_exact_mut(shape.width)) {
+            self.matrix.write(row, self.corner[1], out);
+        }
     }
 }

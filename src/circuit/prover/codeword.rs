@@ -1,8 +1,9 @@
 //! Columns of a table, and their values on the extended domain.
 
-use super::fft::{COSETS, Fft, LANES, Packed, pack, reverse_bits, unpack};
+use super::fft::{COSETS, Coset, Fft, LANES, pack, reverse_bits, unpack};
+use super::rows::Rows;
 use crate::gadget::arith::BATCH;
-use crate::gadget::field::F;
+use crate::gadget::field::{F, Packed};
 use crate::plan::security::RATE_BITS;
 use plonky2::field::types::Field;
 use rayon::prelude::*;
@@ -16,25 +17,6 @@ pub struct Columns {
 impl Columns {
     /// The columns of which `values` holds one after the other.
     pub fn new(values: Vec<F>, rows: usize) -> Self {
-        Self { values, rows }
-    }
-
-    /// The columns of a table given row by row.
-    pub fn transposed(cells: &[F], width: usize) -> Self {
-        /// Rows whose cells stay in the cache while they are spread over the columns.
-        const BLOCK: usize = 64;
-        let rows = cells.len() / width;
-        let mut values = vec![F::ZERO; cells.len()];
-        values.par_chunks_mut(rows * LANES).enumerate().for_each(|(group, columns)| {
-            for start in (0..rows).step_by(BLOCK) {
-                let end = rows.min(start + BLOCK);
-                for (lane, column) in columns.chunks_exact_mut(rows).enumerate() {
-                    for (row, value) in (start..end).zip(&mut column[start..end]) {
-                        *value = cells[row * width + group * LANES + lane];
-                    }
-                }
-            }
-        });
         Self { values, rows }
     }
 
@@ -67,9 +49,7 @@ pub struct Domain {
     pub fft: Fft,
     /// The shift of each coset, in the order of positions.
     pub shifts: [F; COSETS],
-    /// For each coset the powers of its shift, each divided by the number of rows, which undoes what the transform to
-    /// coefficients multiplies with.
-    powers: Vec<Vec<F>>,
+    cosets: [Coset; COSETS],
     bits: usize,
 }
 
@@ -78,10 +58,7 @@ impl Domain {
     pub fn new(bits: usize, shift: F) -> Self {
         let root = F::primitive_root_of_unity(bits + RATE_BITS);
         let shifts: [F; COSETS] = std::array::from_fn(|i| shift * root.exp_u64(reverse_bits(i, RATE_BITS) as u64));
-        let fft = Fft::new(bits);
-        let scale = F::from_canonical_usize(fft.len()).inverse();
-        let powers = |shift: &F| shift.powers().take(fft.len()).map(|power| power * scale).collect();
-        Self { powers: shifts.iter().map(powers).collect(), fft, shifts, bits }
+        Self { fft: Fft::new(bits), shifts, cosets: shifts.map(|shift| Coset::new(bits, shift)), bits }
     }
 
     /// The rows.
@@ -109,20 +86,38 @@ impl Domain {
 
     /// The values on the extended domain of the polynomials that have these values at the rows.
     pub fn extend(&self, columns: &Columns) -> Codeword {
-        let groups = columns.values.par_chunks(self.rows() * LANES).map(|columns| self.extend_group(columns));
+        let group = |columns: &[F]| {
+            let columns: Vec<&[F]> = columns.chunks_exact(self.rows()).collect();
+            let mut values = Vec::with_capacity(self.rows());
+            pack(&columns, &mut values);
+            self.extend_group(values, COSETS)
+        };
+        let groups = columns.values.par_chunks(self.rows() * LANES).map(group);
         Codeword { groups: groups.collect(), columns: columns.len(), rows: self.rows() }
+    }
+
+    /// As [`Domain::extend`], but of columns that lie row by row, and on the first cosets only, so many of them.
+    pub fn extend_rows(&self, table: Rows<'_>, cosets: usize) -> Codeword {
+        let group = |first: usize| {
+            let mut values = Vec::with_capacity(self.rows());
+            table.pack(first, self.rows(), &mut values);
+            self.extend_group(values, cosets)
+        };
+        let groups = (0..table.width()).into_par_iter().step_by(LANES).map(group);
+        Codeword { groups: groups.collect(), columns: table.width(), rows: self.rows() }
     }
 
     /// The values at the rows of the polynomials with these coefficients.
     pub fn values(&self, coefficients: &Columns) -> Columns {
+        let rows = Coset::new(self.bits, F::ONE);
         let evaluate = |columns: &[F]| {
             let columns: Vec<&[F]> = columns.chunks_exact(self.rows()).collect();
             let mut packed = Vec::new();
             pack(&columns, &mut packed);
-            self.fft.values(&mut packed);
-            let natural: Vec<Packed> = (0..packed.len()).map(|i| packed[reverse_bits(i, self.bits)]).collect();
+            self.fft.reverse(&mut packed);
+            rows.values(&mut packed);
             let mut out = vec![F::ZERO; self.rows() * LANES];
-            unpack(&natural, &mut out);
+            unpack(&packed, &mut out);
             out.truncate(columns.len() * self.rows());
             out
         };
@@ -130,34 +125,30 @@ impl Domain {
         Columns::new(groups.flat_map_iter(evaluate).collect(), self.rows())
     }
 
-    /// The values on one coset only, of polynomials given by their coefficients as [`Fft::coefficients`] makes them.
-    pub fn evaluate_coset(&self, coefficients: &[Packed], coset: usize, scratch: &mut Vec<Packed>) {
+    /// Appends, batch by batch, the values on one coset of polynomials given by their coefficients as [`Fft::coefficients`]
+    /// makes them.
+    pub fn append_coset(&self, coefficients: &[Packed], coset: usize, scratch: &mut Vec<Packed>, out: &mut Vec<F>) {
         scratch.clear();
-        scratch.extend(coefficients.iter().zip(&self.powers[coset]).map(|(&coefficient, &power)| coefficient * power));
-        self.fft.values(scratch);
+        scratch.extend_from_slice(coefficients);
+        self.cosets[coset].values(scratch);
+        let mut batch = [F::ZERO; BATCH * LANES];
+        for start in (0..self.rows()).step_by(BATCH) {
+            let packed: [Packed; BATCH] = std::array::from_fn(|i| scratch[reverse_bits(start + i, self.bits)]);
+            unpack(&packed, &mut batch);
+            out.extend_from_slice(&batch);
+        }
     }
 
-    fn extend_group(&self, columns: &[F]) -> Vec<F> {
-        let rows = self.rows();
-        let columns: Vec<&[F]> = columns.chunks_exact(rows).collect();
-        let (mut coefficients, mut scratch) = (Vec::new(), Vec::with_capacity(rows));
-        pack(&columns, &mut coefficients);
+    /// The values on the first cosets of columns with these values at the rows.
+    fn extend_group(&self, values: Vec<Packed>, cosets: usize) -> Vec<F> {
+        let mut coefficients = values;
         self.fft.coefficients(&mut coefficients);
-        let mut group = Vec::with_capacity(rows * LANES * COSETS);
-        for coset in 0..COSETS {
-            self.evaluate_coset(&coefficients, coset, &mut scratch);
-            append_batches(&scratch, &mut group);
+        let mut scratch = Vec::with_capacity(self.rows());
+        let mut group = Vec::with_capacity(self.rows() * LANES * cosets);
+        for coset in 0..cosets {
+            self.append_coset(&coefficients, coset, &mut scratch, &mut group);
         }
         group
-    }
-}
-
-/// Appends the lanes of `data`, batch by batch.
-pub fn append_batches(data: &[Packed], out: &mut Vec<F>) {
-    let mut batch = [F::ZERO; BATCH * LANES];
-    for packed in data.chunks_exact(BATCH) {
-        unpack(packed, &mut batch);
-        out.extend_from_slice(&batch);
     }
 }
 
@@ -177,6 +168,11 @@ impl Codeword {
     pub fn batch(&self, coset: usize, start: usize, column: usize) -> &[F] {
         let batch = (coset * self.rows + start) / BATCH;
         &self.groups[column / LANES][(batch * LANES + column % LANES) * BATCH..][..BATCH]
+    }
+
+    /// How many columns there are.
+    pub fn columns(&self) -> usize {
+        self.columns
     }
 
     /// A column at one point of a coset.
@@ -201,10 +197,12 @@ mod tests {
         let (bits, width) = (6, LANES + 3);
         let rows = 1 << bits;
         let cells = F::rand_vec(rows * width);
-        let columns = Columns::transposed(&cells, width);
-        assert_eq!((columns.len(), columns.get(5)[7]), (width, cells[7 * width + 5]));
+        let columns = (0..width).flat_map(|column| cells.iter().skip(column).step_by(width)).copied().collect();
+        let columns = Columns::new(columns, rows);
         let domain = Domain::new(bits, F::coset_shift());
         let codeword = domain.extend(&columns);
+        let same = domain.extend_rows(Rows::new(&cells, width), COSETS);
+        assert!((0..8 * rows).all(|position| codeword.at(position).eq(same.at(position))));
         for position in [0, 1, 77, 8 * rows - 1] {
             let x = domain.point(position / rows, position % rows);
             assert_eq!(domain.points(position / rows)[position % rows], x);

@@ -1,14 +1,10 @@
 //! Fourier transforms of several columns at once: each lane of a packed element belongs to another column, so that
 //! twiddles are plain field elements and no lane ever meets another.
 
-use crate::gadget::field::F;
+use crate::gadget::field::{F, Packed};
 use crate::plan::security::RATE_BITS;
-use plonky2::field::packable::Packable;
 use plonky2::field::packed::PackedField;
 use plonky2::field::types::Field;
-
-/// As many field elements as the machine computes with at once.
-pub type Packed = <F as Packable>::Packing;
 
 /// Columns that are transformed together.
 pub const LANES: usize = <Packed as PackedField>::WIDTH;
@@ -19,60 +15,103 @@ pub const COSETS: usize = 1 << RATE_BITS;
 /// The transforms of one length.
 pub struct Fft {
     bits: usize,
-    /// Powers of the root of each layer, from the longest layer on.
-    twiddles: Vec<Vec<F>>,
+    /// Powers of the inverse root of each layer, from the longest layer on.
     inverse_twiddles: Vec<Vec<F>>,
+    /// One divided by the length.
+    scale: F,
+}
+
+/// What evaluates polynomials on one coset: for each layer, from the shortest on, powers of its root times a power of the
+/// coset's shift.
+pub struct Coset {
+    twiddles: Vec<Vec<F>>,
+}
+
+impl Coset {
+    /// The coset of `shift`, of `2^bits` points.
+    pub fn new(bits: usize, shift: F) -> Self {
+        let layer = |layer: usize| {
+            let shift = shift.exp_power_of_2(bits - layer);
+            let powers = F::primitive_root_of_unity(layer).powers().take(1 << (layer - 1));
+            powers.map(|power| power * shift).collect()
+        };
+        Self { twiddles: (1..=bits).map(layer).collect() }
+    }
+
+    /// Coefficients, in bit-reversed order, to values at the shift times the powers of the root, in their order.
+    ///
+    /// Decimation in time: `P(x) = E(x^2) + x O(x^2)`, where `x` runs through the coset and `x^2` through that of the shift's
+    /// square. So the shift costs nothing.
+    pub fn values(&self, coefficients: &mut [Packed]) {
+        let mut layers = self.twiddles.iter();
+        if let [one, two, four, ..] = &self.twiddles[..] {
+            // The shortest three together: a loop over each would be of one turn, of two, of four.
+            for block in coefficients.as_chunks_mut::<8>().0 {
+                for a in [0, 2, 4, 6] {
+                    join(block, a, a + 1, one[0]);
+                }
+                for (a, &twiddle) in [0, 1, 4, 5].into_iter().zip(two.iter().cycle()) {
+                    join(block, a, a + 2, twiddle);
+                }
+                for (a, &twiddle) in (0..4).zip(four) {
+                    join(block, a, a + 4, twiddle);
+                }
+            }
+            layers.nth(2);
+        }
+        for layer in layers {
+            for block in coefficients.chunks_exact_mut(2 * layer.len()) {
+                let (even, odd) = block.split_at_mut(layer.len());
+                for ((a, b), &twiddle) in even.iter_mut().zip(odd).zip(layer) {
+                    let term = *b * twiddle;
+                    (*a, *b) = (*a + term, *a - term);
+                }
+            }
+        }
+    }
+}
+
+/// One butterfly of decimation in time.
+fn join(block: &mut [Packed; 8], a: usize, b: usize, twiddle: F) {
+    let term = block[b] * twiddle;
+    (block[a], block[b]) = (block[a] + term, block[a] - term);
 }
 
 impl Fft {
     /// Transforms of columns of `2^bits` elements.
     pub fn new(bits: usize) -> Self {
-        let layers = |root: fn(F) -> F| {
-            let layer = |bits: usize| root(F::primitive_root_of_unity(bits)).powers().take(1 << (bits - 1)).collect();
-            (1..=bits).rev().map(layer).collect()
-        };
-        Self { bits, twiddles: layers(|root| root), inverse_twiddles: layers(|root| root.inverse()) }
+        let layer = |bits: usize| F::primitive_root_of_unity(bits).inverse().powers().take(1 << (bits - 1)).collect();
+        let inverse_twiddles = (1..=bits).rev().map(layer).collect();
+        Self { bits, inverse_twiddles, scale: F::from_canonical_usize(1 << bits).inverse() }
     }
 
-    /// The length of a column.
-    pub fn len(&self) -> usize {
-        1 << self.bits
-    }
-
-    /// Coefficients to values at the powers of the root, in bit-reversed order.
-    pub fn values(&self, coefficients: &mut [Packed]) {
-        transform(coefficients, &self.twiddles);
-    }
-
-    /// Values at the powers of the root, in their order, to coefficients times [`Fft::len`].
-    pub fn coefficients(&self, values: &mut [Packed]) {
-        transform(values, &self.inverse_twiddles);
-        for i in 0..values.len() {
+    /// Puts each element where the bits of its place, the other way round, say.
+    pub fn reverse(&self, elements: &mut [Packed]) {
+        for i in 0..elements.len() {
             let j = reverse_bits(i, self.bits);
             if i < j {
-                values.swap(i, j);
+                elements.swap(i, j);
             }
         }
+    }
+
+    /// Values at the powers of the root, in their order, to coefficients, in bit-reversed order: decimation in frequency.
+    pub fn coefficients(&self, values: &mut [Packed]) {
+        for layer in &self.inverse_twiddles {
+            for block in values.chunks_exact_mut(2 * layer.len()) {
+                let (low, high) = block.split_at_mut(layer.len());
+                for ((a, b), &twiddle) in low.iter_mut().zip(high).zip(layer) {
+                    (*a, *b) = (*a + *b, (*a - *b) * twiddle);
+                }
+            }
+        }
+        values.iter_mut().for_each(|value| *value *= self.scale);
     }
 }
 
 /// The lowest `bits` bits of `i`, the other way round.
 pub fn reverse_bits(i: usize, bits: usize) -> usize {
     if bits == 0 { 0 } else { i.reverse_bits() >> (usize::BITS as usize - bits) }
-}
-
-/// Decimation in frequency: from natural to bit-reversed order.
-fn transform(data: &mut [Packed], twiddles: &[Vec<F>]) {
-    for layer in twiddles {
-        for block in data.chunks_exact_mut(2 * layer.len()) {
-            let (low, high) = block.split_at_mut(layer.len());
-            for ((a, b), &twiddle) in low.iter_mut().zip(high).zip(layer) {
-                let (sum, difference) = (*a + *b, *a - *b);
-                *a = sum;
-                *b = difference * twiddle;
-            }
-        }
-    }
 }
 
 /// The lanes of `data` one after the other: `data.len()` elements of the first, then of the second, …
@@ -152,26 +191,26 @@ mod tests {
     }
 
     #[test]
-    fn the_transform_evaluates_at_the_powers_of_the_root() {
-        for bits in [0, 1, 3, 6] {
+    fn the_transform_evaluates_on_the_coset() {
+        for (bits, shift) in [(0, F::TWO), (1, F::TWO), (3, F::coset_shift()), (6, F::ONE)] {
             let fft = Fft::new(bits);
             let columns = random_columns(1 << bits, LANES);
-            let mut data = Vec::new();
-            pack(&columns.iter().map(Vec::as_slice).collect::<Vec<_>>(), &mut data);
-            let coefficients = data.clone();
-            fft.values(&mut data);
-            let mut natural = data.clone();
-            for (i, packed) in data.iter().enumerate() {
-                let exponent = reverse_bits(i, bits);
-                natural[exponent] = *packed;
-                let x = F::primitive_root_of_unity(bits).exp_u64(exponent as u64);
+            let mut coefficients = Vec::new();
+            pack(&columns.iter().map(Vec::as_slice).collect::<Vec<_>>(), &mut coefficients);
+            let mut values = coefficients.clone();
+            fft.reverse(&mut values);
+            Coset::new(bits, shift).values(&mut values);
+            for (i, packed) in values.iter().enumerate() {
+                let x = shift * F::primitive_root_of_unity(bits).exp_u64(i as u64);
                 for (column, &value) in columns.iter().zip(packed.as_slice()) {
                     assert_eq!(PolynomialCoeffs::new(column.clone()).eval(x), value);
                 }
             }
-            fft.coefficients(&mut natural);
-            let len = F::from_canonical_usize(fft.len());
-            assert!(natural.iter().zip(&coefficients).all(|(a, &b)| a.as_slice() == (b * len).as_slice()));
+            if shift == F::ONE {
+                fft.coefficients(&mut values);
+                fft.reverse(&mut values);
+                assert!(values.iter().zip(&coefficients).all(|(a, b)| a.as_slice() == b.as_slice()));
+            }
         }
     }
 }

@@ -56,8 +56,14 @@ pub fn salts(rows: usize, blinding: bool) -> Vec<Salt> {
     if !blinding {
         return Vec::new();
     }
-    let mut randomness = ChaCha20Rng::from_entropy();
-    (0..rows * COSETS).map(|_| std::array::from_fn(|_| F::sample(&mut randomness))).collect()
+    /// Leaves whose salts come from one generator, which the system seeds.
+    const RUN: usize = 1 << 12;
+    let mut salts = vec![Salt::default(); rows * COSETS];
+    salts.par_chunks_mut(RUN).for_each(|salts| {
+        let mut randomness = ChaCha20Rng::from_entropy();
+        salts.fill_with(|| std::array::from_fn(|_| F::sample(&mut randomness)));
+    });
+    salts
 }
 
 /// The digests of the leaves of one coset of `rows` points: `width` columns each, and the salt, if there are salts. `batch`

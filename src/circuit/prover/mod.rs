@@ -10,8 +10,10 @@ mod fri;
 mod merkle;
 mod opening;
 mod permutation;
+mod poseidon;
 mod preprocessed;
 mod quotient;
+mod rows;
 mod timings;
 
 pub use timings::Timings;
@@ -21,7 +23,8 @@ use super::verify::{Binding, verifier_data};
 use super::witness::Witness;
 use crate::gadget::field::{D, F};
 use crate::plan::Plan;
-use codeword::{Codeword, Columns, Domain};
+use codeword::{Codeword, Domain};
+use fft::COSETS;
 use merkle::{Salt, Tree, hash_leaves, salts};
 use opening::{Committed, lagrange};
 use permutation::Routed;
@@ -35,6 +38,7 @@ use plonky2::plonk::proof::{OpeningSet, Proof, ProofWithPublicInputs};
 use preprocessed::Preprocessed;
 use quotient::{Challenges, Quotient};
 use rayon::prelude::*;
+use rows::Rows;
 use timings::Clock;
 
 /// A circuit with all that proving needs, apart from the witness.
@@ -57,9 +61,8 @@ pub enum ProveError {
     Failed(String),
 }
 
-/// Columns with their commitment.
+/// Columns on the extended domain, with the commitment to them.
 struct Commitment<H: Hasher<F>> {
-    columns: Columns,
     codeword: Codeword,
     salts: Vec<Salt>,
     tree: Tree<H>,
@@ -118,15 +121,15 @@ impl<C: GenericConfig<D, F = F>> Prover<C> {
         let mut challenger = self.transcript();
         challenger.observe_hash::<C::InnerHasher>(public_hash);
 
-        let wires = timings.measure("wires", || Columns::transposed(&witness.cells, witness.wires));
-        let wires = timings.measure("commitment to wires", || self.commit(wires));
+        let cells = Rows::new(&witness.cells, witness.wires);
+        let wires = timings.measure("commitment to wires", || self.commit(self.domain.extend_rows(cells, COSETS)));
         challenger.observe_cap(&wires.tree.cap());
         let (betas, gammas) = (challenger.get_n_challenges(sets), challenger.get_n_challenges(sets));
 
-        let products =
-            timings.measure("permutation argument", || self.routed(&wires.columns).products(&betas, &gammas));
-        let products = products.ok_or_else(|| failed("the permutation argument divided by zero"))?;
-        let products = timings.measure("commitment to the permutation argument", || self.commit(products));
+        let products = timings.measure("permutation argument", || self.routed(cells).products(&betas, &gammas));
+        let product_columns = products.ok_or_else(|| failed("the permutation argument divided by zero"))?;
+        let products = timings
+            .measure("commitment to the permutation argument", || self.commit(self.domain.extend(&product_columns)));
         challenger.observe_cap(&products.tree.cap());
         let challenges = Challenges { betas, gammas, alphas: challenger.get_n_challenges(sets) };
 
@@ -141,10 +144,12 @@ impl<C: GenericConfig<D, F = F>> Prover<C> {
             public_hash,
             challenges: &challenges,
         };
+        let tables = timings.measure("combined weights", || quotient.tables());
         let clock = self.clock();
-        let chunks = timings.measure("quotient", || quotient.chunks(&clock));
+        let values = timings.measure("quotient", || quotient.values(&tables, &clock));
         timings.split(clock);
-        let chunks = timings.measure("commitment to the quotient", || self.commit(self.domain.values(&chunks)));
+        let chunk_columns = timings.measure("interpolation", || self.domain.values(&quotient.chunks(&values)));
+        let chunks = timings.measure("commitment to the quotient", || self.commit(self.domain.extend(&chunk_columns)));
         challenger.observe_cap(&chunks.tree.cap());
 
         let point = challenger.get_extension_challenge::<D>();
@@ -153,9 +158,9 @@ impl<C: GenericConfig<D, F = F>> Prover<C> {
         }
         let committed = Committed {
             preprocessed: &self.preprocessed,
-            wires: &wires.columns,
-            products: &products.columns,
-            chunks: &chunks.columns,
+            wires: cells,
+            products: &product_columns,
+            chunks: &chunk_columns,
             subgroup: &self.subgroup,
             sets,
         };
@@ -186,7 +191,7 @@ impl<C: GenericConfig<D, F = F>> Prover<C> {
         challenger
     }
 
-    fn routed<'a>(&'a self, wires: &'a Columns) -> Routed<'a> {
+    fn routed<'a>(&'a self, wires: Rows<'a>) -> Routed<'a> {
         Routed {
             wires,
             preprocessed: &self.preprocessed.columns,
@@ -201,16 +206,20 @@ impl<C: GenericConfig<D, F = F>> Prover<C> {
         Clock::new(std::iter::once("permutation argument".to_owned()).chain(self.gates.all.iter().map(name)))
     }
 
-    fn commit(&self, columns: Columns) -> Commitment<C::Hasher> {
+    fn commit(&self, codeword: Codeword) -> Commitment<C::Hasher> {
         let rows = self.domain.rows();
-        let codeword = self.domain.extend(&columns);
         let salts = salts(rows, self.shape.scheme.zero_knowledge);
         let coset = |coset: usize| {
             let salts = salts.get(coset * rows..(coset + 1) * rows).unwrap_or_default();
-            hash_leaves::<C::Hasher>(rows, columns.len(), |start, index| codeword.batch(coset, start, index), salts)
+            hash_leaves::<C::Hasher>(
+                rows,
+                codeword.columns(),
+                |start, index| codeword.batch(coset, start, index),
+                salts,
+            )
         };
         let tree = Tree::new((0..self.domain.shifts.len()).flat_map(coset).collect());
-        Commitment { columns, codeword, salts, tree }
+        Commitment { codeword, salts, tree }
     }
 
     /// The leaves of all trees at these positions, with their paths.

@@ -3,8 +3,9 @@
 
 use super::codeword::Columns;
 use super::fft::LANES;
-use super::preprocessed::{Preprocessed, add_scaled, dot};
-use crate::gadget::field::{D, Ext, F};
+use super::preprocessed::Preprocessed;
+use super::rows::Rows;
+use crate::gadget::field::{D, Ext, F, add_scaled, dot};
 use plonky2::field::extension::quadratic::QuadraticExtension;
 use plonky2::field::polynomial::{PolynomialCoeffs, PolynomialValues};
 use plonky2::field::types::Field;
@@ -16,7 +17,7 @@ pub struct Committed<'a> {
     /// Selectors, weights, permutation.
     pub preprocessed: &'a Preprocessed,
     /// Wires.
-    pub wires: &'a Columns,
+    pub wires: Rows<'a>,
     /// `Z` of each challenge set and partial products.
     pub products: &'a Columns,
     /// The chunks of the quotients.
@@ -33,9 +34,7 @@ impl Committed<'_> {
         let here = Lagrange::new(self.subgroup, point);
         let next = Lagrange::new(self.subgroup, point * self.generator());
         let dense = here.columns(self.preprocessed.columns.par_iter());
-        let weights = &self.preprocessed.weights;
-        let (real, imaginary) = (weights.combine_rows(&here.real), weights.combine_rows(&here.imaginary));
-        let weights: Vec<Ext> = real.into_iter().zip(imaginary).map(|(a, b)| QuadraticExtension([a, b])).collect();
+        let weights = here.rows(self.preprocessed.weights.rows());
         let mut constants = self.preprocessed.in_order(&dense, &weights);
         let plonk_sigmas = constants.split_off(self.preprocessed.sigmas() + weights.len());
         let mut plonk_zs = here.columns(self.products.par_iter());
@@ -43,7 +42,7 @@ impl Committed<'_> {
         OpeningSet {
             constants,
             plonk_sigmas,
-            wires: here.columns(self.wires.par_iter()),
+            wires: here.rows(self.wires),
             plonk_zs,
             plonk_zs_next: next.columns(self.products.par_iter().take(self.sets)),
             partial_products,
@@ -56,7 +55,7 @@ impl Committed<'_> {
     /// The polynomial whose low degree the test shows: `α^k · (F - F(point)) / (X - point) + (G - G(next)) / (X - next)`, where
     /// `F` combines all columns by powers of `α`, and `G` the `k` columns of `Z`. Its coefficients.
     pub fn combine(&self, point: Ext, alpha: Ext) -> PolynomialCoeffs<Ext> {
-        let count = self.preprocessed.len() + self.wires.len() + self.products.len() + self.chunks.len();
+        let count = self.preprocessed.len() + self.wires.width() + self.products.len() + self.chunks.len();
         let powers: Vec<Ext> = alpha.powers().take(count).collect();
         let all = quotient(&self.combined(&powers), point);
         let z = Combination {
@@ -71,15 +70,18 @@ impl Committed<'_> {
     }
 
     fn combined(&self, powers: &[Ext]) -> Vec<Ext> {
-        let selectors = self.preprocessed.mask();
-        let weights = self.preprocessed.weights.width();
-        let dense = powers[..selectors].iter().chain(&powers[selectors + weights..]);
-        let columns = self.preprocessed.columns.iter().chain(self.wires.iter());
-        let columns = columns.chain(self.products.iter()).chain(self.chunks.iter());
-        let dense = Combination { rows: self.subgroup.len(), terms: columns.zip(dense).collect() };
+        let weights = self.preprocessed.weights.rows();
+        let (of_selectors, rest) = powers.split_at(self.preprocessed.mask());
+        let (of_weights, rest) = rest.split_at(weights.width());
+        let (of_others, rest) = rest.split_at(self.preprocessed.columns.len() - of_selectors.len());
+        let (of_wires, rest) = rest.split_at(self.wires.width());
+        let columns = self.preprocessed.columns.iter().chain(self.products.iter()).chain(self.chunks.iter());
+        let powers = of_selectors.iter().chain(of_others).chain(rest);
+        let dense = Combination { rows: self.subgroup.len(), terms: columns.zip(powers).collect() };
         let mut values = dense.values();
-        let weights = self.preprocessed.weights.combine_columns(&powers[selectors..][..weights]);
-        values.iter_mut().zip(weights).for_each(|(value, weight)| *value += weight);
+        for sums in [weights.combine_columns(of_weights), self.wires.combine_columns(of_wires)] {
+            values.iter_mut().zip(sums).for_each(|(value, sum)| *value += sum);
+        }
         values
     }
 
@@ -110,6 +112,11 @@ impl Lagrange {
     fn new(subgroup: &[F], point: Ext) -> Self {
         let (real, imaginary) = lagrange(subgroup, point).into_iter().map(|value| value.0.into()).unzip();
         Self { real, imaginary }
+    }
+
+    fn rows(&self, table: Rows<'_>) -> Vec<Ext> {
+        let (real, imaginary) = (table.combine_rows(&self.real), table.combine_rows(&self.imaginary));
+        real.into_iter().zip(imaginary).map(|(a, b)| QuadraticExtension([a, b])).collect()
     }
 
     fn columns<'a>(&self, columns: impl IndexedParallelIterator<Item = &'a [F]>) -> Vec<Ext> {

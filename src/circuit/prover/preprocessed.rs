@@ -3,20 +3,20 @@
 //! Weights are most of them, but the prover never needs them on the extended domain: in the quotient they occur in sums
 //! only, which are taken at the rows, and at the few points that are opened they are evaluated.
 
-use super::codeword::{Codeword, Columns, Domain, append_batches};
-use super::fft::{COSETS, LANES, Packed, pack};
+use super::codeword::{Codeword, Columns, Domain};
+use super::fft::{COSETS, LANES};
 use super::merkle::hash_leaves;
+use super::rows::Rows;
 use crate::circuit::columns::{Permutation, mask_column, selector_columns, weight_rows};
 use crate::circuit::shape::Gates;
 use crate::gadget::arith::BATCH;
-use crate::gadget::field::{Ext, F, from_signed, to_signed};
+use crate::gadget::field::{F, Packed, from_signed, to_signed};
 use crate::plan::Plan;
-use ndarray::Array2;
-use plonky2::field::extension::quadratic::QuadraticExtension;
-use plonky2::field::packed::PackedField;
+use ndarray::{Array2, ArrayView2};
 use plonky2::field::types::{Field, PrimeField64};
 use plonky2::plonk::config::Hasher;
 use rayon::prelude::*;
+use std::ops::RangeInclusive;
 
 /// The preprocessed columns of a circuit.
 ///
@@ -36,19 +36,20 @@ pub struct Preprocessed {
 pub struct Weights {
     values: Vec<F>,
     width: usize,
-    /// Whether all of them are below [`SMALL`].
-    are_small: bool,
+    /// How many of them, times numbers of 32 bits, can be summed as floats, and all rows in 63 bits; none if weights are
+    /// large.
+    exact_sums: usize,
 }
 
-/// Weights below this, times 32 bits, and [`ROWS`] of them summed, are exact as floats.
-const SMALL: u64 = 1 << 16;
-const ROWS: usize = 1 << (53 - 32 - 16);
+/// Fewer rows than this at once are not worth a matrix product, and more do not fit the caches.
+const ROWS: RangeInclusive<usize> = 32..=128;
 
 impl Preprocessed {
     /// The columns of `plan`.
     pub fn new(plan: &Plan, gates: &Gates, shifts: &[F], domain: &Domain) -> Self {
         let layout = &plan.layout;
-        let mut values = selector_columns(layout, gates);
+        let mut values = Vec::with_capacity((gates.selectors() + 1 + layout.routed) << layout.degree_bits);
+        values.extend(selector_columns(layout, gates));
         let selectors = gates.selectors();
         if layout.masks > 0 {
             values.extend(mask_column(layout));
@@ -57,10 +58,7 @@ impl Preprocessed {
         values.extend(permutation.columns(shifts));
         let columns = Columns::new(values, layout.rows());
         let codeword = domain.extend(&columns);
-        // Also when all rows are summed, in 63 bits.
-        let bound = SMALL.min((1 << (62 - 32)) / layout.rows() as u64);
-        let are_small = weights.par_iter().all(|&weight| to_signed(weight).unsigned_abs() < bound);
-        let weights = Weights { values: weights, width: layout.constants, are_small };
+        let weights = Weights::new(weights, layout.constants, layout.rows());
         Self { sigmas: columns.len() - layout.routed, columns, codeword, weights, selectors }
     }
 
@@ -93,8 +91,7 @@ impl Preprocessed {
         let coset_leaves = |coset: usize| {
             let group = |coefficients: &Vec<Packed>| {
                 let (mut scratch, mut out) = (Vec::with_capacity(rows), Vec::with_capacity(rows * LANES));
-                domain.evaluate_coset(coefficients, coset, &mut scratch);
-                append_batches(&scratch, &mut out);
+                domain.append_coset(coefficients, coset, &mut scratch, &mut out);
                 out
             };
             let groups: Vec<Vec<F>> = coefficients.par_iter().map(group).collect();
@@ -112,46 +109,35 @@ impl Preprocessed {
 }
 
 impl Weights {
-    /// How many there are in a row.
-    pub fn width(&self) -> usize {
-        self.width
+    fn new(values: Vec<F>, width: usize, rows: usize) -> Self {
+        let largest = values.par_iter().map(|&weight| to_signed(weight).unsigned_abs()).max().unwrap_or(0).max(1);
+        let fits_all = largest.saturating_mul(rows as u64) < 1 << (62 - 32);
+        let exact_sums = if fits_all { (1u64 << (53 - 32)) / (largest + 1) } else { 0 };
+        Self { values, width, exact_sums: exact_sums as usize }
     }
 
     /// The rows that have any.
-    pub fn rows(&self) -> impl IndexedParallelIterator<Item = &[F]> {
-        // A chunk must not be empty, even where there are no chunks.
-        self.values.par_chunks_exact(self.width.max(1))
+    pub fn rows(&self) -> Rows<'_> {
+        Rows::new(&self.values, self.width)
     }
 
-    /// The sum of the rows, each times its factor: for each column its value where the factors come from.
-    pub fn combine_rows(&self, factors: &[F]) -> Vec<F> {
-        let zero = || vec![F::ZERO; self.width];
-        let add = |mut sum: Vec<F>, (row, &factor): (&[F], &F)| {
-            add_scaled(&mut sum, row, factor);
-            sum
-        };
-        let join = |mut left: Vec<F>, right: Vec<F>| {
-            left.iter_mut().zip(right).for_each(|(left, right)| *left += right);
-            left
-        };
-        self.rows().zip(factors).with_min_len(256).fold(zero, add).reduce(zero, join)
-    }
-
-    /// As [`Weights::combine_rows`], for several lists of factors: for each list, for each column its value.
+    /// As [`Rows::combine_rows`], for several lists of factors: for each list, for each column its value.
     ///
-    /// Small weights are multiplied as floats, which is exact: a factor has two halves of 32 bits, and [`ROWS`] products of
-    /// one with a weight stay below `2^53`.
+    /// Small weights are multiplied as floats, which is exact: a factor has two halves of 32 bits, and as many products of one
+    /// with a weight are summed as stay below `2^53`.
     pub fn combine_rows_batch(&self, factors: &[Vec<F>]) -> Vec<Vec<F>> {
-        if !self.are_small || self.width == 0 {
-            return factors.iter().map(|factors| self.combine_rows(factors)).collect();
+        let block_rows = self.exact_sums.min(*ROWS.end());
+        if block_rows < *ROWS.start() || self.width == 0 {
+            return factors.iter().map(|factors| self.rows().combine_rows(factors)).collect();
         }
         let zero = || vec![0i64; 2 * factors.len() * self.width];
         let add = |mut sums: Vec<i64>, (block, rows): (usize, &[F])| {
             let count = rows.len() / self.width;
-            let weights =
-                Array2::from_shape_fn((count, self.width), |(i, j)| to_signed(rows[i * self.width + j]) as f64);
+            let weights: Vec<f64> = rows.iter().map(|&weight| to_signed(weight) as f64).collect();
+            // As many as there are, row by row.
+            let weights = ArrayView2::from_shape((count, self.width), &weights).expect("whole rows");
             let halves = Array2::from_shape_fn((2 * factors.len(), count), |(i, j)| {
-                let factor = factors[i / 2][block * ROWS + j].to_canonical_u64();
+                let factor = factors[i / 2][block * block_rows + j].to_canonical_u64();
                 f64::from((factor >> (32 * (i % 2))) as u32)
             });
             sums.iter_mut().zip(&halves.dot(&weights)).for_each(|(sum, &product)| *sum += product as i64);
@@ -161,8 +147,8 @@ impl Weights {
             left.iter_mut().zip(right).for_each(|(left, right)| *left += right);
             left
         };
-        let blocks = self.values.par_chunks(ROWS * self.width).enumerate();
-        let sums = blocks.with_min_len(16).fold(zero, add).reduce(zero, join);
+        let blocks = self.values.par_chunks(block_rows * self.width).enumerate();
+        let sums = blocks.with_min_len(8).fold(zero, add).reduce(zero, join);
         let value = |(&low, &high): (&i64, &i64)| from_signed(low) + from_signed(high) * F::from_canonical_u64(1 << 32);
         let list = |halves: &[i64]| {
             let (low, high) = halves.split_at(self.width);
@@ -171,50 +157,15 @@ impl Weights {
         sums.chunks_exact(2 * self.width).map(list).collect()
     }
 
-    /// For each row, the sum of its weights, each times its factor.
-    pub fn combine_columns(&self, factors: &[Ext]) -> Vec<Ext> {
-        let parts = |i: usize| factors.iter().map(|factor| factor.0[i]).collect();
-        let (real, imaginary): (Vec<F>, Vec<F>) = (parts(0), parts(1));
-        self.rows().map(|row| QuadraticExtension([dot(row, &real), dot(row, &imaginary)])).collect()
-    }
-
     fn coefficients(&self, domain: &Domain) -> Vec<Vec<Packed>> {
-        let group = |group: usize| {
-            let range = group * LANES..self.width.min((group + 1) * LANES);
-            let mut columns = vec![vec![F::ZERO; domain.rows()]; range.len()];
-            for (r, row) in self.values.chunks_exact(self.width).enumerate() {
-                for (column, &weight) in columns.iter_mut().zip(&row[range.clone()]) {
-                    column[r] = weight;
-                }
-            }
-            let mut packed = Vec::new();
-            pack(&columns.iter().map(Vec::as_slice).collect::<Vec<_>>(), &mut packed);
+        let group = |first: usize| {
+            let mut packed = Vec::with_capacity(domain.rows());
+            self.rows().pack(first, domain.rows(), &mut packed);
             domain.fft.coefficients(&mut packed);
             packed
         };
-        (0..self.width.div_ceil(LANES)).into_par_iter().map(group).collect()
+        (0..self.width).into_par_iter().step_by(LANES).map(group).collect()
     }
-}
-
-/// Adds `factor` times `values` to `sums`.
-pub fn add_scaled(sums: &mut [F], values: &[F], factor: F) {
-    let whole = sums.len() / LANES * LANES;
-    let (sums, rest) = sums.split_at_mut(whole);
-    for (sum, &value) in Packed::pack_slice_mut(sums).iter_mut().zip(Packed::pack_slice(&values[..whole])) {
-        *sum += value * factor;
-    }
-    for (sum, &value) in rest.iter_mut().zip(&values[whole..]) {
-        *sum += value * factor;
-    }
-}
-
-/// The sum of products.
-pub fn dot(a: &[F], b: &[F]) -> F {
-    let whole = a.len() / LANES * LANES;
-    let products = Packed::pack_slice(&a[..whole]).iter().zip(Packed::pack_slice(&b[..whole])).map(|(&a, &b)| a * b);
-    let sum = products.fold(Packed::ZEROS, |sum, product| sum + product);
-    let rest = a[whole..].iter().zip(&b[whole..]).map(|(&a, &b)| a * b);
-    sum.as_slice().iter().copied().chain(rest).sum()
 }
 
 #[cfg(test)]
@@ -224,15 +175,18 @@ mod tests {
 
     #[test]
     fn a_batch_of_factors_is_one_after_the_other() {
-        let (rows, width) = (3 * ROWS + 5, 7);
-        for (bound, are_small) in [(SMALL as i64, true), (1 << 40, false)] {
-            let values: Vec<F> = (0..(rows * width) as i64).map(|i| from_signed((i * 7_919_777_777) % bound)).collect();
-            let weights = Weights { values, width, are_small };
+        let (rows, width) = (3 * ROWS.end() + 5, 7);
+        for (bound, exact_sums) in [(100, (1 << 21) / 100), (1 << 16, 1 << 5), (1 << 17, 1 << 4), (1 << 40, 0)] {
+            let number = |i: i64| (i * 7_919_777_777) % bound * if i % 3 == 0 { -1 } else { 1 };
+            let mut values: Vec<F> = (0..(rows * width) as i64).map(|i| from_signed(number(i))).collect();
+            values[5] = from_signed(bound - 1);
+            let weights = Weights::new(values, width, rows);
+            assert_eq!(weights.exact_sums, exact_sums);
             let mut factors: Vec<Vec<F>> = (0..3).map(|_| F::rand_vec(rows)).collect();
             factors.push(vec![F::NEG_ONE; rows]);
-            let expected: Vec<Vec<F>> = factors.iter().map(|factors| weights.combine_rows(factors)).collect();
+            let expected: Vec<Vec<F>> = factors.iter().map(|factors| weights.rows().combine_rows(factors)).collect();
             assert_eq!(weights.combine_rows_batch(&factors), expected);
-            let none = Weights { values: Vec::new(), width: 0, are_small };
+            let none = Weights::new(Vec::new(), 0, rows);
             assert_eq!(none.combine_rows_batch(&factors), vec![Vec::new(); factors.len()]);
         }
     }

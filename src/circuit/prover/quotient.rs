@@ -5,14 +5,17 @@
 //! challenge set, the gates'.
 
 use super::codeword::{Codeword, Columns, Domain};
-use super::fft::{COSETS, Packed, reverse_bits};
+use super::fft::{COSETS, LANES, reverse_bits};
+use super::poseidon;
 use super::preprocessed::{Preprocessed, Weights};
+use super::rows::Rows;
 use super::timings::Clock;
 use crate::circuit::quotient_mask::QuotientMask;
-use crate::circuit::shape::{CircuitShape, Gates, UNUSED_SELECTOR};
-use crate::gadget::arith::{BATCH, Batch, Column, Points, Sink};
-use crate::gadget::field::{D, F};
-use crate::gadget::{DenseTile, Gadget, Place};
+use crate::circuit::shape::{CircuitShape, DigitRun, Gates, UNUSED_SELECTOR};
+use crate::gadget::arith::{Arith, BATCH, Batch, Column, Points, Sink};
+use crate::gadget::field::{D, F, Packed, add_scaled};
+use crate::gadget::{DIGIT_RADIX, DenseTile, Gadget, Place};
+use crate::plan::POSEIDON_CONSTRAINTS;
 use crate::plan::security::{LOW_COSETS, LOW_DEGREE, QUOTIENT_DEGREE};
 use plonky2::field::packed::PackedField;
 use plonky2::field::polynomial::PolynomialValues;
@@ -24,7 +27,7 @@ use rayon::prelude::*;
 
 /// What the verifier chose: one of each for every challenge set.
 pub struct Challenges {
-    /// Factors of the permutation argument's identities.
+    /// Factors of the permutation argument's identities, none of them zero.
     pub betas: Vec<F>,
     /// Its offsets.
     pub gammas: Vec<F>,
@@ -55,13 +58,18 @@ pub struct Quotient<'a> {
 }
 
 /// What is computed once for all points.
-struct Tables {
+pub struct Tables {
     /// For each challenge, powers of it.
     powers: Vec<Vec<F>>,
-    /// The weights combined over the rows of a tile: for each challenge, a column for each of a tile's inputs.
+    /// The weights combined over the rows of a tile: for each challenge, a column for each of a tile's inputs. They belong to
+    /// parts of low degree, and there are only the cosets that those are evaluated on.
     tiles: Codeword,
     /// Where the constraints of gates start.
     first_gate: usize,
+    /// For each challenge set `1 / beta` and `gamma / beta`.
+    offsets: Vec<(F, F)>,
+    /// For each challenge set what undoes the division of a chunk of the permutation argument.
+    chunk_scales: Vec<F>,
 }
 
 /// One batch: where it is, and what is combined so far, for each challenge.
@@ -74,29 +82,30 @@ struct Cursor<'a> {
     low_sums: Vec<Column>,
 }
 
-const ZERO: Column = Column([F::ZERO; BATCH]);
-
 impl Quotient<'_> {
-    /// The quotients' chunks: coefficients, [`QUOTIENT_DEGREE`] columns for each challenge. `clock` is told what the
+    /// The quotients at all points, each divided into what has a high degree and what a low one. `clock` is told what the
     /// permutation argument takes, and then each gate.
-    pub fn chunks(&self, clock: &Clock) -> Columns {
-        let tables = self.tables();
-        let values: Vec<[Vec<Column>; 2]> = (0..COSETS)
+    pub fn values(&self, tables: &Tables, clock: &Clock) -> Vec<[Vec<Column>; 2]> {
+        (0..COSETS)
             .flat_map(|coset| {
                 let points = self.domain.points(coset);
                 let first = self.first_lagrange(coset, &points);
                 let inverse = self.vanishing(coset).inverse();
                 let batch = |start: usize| {
-                    let [sums, low_sums] = std::array::from_fn(|_| vec![ZERO; self.challenges.alphas.len()]);
-                    let mut cursor = Cursor { quotient: self, tables: &tables, coset, start, sums, low_sums };
+                    let [sums, low_sums] = std::array::from_fn(|_| vec![Column::ZERO; self.challenges.alphas.len()]);
+                    let mut cursor = Cursor { quotient: self, tables, coset, start, sums, low_sums };
                     cursor.permutation(&points, &first, clock);
                     cursor.gates(clock);
-                    let divide = |sum: Column| sum.map(|value| value * inverse);
+                    let divide = |sum: Column| sum.map(|values| values * inverse);
                     [cursor.sums, cursor.low_sums].map(|sums| sums.into_iter().map(divide).collect())
                 };
                 (0..self.domain.rows()).into_par_iter().step_by(BATCH).map(batch).collect::<Vec<_>>()
             })
-            .collect();
+            .collect()
+    }
+
+    /// The chunks of the quotients with these values: coefficients, [`QUOTIENT_DEGREE`] columns for each challenge.
+    pub fn chunks(&self, values: &[[Vec<Column>; 2]]) -> Columns {
         let quotient = |set: usize| {
             let mut coefficients = interpolate(values.iter().map(|[sums, _]| &sums[set]));
             let low = &values[..values.len() / COSETS * LOW_COSETS];
@@ -108,7 +117,8 @@ impl Quotient<'_> {
         Columns::new(sets.flat_map_iter(quotient).collect(), self.domain.rows())
     }
 
-    fn tables(&self) -> Tables {
+    /// What is computed once for all points.
+    pub fn tables(&self) -> Tables {
         let sets = self.challenges.alphas.len();
         let first_gate = sets + sets * self.shifts.len().div_ceil(QUOTIENT_DEGREE);
         let constraints = self.gates.all.iter().map(|gate| gate.0.num_constraints()).max().unwrap_or(0);
@@ -119,10 +129,17 @@ impl Quotient<'_> {
             Gadget::DenseTile(tile) => Some(tile),
             _ => None,
         });
-        let rows = self.domain.rows();
-        let columns = tile.map(|tile| combined_tiles(&self.preprocessed.weights, tile, &powers, rows));
-        let columns = columns.unwrap_or_else(|| Columns::new(Vec::new(), rows));
-        Tables { powers, tiles: self.domain.extend(&columns), first_gate }
+        let cells = tile.map(|tile| combined_tiles(&self.preprocessed.weights, tile, &powers)).unwrap_or_default();
+        let tiles = Rows::new(&cells, sets * tile.map_or(0, lanes_of_tile));
+        let Challenges { betas, gammas, .. } = self.challenges;
+        let offset = |(beta, &gamma): (&F, &F)| (beta.inverse(), gamma * beta.inverse());
+        Tables {
+            powers,
+            tiles: self.domain.extend_rows(tiles, LOW_COSETS),
+            first_gate,
+            offsets: betas.iter().zip(gammas).map(offset).collect(),
+            chunk_scales: betas.iter().map(|beta| beta.exp_u64(QUOTIENT_DEGREE as u64)).collect(),
+        }
     }
 
     /// `x^rows - 1`, which is the same at all points of a coset.
@@ -139,21 +156,24 @@ impl Quotient<'_> {
     }
 }
 
-/// For each challenge and each input of a tile, the sum over the tile's outputs of weight times power.
-fn combined_tiles(weights: &Weights, tile: &DenseTile, powers: &[Vec<F>], rows: usize) -> Columns {
-    let width = powers.len() * tile.width;
-    let combine = |row: &[F]| {
-        let mut sums = vec![F::ZERO; width];
-        for (sums, powers) in sums.chunks_exact_mut(tile.width).zip(powers) {
+/// For each row, challenge and input of a tile, the sum over the tile's outputs of weight times power.
+fn combined_tiles(weights: &Weights, tile: &DenseTile, powers: &[Vec<F>]) -> Vec<F> {
+    let lanes = lanes_of_tile(tile);
+    let mut cells = vec![F::ZERO; weights.rows().iter().len() * powers.len() * lanes];
+    let rows = cells.par_chunks_exact_mut(powers.len() * lanes).zip(weights.rows().iter());
+    rows.for_each(|(sums, row)| {
+        for (sums, powers) in sums.chunks_exact_mut(lanes).zip(powers) {
             for (weights, &power) in row.chunks_exact(tile.width).zip(powers) {
-                super::preprocessed::add_scaled(sums, weights, power);
+                add_scaled(&mut sums[..tile.width], weights, power);
             }
         }
-        sums
-    };
-    let mut cells: Vec<F> = weights.rows().flat_map_iter(combine).collect();
-    cells.resize(rows * width, F::ZERO);
-    Columns::transposed(&cells, width)
+    });
+    cells
+}
+
+/// Columns for the inputs of a tile, so many that they fill lanes.
+fn lanes_of_tile(tile: &DenseTile) -> usize {
+    tile.width.next_multiple_of(LANES)
 }
 
 /// The coefficients of the polynomial with these values, which are in the order of positions, on the first cosets.
@@ -201,41 +221,37 @@ impl Cursor<'_> {
         }
         // Chunks first: their wires are then near when the next challenge set needs them.
         for chunk in 0..chunks {
+            let identity = self.identity(chunk, &x);
             for (set, before) in before.iter_mut().enumerate() {
                 let after = if chunk + 1 < chunks {
                     self.load(quotient.products, sets + set * (chunks - 1) + chunk)
                 } else {
                     Column(next.map(|position| quotient.products.value(self.coset, position, set)))
                 };
-                let (numerator, denominator) = self.chunk(chunk, set, &x);
+                let [numerator, denominator] = self.chunk(chunk, set, &identity);
                 let mut step = before.zip(&numerator, |a, b| a * b);
                 step = step.zip(&after.zip(&denominator, |a, b| a * b), |a, b| a - b);
-                self.add(sets + set * chunks + chunk, &step);
+                let scale = self.tables.chunk_scales[set];
+                self.add(sets + set * chunks + chunk, &step.map(|step| step * scale));
                 *before = after;
             }
         }
     }
 
-    /// Numerator and denominator of one chunk of routed wires.
-    fn chunk(&self, chunk: usize, set: usize, x: &Column) -> (Column, Column) {
-        let Quotient { shifts, challenges, preprocessed, wires, .. } = self.quotient;
-        let (beta, gamma) = (challenges.betas[set], challenges.gammas[set]);
-        let one = Column([F::ONE; BATCH]);
-        let (mut numerator, mut denominator) = (one, one);
-        for column in chunk * QUOTIENT_DEGREE..shifts.len().min((chunk + 1) * QUOTIENT_DEGREE) {
-            let wire = Packed::pack_slice(self.batch(wires, column));
-            let sigma = Packed::pack_slice(self.batch(&preprocessed.codeword, preprocessed.sigmas() + column));
-            let shift = beta * shifts[column];
-            let products = Packed::pack_slice_mut(&mut numerator.0).iter_mut();
-            let products = products.zip(Packed::pack_slice_mut(&mut denominator.0));
-            let factors = wire.iter().zip(Packed::pack_slice(&x.0)).zip(sigma);
-            for ((numerator, denominator), ((&wire, &x), &sigma)) in products.zip(factors) {
-                let offset = wire + gamma;
-                *numerator *= offset + x * shift;
-                *denominator *= offset + sigma * beta;
-            }
-        }
-        (numerator, denominator)
+    /// The identity in one chunk of routed columns.
+    fn identity(&self, chunk: usize, x: &Column) -> [Column; QUOTIENT_DEGREE] {
+        let shifts = &self.quotient.shifts[chunk * QUOTIENT_DEGREE..];
+        std::array::from_fn(|i| x.map(|x| x * shifts[i]))
+    }
+
+    /// Numerator and denominator of one chunk of routed wires, both divided by `beta` to the power of its length: so that
+    /// what the identity or the permutation is added to is the same, and takes one product.
+    fn chunk(&self, chunk: usize, set: usize, identity: &[Column; QUOTIENT_DEGREE]) -> [Column; 2] {
+        let Quotient { preprocessed, wires, .. } = self.quotient;
+        let first = chunk * QUOTIENT_DEGREE;
+        let columns = std::array::from_fn(|i| self.batch(wires, first + i));
+        let sigmas = std::array::from_fn(|i| self.batch(&preprocessed.codeword, preprocessed.sigmas() + first + i));
+        Column::products(columns, self.tables.offsets[set], identity, sigmas)
     }
 
     /// All gates, each times its filter. Parts of low degree go into sums of their own, and are left out where those are not
@@ -247,9 +263,13 @@ impl Cursor<'_> {
             let [mut all, mut low] = [self.no_sums(), self.no_sums()];
             if let Some(kind) = quotient.gates.kinds.iter().position(|&kind| kind == index) {
                 self.row_gate(kind, &mut all, &mut low);
+            } else if let Some((_, run)) = quotient.gates.digits.iter().find(|(gate, _)| *gate == index) {
+                self.digits(run, &mut all);
             } else if quotient.gates.mask == Some(index) {
                 let mask = QuotientMask::of(quotient.shape, quotient.preprocessed.mask());
                 mask.constrain(&mut Batch::new(&AtMask(self), &mut self.combined(0, &mut all)));
+            } else if index == quotient.gates.poseidon {
+                self.poseidon(&mut all);
             } else {
                 self.plonky2_gate(gate, &mut all);
             }
@@ -263,15 +283,24 @@ impl Cursor<'_> {
     }
 
     fn no_sums(&self) -> Vec<Column> {
-        vec![ZERO; self.sums.len()]
+        vec![Column::ZERO; self.sums.len()]
     }
 
-    /// Takes a gate's constraints from the one with this index on.
+    /// Takes a gate's constraints from the one with the number `first` on.
     fn combined<'b>(&self, first: usize, sums: &'b mut [Column]) -> Combined<'b>
     where
         Self: 'b,
     {
         Combined { powers: &self.tables.powers, next: self.tables.first_gate + first, sums }
+    }
+
+    fn digits(&self, run: &DigitRun, sums: &mut [Column]) {
+        let mut combined = self.combined(run.first, sums);
+        let mut arith = Batch::new(self, &mut combined);
+        for column in run.columns.clone() {
+            let digit = arith.wire(column);
+            arith.assert_digit(digit, DIGIT_RADIX);
+        }
     }
 
     fn row_gate(&self, kind: usize, all: &mut [Column], low: &mut [Column]) {
@@ -300,14 +329,28 @@ impl Cursor<'_> {
             combined.take(&before.zip(&after, |a, b| a - b), BATCH);
         }
         for (set, (sum, powers)) in combined.sums.iter_mut().zip(combined.powers).enumerate() {
-            let mut products = ZERO;
+            let mut products = Column::ZERO;
             for j in 0..tile.width {
-                let weights = self.batch(&self.tables.tiles, set * tile.width + j);
+                let weights = self.batch(&self.tables.tiles, set * lanes_of_tile(tile) + j);
                 products.add_product(self.batch(wires, place.routed + j), weights);
             }
             // The combined weights start with the power zero.
             sum.add_scaled(&products, powers[first]);
         }
+    }
+
+    fn poseidon(&self, sums: &mut [Column]) {
+        let mut constraints = [Column::ZERO; POSEIDON_CONSTRAINTS];
+        for part in 0..BATCH / LANES {
+            let wire = |index| *Packed::from_slice(&self.batch(self.quotient.wires, index)[part * LANES..][..LANES]);
+            let mut columns = constraints.iter_mut();
+            poseidon::constrain(wire, |value| {
+                // As many as plonky2's gate states.
+                columns.next().expect("a constraint").parts_mut()[part] = value;
+            });
+        }
+        let mut combined = self.combined(0, sums);
+        constraints.iter().for_each(|constraint| combined.take(constraint, BATCH));
     }
 
     /// A gate of plonky2's own, which wants its wires in one piece and takes no constants.
@@ -324,7 +367,7 @@ impl Cursor<'_> {
     /// plonky2's filter of a gate that is alone in its group: zero in all other rows.
     fn filter(&self, gate: usize) -> Column {
         let unused = F::from_canonical_u64(UNUSED_SELECTOR);
-        self.load(&self.quotient.preprocessed.codeword, gate).map(|selector| unused - selector)
+        self.load(&self.quotient.preprocessed.codeword, gate).map(|selector| Packed::from(unused) - selector)
     }
 }
 

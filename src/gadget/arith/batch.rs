@@ -1,68 +1,98 @@
 //! Constraints over a batch of base field points: the prover's hot path.
 
 use super::Arith;
-use crate::gadget::field::F;
+use crate::gadget::field::{F, Packed};
 use crate::gadget::matrix::Matrix;
-use plonky2::field::packable::Packable;
 use plonky2::field::packed::PackedField;
 use plonky2::field::types::Field;
 use plonky2::plonk::vars::EvaluationVarsBaseBatch;
 
-/// The number of points evaluated together. plonky2's prover, which the tests hold ours against, has batches this large.
-pub const BATCH: usize = 32;
+/// The number of points evaluated together: enough that the products of one do not wait for each other. plonky2's prover, which the tests hold ours against, has batches this large.
+pub const BATCH: usize = 64;
 
-/// As many points as the machine computes with at once.
-pub type P = <F as Packable>::Packing;
-
-/// One value at each of [`BATCH`] points.
+/// One value at each of [`BATCH`] points. Aligned as the widest registers want it.
 #[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
 pub struct Column(pub [F; BATCH]);
 
 impl Column {
+    /// Zero everywhere.
+    pub const ZERO: Self = Self([F::ZERO; BATCH]);
+
     /// The values at up to [`BATCH`] points, and zeros past them.
     pub fn load(values: &[F]) -> Self {
         // A whole batch needs no zeros first.
         if let Ok(all) = values.try_into() {
             return Self(all);
         }
-        let mut column = Self([F::ZERO; BATCH]);
+        let mut column = Self::ZERO;
         column.0[..values.len()].copy_from_slice(values);
         column
     }
 
+    /// Its parts.
+    pub fn parts(&self) -> &[Packed] {
+        Packed::pack_slice(&self.0)
+    }
+
+    /// Its parts, to be changed.
+    pub fn parts_mut(&mut self) -> &mut [Packed] {
+        Packed::pack_slice_mut(&mut self.0)
+    }
+
     /// Combines two columns point by point.
-    pub fn zip(mut self, other: &Column, op: impl Fn(P, P) -> P) -> Column {
-        let right = P::pack_slice(&other.0);
-        for (left, &right) in P::pack_slice_mut(&mut self.0).iter_mut().zip(right) {
+    pub fn zip(mut self, other: &Column, op: impl Fn(Packed, Packed) -> Packed) -> Column {
+        for (left, &right) in self.parts_mut().iter_mut().zip(other.parts()) {
             *left = op(*left, right);
         }
         self
     }
 
-    /// Applies `op` to each point.
-    pub fn map(mut self, op: impl Fn(F) -> F) -> Column {
-        self.0.iter_mut().for_each(|value| *value = op(*value));
-        self
-    }
-
-    fn map_packed(mut self, op: impl Fn(P) -> P) -> Column {
-        P::pack_slice_mut(&mut self.0).iter_mut().for_each(|value| *value = op(*value));
+    /// Applies `op` to each part.
+    pub fn map(mut self, op: impl Fn(Packed) -> Packed) -> Column {
+        self.parts_mut().iter_mut().for_each(|part| *part = op(*part));
         self
     }
 
     /// `self + other · factor`.
     pub fn add_scaled(&mut self, other: &Column, factor: F) {
-        for (sum, &value) in P::pack_slice_mut(&mut self.0).iter_mut().zip(P::pack_slice(&other.0)) {
+        for (sum, &value) in self.parts_mut().iter_mut().zip(other.parts()) {
             *sum += value * factor;
         }
     }
 
     /// `self + a · b`, all of [`BATCH`] points.
     pub fn add_product(&mut self, a: &[F], b: &[F]) {
-        let factors = P::pack_slice(a).iter().zip(P::pack_slice(b));
-        for (sum, (&a, &b)) in P::pack_slice_mut(&mut self.0).iter_mut().zip(factors) {
+        let factors = Packed::pack_slice(a).iter().zip(Packed::pack_slice(b));
+        for (sum, (&a, &b)) in self.parts_mut().iter_mut().zip(factors) {
             *sum += a * b;
         }
+    }
+
+    /// The products over `i` of `factor · columns[i] + offset + left[i]`, and of the same with `right`, all of [`BATCH`]
+    /// points.
+    pub fn products<const N: usize>(
+        columns: [&[F]; N],
+        (factor, offset): (F, F),
+        left: &[Column; N],
+        right: [&[F]; N],
+    ) -> [Column; 2] {
+        let (columns, right) = (columns.map(Packed::pack_slice), right.map(Packed::pack_slice));
+        let mut products = [Self::ZERO; 2];
+        // Two parts at a time: four products that do not wait for each other, and fit the registers.
+        for k in (0..BATCH / Packed::WIDTH).step_by(2) {
+            let (mut lefts, mut rights) = ((Packed::ONES, Packed::ONES), (Packed::ONES, Packed::ONES));
+            for i in 0..N {
+                let (column, left, right) = (&columns[i][k..k + 2], &left[i].parts()[k..k + 2], &right[i][k..k + 2]);
+                let shifted = (column[0] * factor + offset, column[1] * factor + offset);
+                lefts = (lefts.0 * (shifted.0 + left[0]), lefts.1 * (shifted.1 + left[1]));
+                rights = (rights.0 * (shifted.0 + right[0]), rights.1 * (shifted.1 + right[1]));
+            }
+            for (product, parts) in products.iter_mut().zip([lefts, rights]) {
+                [product.parts_mut()[k], product.parts_mut()[k + 1]] = [parts.0, parts.1];
+            }
+        }
+        products
     }
 }
 
@@ -146,11 +176,15 @@ impl<S: Points, K: Sink> Arith for Batch<'_, S, K> {
     }
 
     fn scale(&mut self, a: Column, c: F) -> Column {
-        a.map_packed(|a| a * c)
+        a.map(|a| a * c)
     }
 
     fn offset(&mut self, a: Column, c: F) -> Column {
-        a.map_packed(|a| a + c)
+        a.map(|a| a + c)
+    }
+
+    fn sub_scaled(&mut self, a: Column, b: Column, c: F) -> Column {
+        a.zip(&b, |a, b| a - b * c)
     }
 
     fn apply(&mut self, matrix: &Matrix, inputs: &[Column]) -> Vec<Column> {
@@ -159,5 +193,15 @@ impl<S: Points, K: Sink> Arith for Batch<'_, S, K> {
 
     fn assert_zero(&mut self, value: Column) {
         self.sink.take(&value, self.points.len());
+    }
+
+    /// In one go: most of all constraints are of digits.
+    fn assert_octal(&mut self, value: Column) {
+        let [seven, six, ten, twelve] = [7, 6, 10, 12].map(F::from_canonical_u64);
+        let product = value.map(|value| {
+            let paired = value * (value - seven);
+            (paired * (paired + six)) * ((paired + ten) * (paired + twelve))
+        });
+        self.sink.take(&product, self.points.len());
     }
 }

@@ -5,6 +5,7 @@ use super::{
     WIDE, limb_check, magnitude, square, square_of,
 };
 use crate::gadget::arith::Arith;
+use crate::gadget::digits::DigitWires;
 use crate::gadget::field::{F, from_signed};
 use crate::gadget::{Cells, Digits, Shape, Statement};
 use plonky2::field::types::{Field, PrimeField64};
@@ -13,56 +14,42 @@ use serde::{Deserialize, Serialize};
 /// Rounds one element.
 ///
 /// Inputs: `u` and `g` of the element, then the limbs of `S`. Output: `y`, the integer nearest `2^24 x / √S`, ties away
-/// from zero. Advice, in this order: `m` and its digits, the parity `b = q + 1 - 2m`, then limbs with digits of `W = q S`, of
-/// the remainder `R = 2^50 x² - q W` and of the slack `U = 2W + S - 1 - R`, then the carries of these three equations.
+/// from zero. Advice, in this order: `m`, the parity `b = q + 1 - 2m`, then limbs of `W = q S`, of the remainder
+/// `R = 2^50 x² - q W` and of the slack `U = 2W + S - 1 - R`, then the carries of these three equations.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NormRound;
 
-/// Advice wires of [`NormRound`]: the first of each group, and the range checks.
+/// The range checks of [`NormRound`], and where its advice wires are.
 struct RoundLayout {
     m: Digits,
     limb: Digits,
-    scaled_carry: Digits,
-    squared_carry: Digits,
-    slack_carry: Digits,
-    parity: usize,
-    limbs: usize,
-    carries: usize,
-    end: usize,
+    /// Those of carries, in the order of the equations.
+    carries: [Digits; 3],
 }
 
 impl RoundLayout {
+    const M: usize = 0;
+    const PARITY: usize = 1;
+    const LIMBS: usize = 2;
     /// Carries an equation has: the topmost column has none.
     const CARRIES: usize = WIDE - 1;
 
     fn new() -> Self {
-        let m = Digits::for_bits(FRACTION_BITS + 1);
-        let limb = limb_check();
-        let [scaled_carry, squared_carry, slack_carry] =
-            [SCALED_CARRY_BITS, SQUARED_CARRY_BITS, SLACK_CARRY_BITS].map(Digits::for_bits);
-        let parity = 1 + m.advice();
-        let limbs = parity + 1;
-        let carries = limbs + 3 * WIDE * (1 + limb.advice());
-        let per_column = 3 + scaled_carry.advice() + squared_carry.advice() + slack_carry.advice();
-        let end = carries + Self::CARRIES * per_column;
-        Self { m, limb, scaled_carry, squared_carry, slack_carry, parity, limbs, carries, end }
+        Self {
+            m: Digits::for_bits(FRACTION_BITS + 1),
+            limb: limb_check(),
+            carries: [SCALED_CARRY_BITS, SQUARED_CARRY_BITS, SLACK_CARRY_BITS].map(Digits::for_bits),
+        }
     }
 
-    /// The advice wire of limb `i` of `W` (0), `R` (1) or `U` (2); its digits follow.
-    fn limb_at(&self, number: usize, i: usize) -> usize {
-        self.limbs + (number * WIDE + i) * (1 + self.limb.advice())
+    /// The advice wire of limb `i` of `W` (0), `R` (1) or `U` (2).
+    fn limb_at(number: usize, i: usize) -> usize {
+        Self::LIMBS + number * WIDE + i
     }
 
-    /// The three carry checks, in the order of the equations.
-    fn carry_checks(&self) -> [&Digits; 3] {
-        [&self.scaled_carry, &self.squared_carry, &self.slack_carry]
-    }
-
-    /// The advice wire of carry `i` of an equation; its digits follow.
-    fn carry_at(&self, equation: usize, i: usize) -> usize {
-        let checks = self.carry_checks();
-        let before: usize = checks[..equation].iter().map(|c| Self::CARRIES * (1 + c.advice())).sum();
-        self.carries + before + i * (1 + checks[equation].advice())
+    /// The advice wire of carry `i` of an equation.
+    fn carry_at(equation: usize, i: usize) -> usize {
+        Self::LIMBS + 3 * WIDE + equation * Self::CARRIES + i
     }
 
     /// What is added to a carry of the equation before its range check, as its sign is open.
@@ -70,17 +57,18 @@ impl RoundLayout {
         [0, 1 << (SQUARED_CARRY_BITS - 1), 1 << (SLACK_CARRY_BITS - 1)][equation]
     }
 
-    fn constraints(&self) -> usize {
-        let limbs = 3 * WIDE * self.limb.constraints();
-        let carries: usize = self.carry_checks().iter().map(|c| Self::CARRIES * c.constraints()).sum();
-        self.m.constraints() + 1 + limbs + carries + 3 * WIDE + 1
+    /// All range checks.
+    fn checks(&self) -> impl Iterator<Item = &Digits> {
+        let limbs = std::iter::repeat_n(&self.limb, 3 * WIDE);
+        let carries = self.carries.iter().flat_map(|check| std::iter::repeat_n(check, Self::CARRIES));
+        std::iter::once(&self.m).chain(limbs).chain(carries)
     }
 }
 
 impl NormRound {
     /// States `column_i + carry_(i-1) = 2^24 carry_i` for every column, the last carry being zero.
     fn carry_columns<A: Arith>(cells: &mut Cells<'_, A>, layout: &RoundLayout, equation: usize, columns: &[A::V]) {
-        let check = layout.carry_checks()[equation];
+        let check = &layout.carries[equation];
         let offset = from_signed(RoundLayout::carry_offset(equation));
         let mut carry = cells.arith.fixed(F::ZERO);
         for (i, &column) in columns.iter().enumerate() {
@@ -89,10 +77,9 @@ impl NormRound {
                 cells.arith.assert_zero(sum);
                 break;
             }
-            let at = layout.carry_at(equation, i);
-            carry = cells.advice(at);
+            carry = cells.advice(RoundLayout::carry_at(equation, i));
             let shifted = cells.arith.offset(carry, offset);
-            check.constrain(cells, shifted, at + 1);
+            check.constrain(cells, shifted);
             let scaled = cells.arith.scale(carry, F::from_canonical_u64(LIMB));
             cells.arith.assert_equal(sum, scaled);
         }
@@ -105,10 +92,12 @@ impl Statement for NormRound {
         Shape {
             inputs: MAGNITUDE + 1 + TOTAL,
             outputs: 1,
-            advice: layout.end,
+            advice: RoundLayout::carry_at(3, 0),
+            digits: layout.checks().map(Digits::wires).sum(),
             constants: 0,
-            constraints: layout.constraints(),
-            degree: 8,
+            // Beside the checks: the parity, a column of each equation, the sign.
+            constraints: layout.checks().map(Digits::constraints).sum::<usize>() + 1 + 3 * WIDE + 1,
+            degree: layout.checks().map(Digits::degree).fold(2, usize::max),
         }
     }
 
@@ -118,8 +107,8 @@ impl Statement for NormRound {
         let sign = cells.input(MAGNITUDE);
         let total: [A::V; TOTAL] = std::array::from_fn(|i| cells.input(MAGNITUDE + 1 + i));
 
-        let (m, parity) = (cells.advice(0), cells.advice(layout.parity));
-        layout.m.constrain(cells, m, 1);
+        let (m, parity) = (cells.advice(RoundLayout::M), cells.advice(RoundLayout::PARITY));
+        layout.m.constrain(cells, m);
         cells.arith.assert_digit(parity, 2);
         let doubled = cells.arith.add(m, m);
         let with_parity = cells.arith.add(doubled, parity);
@@ -127,9 +116,9 @@ impl Statement for NormRound {
 
         let mut numbers = Vec::with_capacity(3);
         for number in 0..3 {
-            let wide: [A::V; WIDE] = std::array::from_fn(|i| cells.advice(layout.limb_at(number, i)));
-            for (i, &limb) in wide.iter().enumerate() {
-                layout.limb.constrain(cells, limb, layout.limb_at(number, i) + 1);
+            let wide: [A::V; WIDE] = std::array::from_fn(|i| cells.advice(RoundLayout::limb_at(number, i)));
+            for &limb in &wide {
+                layout.limb.constrain(cells, limb);
             }
             numbers.push(wide);
         }
@@ -182,7 +171,7 @@ impl Statement for NormRound {
         inputs
     }
 
-    fn assign(&self, _: &[F], inputs: &[F], outputs: &mut [F], advice: &mut [F]) {
+    fn assign(&self, _: &[F], inputs: &[F], outputs: &mut [F], advice: &mut [F], digits: &mut DigitWires<'_>) {
         let layout = RoundLayout::new();
         // What is no limb is cut to one: the numbers below stay in bounds, and the equations, which have the inputs as
         // they are, fail.
@@ -202,14 +191,13 @@ impl Statement for NormRound {
         let one = |i: usize| i128::from(i == 0);
         let u = carried(std::array::from_fn(|i| 2 * w[i] + total[i] - one(i) - r[i]));
 
-        advice[0] = F::from_canonical_u64(m);
-        layout.m.assign(m, &mut advice[1..][..layout.m.advice()]);
-        advice[layout.parity] = F::from_canonical_u64(q + 1 - 2 * m);
+        advice[RoundLayout::M] = F::from_canonical_u64(m);
+        layout.m.assign(m, digits);
+        advice[RoundLayout::PARITY] = F::from_canonical_u64(q + 1 - 2 * m);
         for (number, wide) in [w, r, u].iter().enumerate() {
             for (i, &value) in wide.iter().enumerate() {
-                let at = layout.limb_at(number, i);
-                advice[at] = from_signed(value as i64);
-                layout.limb.assign(value as u64, &mut advice[at + 1..][..layout.limb.advice()]);
+                advice[RoundLayout::limb_at(number, i)] = from_signed(value as i64);
+                layout.limb.assign(value as u64, digits);
             }
         }
         let equations: [[i128; WIDE]; 3] = [
@@ -218,14 +206,13 @@ impl Statement for NormRound {
             std::array::from_fn(|i| 2 * w[i] + total[i] - one(i) - r[i] - u[i]),
         ];
         for (equation, columns) in equations.iter().enumerate() {
-            let check = layout.carry_checks()[equation];
+            let check = &layout.carries[equation];
             let mut carry = 0;
             for (i, column) in columns.iter().enumerate().take(RoundLayout::CARRIES) {
                 carry = (column + carry) >> LIMB_BITS;
-                let at = layout.carry_at(equation, i);
-                advice[at] = from_signed(carry as i64);
+                advice[RoundLayout::carry_at(equation, i)] = from_signed(carry as i64);
                 let shifted = carry + i128::from(RoundLayout::carry_offset(equation));
-                check.assign(shifted as u64, &mut advice[at + 1..][..check.advice()]);
+                check.assign(shifted as u64, digits);
             }
         }
         let signed = if sign == 1 { -(m as i64) } else { m as i64 };

@@ -2,6 +2,7 @@
 
 use super::{LIMB, LIMB_BITS, MAGNITUDE, SQUARE, limb_check, magnitude, square, square_of};
 use crate::gadget::arith::Arith;
+use crate::gadget::digits::DigitWires;
 use crate::gadget::field::{F, to_signed};
 use crate::gadget::{Cells, Digits, Shape, Statement};
 use plonky2::field::types::Field;
@@ -26,19 +27,17 @@ impl Statement for NormSquare {
         Shape {
             inputs: 1 + SQUARE,
             outputs: MAGNITUDE + 1 + SQUARE,
-            advice: checks.iter().map(Digits::advice).sum(),
-            constants: 0,
+            digits: checks.iter().map(Digits::wires).sum(),
             constraints: checks.iter().map(Digits::constraints).sum::<usize>() + 2 + SQUARE,
-            degree: 8,
+            degree: checks.iter().map(Digits::degree).fold(2, usize::max),
+            ..Shape::default()
         }
     }
 
     fn constrain<A: Arith>(&self, cells: &mut Cells<'_, A>) {
         let limbs: [A::V; MAGNITUDE] = std::array::from_fn(|i| cells.output(i));
-        let mut first = 0;
         for (limb, check) in limbs.into_iter().zip(Self::checks()) {
-            check.constrain(cells, limb, first);
-            first += check.advice();
+            check.constrain(cells, limb);
         }
         let sign = cells.output(MAGNITUDE);
         cells.arith.assert_digit(sign, 2);
@@ -63,16 +62,13 @@ impl Statement for NormSquare {
         }
     }
 
-    fn assign(&self, _: &[F], inputs: &[F], outputs: &mut [F], advice: &mut [F]) {
+    fn assign(&self, _: &[F], inputs: &[F], outputs: &mut [F], _: &mut [F], digits: &mut DigitWires<'_>) {
         let x = to_signed(inputs[0]);
         let u = if x < 0 { !x } else { x } as u64;
         let limbs = [u % LIMB, (u >> LIMB_BITS) % LIMB, u >> (2 * LIMB_BITS)];
-        let mut advice = advice;
         for (i, check) in Self::checks().into_iter().enumerate() {
             outputs[i] = F::from_canonical_u64(limbs[i]);
-            let (own, rest) = advice.split_at_mut(check.advice());
-            check.assign(limbs[i], own);
-            advice = rest;
+            check.assign(limbs[i], digits);
         }
         outputs[MAGNITUDE] = F::from_bool(x < 0);
         // The sign is on the lowest limb and not carried, as the constraints have it.

@@ -12,8 +12,8 @@ use zknn_ir::{Graph, NodeId, Op, Weights};
 pub enum Lowering {
     /// Together with the pooling or relu after it, in the same rows.
     Fused,
-    /// By itself, the rows of its kernel in so many parts, each of which adds to the one before: narrower rows, and more of
-    /// them.
+    /// By itself, the positions of its kernel in so many parts, each of which adds to the one before: narrower rows, and more
+    /// of them.
     Parts(usize),
 }
 
@@ -29,7 +29,7 @@ pub fn choices(graph: &Graph) -> Vec<(NodeId, Vec<Lowering>)> {
         let Op::Conv2d { kernel, .. } = &graph.node(id).op else { return None };
         let mut lowerings = Vec::new();
         lowerings.extend(fused_with(graph, id).map(|_| Lowering::Fused));
-        lowerings.extend((1..=MAX_PARTS.min(kernel.shape()[1])).map(Lowering::Parts));
+        lowerings.extend((1..=MAX_PARTS.min(kernel.shape()[1] * kernel.shape()[2])).map(Lowering::Parts));
         Some((id, lowerings))
     };
     graph.topological().into_iter().filter_map(of_node).collect()
@@ -60,7 +60,7 @@ impl Writer<'_> {
         match self.lowerings.get(&id).copied().unwrap_or(Lowering::Parts(1)) {
             Lowering::Fused => self.fused_conv(id, operand, Conv::new(kernel, bias)),
             Lowering::Parts(parts) => {
-                self.conv_in_parts(id, operand, &kernel, bias, parts);
+                self.conv_in_parts(id, operand, kernel, bias, parts);
                 Ok(())
             }
         }
@@ -94,24 +94,26 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn conv_in_parts(&mut self, id: NodeId, operand: NodeId, kernel: &Array4<i64>, bias: Vec<i64>, parts: usize) {
+    fn conv_in_parts(&mut self, id: NodeId, operand: NodeId, kernel: Array4<i64>, bias: Vec<i64>, parts: usize) {
         let from = Grid::new(self.tensors[&operand].start, &self.graph.node(operand).fact.shape);
         let shape = self.graph.node(id).fact.shape.clone();
-        let (channels, height, width, _) = kernel.dim();
-        let part_height = height.div_ceil(parts);
+        let (channels, height, width, inputs) = kernel.dim();
+        // The positions in a row, whatever patch of the input they make.
+        let kernel = kernel.into_shape_clone((channels, 1, height * width, inputs)).expect("as many weights as before");
         let mut bias = Some(bias);
         let mut before: Option<Grid> = None;
-        for (part, top) in (0..height).step_by(part_height).enumerate() {
-            let bottom = height.min(top + part_height);
-            let rows = kernel.slice(s![.., top..bottom, .., ..]).to_owned();
-            let gadget = Conv::new(rows, bias.take().unwrap_or_else(|| vec![0; channels]));
+        for part in 0..parts {
+            let bound = |part: usize| (part * height * width).div_ceil(parts);
+            let positions = bound(part)..bound(part + 1);
+            let weights = kernel.slice(s![.., .., positions.clone(), ..]).to_owned();
+            let gadget = Conv::new(weights, bias.take().unwrap_or_else(|| vec![0; channels]));
             let gadget = if before.is_some() { gadget.adding() } else { gadget };
             let outputs = self.fresh(shape.iter().product());
             let to = Grid::new(outputs.start, &shape);
             let mut wiring = Vec::new();
             for (row, column) in (0..shape[0]).flat_map(|row| (0..shape[1]).map(move |column| (row, column))) {
-                for y in top..bottom {
-                    wiring.extend(from.span(row + y, column, width));
+                for position in positions.clone() {
+                    wiring.extend(from.span(row + position / width, column + position % width, 1));
                 }
                 wiring.extend(before.iter().flat_map(|before| before.span(row, column, 1)));
                 wiring.extend(to.span(row, column, 1));
