@@ -1,6 +1,10 @@
 //! What the cost model is fitted to: `cargo bench coefficients` prints the coefficients of `src/plan/cost.rs`, as the proofs
 //! of the reference CNN have them on this machine.
 
+#[path = "shared/asked.rs"]
+mod asked;
+
+use asked::is_asked_for;
 use std::collections::BTreeMap;
 use std::error::Error;
 use zknn::artifact::Options;
@@ -17,11 +21,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 const RUNS: usize = 5;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    let filters: Vec<&String> = args.iter().filter(|arg| !arg.starts_with('-')).collect();
-    let is_named = filters.is_empty() || filters.iter().any(|filter| "coefficients".contains(filter.as_str()));
-    // Cargo says so when it benchmarks; when it tests all targets there is nothing to do.
-    if !args.iter().any(|arg| arg == "--bench") || !is_named {
+    if !is_asked_for("coefficients") {
         return Ok(());
     }
     let (model, input) = reference_cnn();

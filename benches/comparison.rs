@@ -3,9 +3,14 @@
 //! `cargo bench comparison` runs all three; `comparison_inference`, `comparison_proving` and `comparison_matvec` name
 //! them one by one. Each is a program of its own or runs alone, so that none disturbs another's time and memory.
 
-use serde_json::Value;
+#[path = "shared/asked.rs"]
+mod asked;
+#[path = "shared/python.rs"]
+mod python;
+
+use asked::is_asked_for;
+use python::python_seconds;
 use std::error::Error;
-use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 use zknn::artifact::Options;
@@ -19,19 +24,13 @@ type Comparison = fn() -> Outcome<()>;
 const COMPARISONS: [(&str, Comparison); 3] =
     [("comparison_inference", inference), ("comparison_proving", proving), ("comparison_matvec", matvec)];
 
-const PYTHON_RUNS: &str = "3";
+const PYTHON_RUNS: usize = 3;
 const RUST_RUNS: usize = 11;
 const PROOFS: usize = 3;
 
 fn main() -> Outcome<()> {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    // Cargo says so when it benchmarks; when it tests all targets there is nothing to do.
-    if !args.iter().any(|arg| arg == "--bench") {
-        return Ok(());
-    }
-    let filters: Vec<&String> = args.iter().filter(|arg| !arg.starts_with('-')).collect();
     for (name, comparison) in COMPARISONS {
-        if filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str())) {
+        if is_asked_for(name) {
             println!("{name}");
             comparison()?;
             println!();
@@ -42,7 +41,7 @@ fn main() -> Outcome<()> {
 
 /// One inference of the reference CNN in floating point.
 fn inference() -> Outcome<()> {
-    let python = python_seconds()?;
+    let python = python_seconds(PYTHON_RUNS)?;
     let (model, input) = reference_cnn();
     zknn::nn::run(&model, &input)?;
     let rust = median_seconds(RUST_RUNS, || Ok(zknn::nn::run(&model, &input)?))?;
@@ -52,7 +51,7 @@ fn inference() -> Outcome<()> {
 
 /// A proof of the reference CNN, with zero knowledge, against one inference in Python.
 fn proving() -> Outcome<()> {
-    let python = python_seconds()?;
+    let python = python_seconds(PYTHON_RUNS)?;
     let (model, input) = reference_cnn();
     let range = model.input_range().unwrap_or(DEFAULT_INPUT_RANGE);
     let start = Instant::now();
@@ -97,15 +96,6 @@ fn product(method: &[&str]) -> Outcome<Product> {
         Ok(row.split(',').nth(index).ok_or("a field is missing")?.parse()?)
     };
     Ok(Product { prove: field("proof_time_s")?, memory: field("proof_mem_b")? })
-}
-
-/// Python's median.
-fn python_seconds() -> Outcome<f64> {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("ref_cnn/benchmark_cnn.py");
-    let mut command = Command::new("python3");
-    command.arg(script).args(["--json", "--runs", PYTHON_RUNS]);
-    let result: Value = serde_json::from_str(&output(command)?)?;
-    Ok(result["median_s"].as_f64().ok_or("the Python benchmark gave no median")?)
 }
 
 fn output(mut command: Command) -> Outcome<String> {

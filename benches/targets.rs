@@ -3,6 +3,13 @@
 //! Each model is compiled and proved with zero knowledge and the input committed: by the command line, as a user would, in a
 //! process for each proof, and by a program that has the circuit loaded and proves again and again, which is this one.
 
+#[path = "shared/asked.rs"]
+mod asked;
+#[path = "shared/python.rs"]
+mod python;
+
+use asked::is_asked_for;
+use python::python_seconds;
 use serde_json::{Value, json};
 use std::error::Error;
 use std::fs;
@@ -26,11 +33,7 @@ const RUNS: usize = 3;
 const REFERENCE_RUNS: usize = 7;
 
 fn main() -> Outcome<()> {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    let filters: Vec<&String> = args.iter().filter(|arg| !arg.starts_with('-')).collect();
-    let named = |name: &str| filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str()));
-    // Cargo says so when it benchmarks; when it tests all targets there is nothing to do.
-    if !args.iter().any(|arg| arg == "--bench") || !named("targets") {
+    if !is_asked_for("targets") {
         return Ok(());
     }
     let folder = tempfile::tempdir()?;
@@ -44,7 +47,7 @@ fn main() -> Outcome<()> {
     run(zknn().args(["export", "--reference"]).arg(&reference))?;
     let mut python = Vec::new();
     let figures = measure(&reference, REFERENCE_RUNS, || {
-        python.push(python_seconds()?);
+        python.push(python_seconds(1)?);
         Ok(())
     })?;
     let python = median(python);
@@ -158,13 +161,6 @@ fn run(command: &mut Command) -> Outcome<String> {
     let output = command.output()?;
     let text = [output.stderr, output.stdout].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
     if output.status.success() { Ok(text) } else { Err(format!("{command:?} failed: {text}").into()) }
-}
-
-fn python_seconds() -> Outcome<f64> {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("ref_cnn/benchmark_cnn.py");
-    let told = run(Command::new("python3").arg(script).args(["--json", "--runs", "1"]))?;
-    let result: Value = serde_json::from_str(&told)?;
-    Ok(result["median_s"].as_f64().ok_or("the Python benchmark gave no median")?)
 }
 
 /// Convolution, pooling and relu twice, then 256-64-10.
