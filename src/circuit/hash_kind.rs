@@ -1,6 +1,6 @@
 //! The choice of hash, made at run time.
 
-use super::hash::{Blake3Config, PoseidonConfig};
+use super::hash::{Blake3Config, PoseidonConfig, TreeHasher};
 use super::prover::{ProveError, Prover, Timings};
 use super::shape::CircuitShape;
 use super::verify::{Binding, Key, VerifyError};
@@ -103,7 +103,7 @@ fn verify_with<C: GenericConfig<D, F = F>>(
 /// Both hashes have digests of this many bytes.
 const DIGEST_BYTES: usize = 32;
 
-fn with_leaves<C: GenericConfig<D, F = F>>(plan: &Plan, leaves: &[u8]) -> Option<Prover<C>> {
+fn with_leaves<C: GenericConfig<D, F = F, Hasher: TreeHasher>>(plan: &Plan, leaves: &[u8]) -> Option<Prover<C>> {
     let count = plan.layout.rows() << RATE_BITS;
     Some(Prover::with_leaves(plan, digests::<C>(leaves).filter(|leaves| leaves.len() == count)?))
 }

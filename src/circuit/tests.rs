@@ -1,6 +1,6 @@
 //! Whole circuits, proved and verified.
 
-use super::hash::{Blake3Config, PoseidonConfig};
+use super::hash::{Blake3Config, PoseidonConfig, TreeHasher};
 use super::*;
 use crate::gadget::DIGIT_RADIX;
 use crate::gadget::field::{D, F, from_signed};
@@ -55,7 +55,7 @@ fn input_for(graph: &Graph) -> ArrayD<i64> {
     ArrayD::from_shape_vec(IxDyn(shape), data).expect("as long as its shape")
 }
 
-fn prove_and_verify<C: GenericConfig<D, F = F>>(
+fn prove_and_verify<C: GenericConfig<D, F = F, Hasher: TreeHasher>>(
     graph: &Graph,
     visibility: Visibility,
     hash: HashKind,

@@ -1,7 +1,7 @@
 //! What hides the witness, measured: against what proofs reveal, and against proofs that hide nothing.
 
 use super::columns::Permutation;
-use super::hash::{Blake3Config, PoseidonConfig};
+use super::hash::{Blake3Config, PoseidonConfig, TreeHasher};
 use super::shape::{Gates, common_data};
 use super::*;
 use crate::gadget::field::{D, F};
@@ -93,13 +93,16 @@ fn the_number_of_rows_is_that_of_the_formula() {
 
 type Parsed<C> = ProofWithPublicInputs<F, C, D>;
 
-fn proof<C: GenericConfig<D, F = F>>(prover: &Prover<C>, plan: &Plan) -> Parsed<C> {
+fn proof<C: GenericConfig<D, F = F, Hasher: TreeHasher>>(prover: &Prover<C>, plan: &Plan) -> Parsed<C> {
     let bytes = prover.prove(&witness(plan), &mut Timings::default()).expect("an honest proof");
     Parsed::<C>::from_bytes(bytes, &common(plan)).expect("as written")
 }
 
 /// Whether a leaf of each tree of the witness, as it is opened, ends in a salt.
-fn is_salted<C: GenericConfig<D, F = F>>(proof: &Parsed<C>, common: &CommonCircuitData<F, D>) -> bool {
+fn is_salted<C: GenericConfig<D, F = F, Hasher: TreeHasher>>(
+    proof: &Parsed<C>,
+    common: &CommonCircuitData<F, D>,
+) -> bool {
     let sets = common.config.num_challenges;
     let z = sets * (1 + common.num_partial_products);
     let quotient = sets * common.quotient_degree_factor;
@@ -114,7 +117,7 @@ fn all_differ<T: PartialEq>(a: &[T], b: &[T]) -> bool {
     a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a != b)
 }
 
-fn two_proofs<C: GenericConfig<D, F = F>>(hash: HashKind) {
+fn two_proofs<C: GenericConfig<D, F = F, Hasher: TreeHasher>>(hash: HashKind) {
     let plan = plan(true, hash);
     let prover = Prover::<C>::new(&plan);
     let (a, b) = (proof(&prover, &plan), proof(&prover, &plan));

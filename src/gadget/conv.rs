@@ -67,7 +67,7 @@ impl Conv {
         self.block[0] * self.block[1]
     }
 
-    /// One row a channel and position, channel-major; one column an element of the patch.
+    /// One row a channel and position, position-major; one column an element of the patch.
     fn matrix(&self) -> &Matrix {
         self.matrix.get_or_init(|| {
             let [_, width, channels] = self.patch();
@@ -76,7 +76,7 @@ impl Conv {
                 for position in 0..self.positions() {
                     let (by, bx) = (position / self.block[1], position % self.block[1]);
                     let column = ((y + by) * width + x + bx) * channels + c;
-                    weights[(out * self.positions() + position, column)] = weight;
+                    weights[(position * self.bias.len() + out, column)] = weight;
                 }
             }
             Matrix::new(weights)
@@ -125,10 +125,11 @@ impl Statement for Conv {
         let matrix = self.matrix();
         let patch: Vec<A::V> = (0..matrix.width()).map(|i| cells.input(i)).collect();
         let sums = cells.arith.apply(matrix, &patch);
-        for (channel, sums) in sums.chunks(self.positions()).enumerate() {
+        for channel in 0..self.bias.len() {
             let output = cells.output(channel);
             let bias = from_signed(self.bias[channel]);
-            let values: Vec<A::V> = sums.iter().map(|&sum| cells.arith.offset(sum, bias)).collect();
+            let sums = sums.iter().skip(channel).step_by(self.bias.len());
+            let values: Vec<A::V> = sums.map(|&sum| cells.arith.offset(sum, bias)).collect();
             match &self.max {
                 Some(max) => max.constrain_values(cells, &values, output, channel * max.product_wires()),
                 None if self.adds => {
@@ -147,10 +148,10 @@ impl Statement for Conv {
         let weights = self.matrix().weights();
         let sum = |row: usize| -> i64 {
             let products = weights[row * patch.len()..].iter().zip(&patch).map(|(&w, &x)| w.wrapping_mul(x));
-            products.fold(self.bias[row / self.positions()], i64::wrapping_add)
+            products.fold(self.bias[row % self.bias.len()], i64::wrapping_add)
         };
         for (channel, output) in outputs.iter_mut().enumerate() {
-            let rows = channel * self.positions()..(channel + 1) * self.positions();
+            let rows = (channel..self.bias.len() * self.positions()).step_by(self.bias.len());
             let values: Vec<i64> = rows.map(sum).collect();
             let value = match &self.max {
                 Some(max) => {

@@ -2,20 +2,36 @@
 
 use super::arith::{BATCH, Column};
 use super::field::{F, from_signed};
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView2, Axis};
 use plonky2::field::types::{Field, Field64, PrimeField64};
+use wide::f64x8;
 
 /// A matrix of signed weights, one row an output.
 ///
-/// Over a batch the product is a floating-point GEMM: each field element is split into halves of 32 bits, which
-/// times a weight and summed stay under 2^53 and so are exact; the two sums are put together again mod `p`.
-/// Weights too large for that are multiplied in the field.
+/// Over a batch the product is one of floats: each field element is split into halves of 32 bits, which times a weight and
+/// summed stay under 2^53 and so are exact; the two sums are put together again mod `p`. Weights too large for that are
+/// multiplied in the field.
 #[derive(Clone, Debug)]
 pub struct Matrix {
     weights: Array2<i64>,
     /// The weights as floats, where every product of halves is exact.
-    floats: Option<Array2<f64>>,
+    floats: Option<Vec<Strip>>,
 }
+
+/// Some rows of a matrix: as many as there are registers for their sums, which is why this is no library's product. Its
+/// columns without weights, which are many where neighbours are rows of one position of a convolution, are left out.
+#[derive(Clone, Debug)]
+struct Strip {
+    /// The numbers of the columns, and their weights.
+    columns: Vec<(usize, [f64; STRIP])>,
+}
+
+const STRIP: usize = 8;
+
+/// The low and the high halves of elements: as many as the vectors of both have lanes.
+type Halves = [f64x8; 2];
+
+const LANES: usize = 8;
 
 impl Matrix {
     /// The matrix with these `weights`, one row an output.
@@ -24,7 +40,7 @@ impl Matrix {
             |row: ndarray::ArrayView1<i64>| -> u128 { row.iter().map(|w| u128::from(w.unsigned_abs())).sum() };
         let largest = weights.outer_iter().map(magnitude).max().unwrap_or(0);
         let exact = largest < 1 << (53 - 32);
-        let floats = exact.then(|| weights.mapv(|w| w as f64));
+        let floats = exact.then(|| weights.axis_chunks_iter(Axis(0), STRIP).map(Strip::new).collect());
         Self { weights: weights.as_standard_layout().into_owned(), floats }
     }
 
@@ -52,9 +68,25 @@ impl Matrix {
     /// The product with [`BATCH`] column vectors at once; `inputs` has one column an input.
     pub fn apply_batch(&self, inputs: &[Column]) -> Vec<Column> {
         match &self.floats {
-            Some(floats) => apply_floats(floats, inputs),
+            Some(strips) => self.apply_floats(strips, inputs),
             None => self.apply_in_field(inputs),
         }
+    }
+
+    fn apply_floats(&self, strips: &[Strip], inputs: &[Column]) -> Vec<Column> {
+        let mut products = vec![Column::ZERO; self.height()];
+        let mut lanes = vec![Halves::default(); inputs.len()];
+        for start in (0..BATCH).step_by(LANES) {
+            for (lanes, input) in lanes.iter_mut().zip(inputs) {
+                *lanes = halves(&input.0[start..start + LANES]);
+            }
+            for (strip, products) in strips.iter().zip(products.chunks_mut(STRIP)) {
+                for (sum, product) in strip.apply(&lanes).into_iter().zip(products) {
+                    put_together(sum, &mut product.0[start..start + LANES]);
+                }
+            }
+        }
+        products
     }
 
     fn apply_in_field(&self, inputs: &[Column]) -> Vec<Column> {
@@ -68,29 +100,43 @@ impl Matrix {
     }
 }
 
-/// Inputs as `[input][point of the low halves | point of the high halves]`, so that one GEMM serves both.
-fn apply_floats(weights: &Array2<f64>, inputs: &[Column]) -> Vec<Column> {
-    let mut halves = vec![0.0; inputs.len() * 2 * BATCH];
-    for (row, column) in halves.chunks_exact_mut(2 * BATCH).zip(inputs) {
-        let (low, high) = row.split_at_mut(BATCH);
-        for ((low, high), value) in low.iter_mut().zip(high).zip(&column.0) {
-            let value = value.to_canonical_u64();
-            (*low, *high) = (f64::from(value as u32), f64::from((value >> 32) as u32));
-        }
+impl Strip {
+    fn new(rows: ArrayView2<'_, i64>) -> Self {
+        let column = |(index, column): (usize, ndarray::ArrayView1<'_, i64>)| {
+            let mut weights = [0.0; STRIP];
+            weights.iter_mut().zip(column).for_each(|(float, &weight)| *float = weight as f64);
+            (index, weights)
+        };
+        let columns = rows.axis_iter(Axis(1)).enumerate().map(column);
+        Self { columns: columns.filter(|(_, weights)| *weights != [0.0; STRIP]).collect() }
     }
-    // As many as there are, and so is the product row by row, as its factors are.
-    let halves = ArrayView2::from_shape((inputs.len(), 2 * BATCH), &halves).expect("a row an input");
-    let products = weights.dot(&halves);
-    let products = products.as_slice().expect("row by row");
-    let put_together = |row: &[f64]| {
-        let (low, high) = row.split_at(BATCH);
-        let [mut left, mut right] = [Column::ZERO; 2];
-        for ((left, right), (&low, &high)) in left.0.iter_mut().zip(&mut right.0).zip(low.iter().zip(high)) {
-            [*left, *right] = recombined(low as i64, high as i64);
+
+    /// The rows' products with some lanes of all inputs.
+    fn apply(&self, inputs: &[Halves]) -> [Halves; STRIP] {
+        let mut sums = [Halves::default(); STRIP];
+        for (index, weights) in &self.columns {
+            let [low, high] = inputs[*index];
+            for (sum, &weight) in sums.iter_mut().zip(weights) {
+                let weight = f64x8::splat(weight);
+                *sum = [weight.mul_add(low, sum[0]), weight.mul_add(high, sum[1])];
+            }
         }
-        left.zip(&right, |left, right| left + right)
-    };
-    products.chunks_exact(2 * BATCH).map(put_together).collect()
+        sums
+    }
+}
+
+fn halves(elements: &[F]) -> Halves {
+    let canonical: [u64; LANES] = std::array::from_fn(|i| elements[i].to_canonical_u64());
+    [canonical.map(|value| f64::from(value as u32)), canonical.map(|value| f64::from((value >> 32) as u32))]
+        .map(f64x8::new)
+}
+
+fn put_together([low, high]: Halves, elements: &mut [F]) {
+    let (low, high) = (low.to_array(), high.to_array());
+    let parts: [[F; 2]; LANES] = std::array::from_fn(|i| recombined(low[i] as i64, high[i] as i64));
+    for (element, [left, right]) in elements.iter_mut().zip(parts) {
+        *element = left + right;
+    }
 }
 
 /// Two elements whose sum is `low + 2^32 · high`, both in `±2^53`.

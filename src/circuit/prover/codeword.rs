@@ -114,10 +114,11 @@ impl Domain {
             let columns: Vec<&[F]> = columns.chunks_exact(self.rows()).collect();
             let mut packed = Vec::new();
             pack(&columns, &mut packed);
-            self.fft.reverse(&mut packed);
-            rows.values(&mut packed);
+            let mut values = Vec::with_capacity(self.rows());
+            rows.values(&packed, &mut Vec::new(), |batch| values.extend_from_slice(batch));
+            self.fft.reverse(&mut values);
             let mut out = vec![F::ZERO; self.rows() * LANES];
-            unpack(&packed, &mut out);
+            unpack(&values, &mut out);
             out.truncate(columns.len() * self.rows());
             out
         };
@@ -125,18 +126,13 @@ impl Domain {
         Columns::new(groups.flat_map_iter(evaluate).collect(), self.rows())
     }
 
-    /// Appends, batch by batch, the values on one coset of polynomials given by their coefficients as [`Fft::coefficients`]
-    /// makes them.
+    /// Appends, batch by batch, the values on one coset of the polynomials with these coefficients.
     pub fn append_coset(&self, coefficients: &[Packed], coset: usize, scratch: &mut Vec<Packed>, out: &mut Vec<F>) {
-        scratch.clear();
-        scratch.extend_from_slice(coefficients);
-        self.cosets[coset].values(scratch);
-        let mut batch = [F::ZERO; BATCH * LANES];
-        for start in (0..self.rows()).step_by(BATCH) {
-            let packed: [Packed; BATCH] = std::array::from_fn(|i| scratch[reverse_bits(start + i, self.bits)]);
-            unpack(&packed, &mut batch);
-            out.extend_from_slice(&batch);
-        }
+        let mut columns = [F::ZERO; BATCH * LANES];
+        self.cosets[coset].values(coefficients, scratch, |batch| {
+            unpack(batch, &mut columns);
+            out.extend_from_slice(&columns);
+        });
     }
 
     /// The values on the first cosets of columns with these values at the rows.

@@ -1,6 +1,7 @@
 //! Fourier transforms of several columns at once: each lane of a packed element belongs to another column, so that
 //! twiddles are plain field elements and no lane ever meets another.
 
+use crate::gadget::arith::BATCH;
 use crate::gadget::field::{F, Packed};
 use crate::plan::security::RATE_BITS;
 use plonky2::field::packed::PackedField;
@@ -12,77 +13,97 @@ pub const LANES: usize = <Packed as PackedField>::WIDTH;
 /// Cosets that the extended domain is made of.
 pub const COSETS: usize = 1 << RATE_BITS;
 
-/// The transforms of one length.
-pub struct Fft {
-    bits: usize,
-    /// Powers of the inverse root of each layer, from the longest layer on.
-    inverse_twiddles: Vec<Vec<F>>,
-    /// One divided by the length.
-    scale: F,
+/// The points of a coset, as the tree of products that they make: `x^(2m) - r^2` is `(x^m - r) (x^m + r)`, for each of which
+/// the same holds again.
+///
+/// A polynomial modulo the first is `a + b x^m`, and modulo the others `a + b r` and `a - b r`: so its coefficients, in their
+/// order, become values at the points in bit-reversed order. A block that is halved has one root for all of its elements, and
+/// a shift costs nothing.
+pub struct Coset {
+    /// The roots of all blocks, layer by layer, the longest block first. The element before that is not used: the blocks of a
+    /// layer then start at their number.
+    roots: Vec<F>,
 }
 
-/// What evaluates polynomials on one coset: for each layer, from the shortest on, powers of its root times a power of the
-/// coset's shift.
-pub struct Coset {
-    twiddles: Vec<Vec<F>>,
+/// The transforms of one length, at least [`BATCH`].
+pub struct Fft {
+    bits: usize,
+    /// Those of the group itself, inverted.
+    inverse_roots: Vec<F>,
+    /// One divided by the length.
+    scale: F,
 }
 
 impl Coset {
     /// The coset of `shift`, of `2^bits` points.
     pub fn new(bits: usize, shift: F) -> Self {
         let layer = |layer: usize| {
-            let shift = shift.exp_power_of_2(bits - layer);
-            let powers = F::primitive_root_of_unity(layer).powers().take(1 << (layer - 1));
-            powers.map(|power| power * shift).collect()
+            let shift = shift.exp_power_of_2(bits - layer - 1);
+            let powers: Vec<F> = F::primitive_root_of_unity(layer + 1).powers().take(1 << layer).collect();
+            (0..1 << layer).map(move |block| shift * powers[reverse_bits(block, layer)])
         };
-        Self { twiddles: (1..=bits).map(layer).collect() }
+        Self { roots: std::iter::once(F::ONE).chain((0..bits).flat_map(layer)).collect() }
     }
 
-    /// Coefficients, in bit-reversed order, to values at the shift times the powers of the root, in their order.
-    ///
-    /// Decimation in time: `P(x) = E(x^2) + x O(x^2)`, where `x` runs through the coset and `x^2` through that of the shift's
-    /// square. So the shift costs nothing.
-    pub fn values(&self, coefficients: &mut [Packed]) {
-        let mut layers = self.twiddles.iter();
-        if let [one, two, four, ..] = &self.twiddles[..] {
-            // The shortest three together: a loop over each would be of one turn, of two, of four.
-            for block in coefficients.as_chunks_mut::<8>().0 {
-                for a in [0, 2, 4, 6] {
-                    join(block, a, a + 1, one[0]);
-                }
-                for (a, &twiddle) in [0, 1, 4, 5].into_iter().zip(two.iter().cycle()) {
-                    join(block, a, a + 2, twiddle);
-                }
-                for (a, &twiddle) in (0..4).zip(four) {
-                    join(block, a, a + 4, twiddle);
-                }
-            }
-            layers.nth(2);
+    /// Values from `coefficients`, which `scratch` is for; `take` is given them batch by batch.
+    pub fn values(&self, coefficients: &[Packed], scratch: &mut Vec<Packed>, mut take: impl FnMut(&[Packed; BATCH])) {
+        scratch.clear();
+        scratch.extend_from_slice(coefficients);
+        let mut layer = 1;
+        let layers = scratch.len() / BATCH;
+        // An odd layer on its own, and then two at a time: that halves the way to memory and back.
+        if layers.ilog2() % 2 == 1 {
+            halve(scratch, self.roots[1]);
+            layer = 2;
         }
-        for layer in layers {
-            for block in coefficients.chunks_exact_mut(2 * layer.len()) {
-                let (even, odd) = block.split_at_mut(layer.len());
-                for ((a, b), &twiddle) in even.iter_mut().zip(odd).zip(layer) {
-                    let term = *b * twiddle;
-                    (*a, *b) = (*a + term, *a - term);
-                }
+        while layer < layers {
+            let blocks = scratch.chunks_exact_mut(coefficients.len() / layer);
+            blocks.enumerate().for_each(|(block, elements)| self.halve_twice(elements, layer + block));
+            layer *= 4;
+        }
+        for (batch, elements) in scratch.as_chunks_mut::<BATCH>().0.iter_mut().enumerate() {
+            let first = layers + batch;
+            self.halve_twice(elements, first);
+            for (block, elements) in elements.as_chunks_mut::<16>().0.iter_mut().enumerate() {
+                self.halve_twice(elements, 4 * first + block);
             }
+            for (block, elements) in elements.as_chunks_mut::<4>().0.iter_mut().enumerate() {
+                self.halve_twice(elements, 16 * first + block);
+            }
+            take(elements);
+        }
+    }
+
+    /// Halves a block, which has this number among all roots, and its halves.
+    #[inline(always)]
+    fn halve_twice(&self, elements: &mut [Packed], block: usize) {
+        let (root, left, right) = (self.roots[block], self.roots[2 * block], self.roots[2 * block + 1]);
+        let (low, high) = elements.split_at_mut(elements.len() / 2);
+        let (a, b) = low.split_at_mut(low.len() / 2);
+        let (c, d) = high.split_at_mut(high.len() / 2);
+        for (((a, b), c), d) in a.iter_mut().zip(b).zip(c).zip(d) {
+            let (ac, bd) = (*c * root, *d * root);
+            let (first, second, third, fourth) = (*a + ac, *b + bd, *a - ac, *b - bd);
+            let (ab, cd) = (second * left, fourth * right);
+            (*a, *b, *c, *d) = (first + ab, first - ab, third + cd, third - cd);
         }
     }
 }
 
-/// One butterfly of decimation in time.
-fn join(block: &mut [Packed; 8], a: usize, b: usize, twiddle: F) {
-    let term = block[b] * twiddle;
-    (block[a], block[b]) = (block[a] + term, block[a] - term);
+/// Halves a block with this root.
+fn halve(elements: &mut [Packed], root: F) {
+    let (low, high) = elements.split_at_mut(elements.len() / 2);
+    for (a, b) in low.iter_mut().zip(high) {
+        let term = *b * root;
+        (*a, *b) = (*a + term, *a - term);
+    }
 }
 
 impl Fft {
     /// Transforms of columns of `2^bits` elements.
     pub fn new(bits: usize) -> Self {
-        let layer = |bits: usize| F::primitive_root_of_unity(bits).inverse().powers().take(1 << (bits - 1)).collect();
-        let inverse_twiddles = (1..=bits).rev().map(layer).collect();
-        Self { bits, inverse_twiddles, scale: F::from_canonical_usize(1 << bits).inverse() }
+        let inverse_roots = Coset::new(bits, F::ONE).roots.into_iter().map(|root| root.inverse()).collect();
+        Self { bits, inverse_roots, scale: F::from_canonical_usize(1 << bits).inverse() }
     }
 
     /// Puts each element where the bits of its place, the other way round, say.
@@ -95,17 +116,39 @@ impl Fft {
         }
     }
 
-    /// Values at the powers of the root, in their order, to coefficients, in bit-reversed order: decimation in frequency.
+    /// Values at the powers of the root, in their order, to coefficients in theirs.
     pub fn coefficients(&self, values: &mut [Packed]) {
-        for layer in &self.inverse_twiddles {
-            for block in values.chunks_exact_mut(2 * layer.len()) {
-                let (low, high) = block.split_at_mut(layer.len());
-                for ((a, b), &twiddle) in low.iter_mut().zip(high).zip(layer) {
-                    (*a, *b) = (*a + *b, (*a - *b) * twiddle);
-                }
+        self.reverse(values);
+        for (batch, elements) in values.as_chunks_mut::<BATCH>().0.iter_mut().enumerate() {
+            self.join_all(elements, (1 << self.bits) / BATCH + batch);
+        }
+        let mut blocks = values.len() / BATCH;
+        while blocks > 1 {
+            blocks /= 2;
+            for (block, elements) in values.chunks_exact_mut((1 << self.bits) / blocks).enumerate() {
+                join(elements, self.inverse_roots[blocks + block]);
             }
         }
         values.iter_mut().for_each(|value| *value *= self.scale);
+    }
+
+    /// Joins what is in a block, which has this number among all roots, from elements on.
+    fn join_all(&self, elements: &mut [Packed; BATCH], block: usize) {
+        for half in (0..BATCH.ilog2()).map(|layer| 1 << layer) {
+            let count = BATCH / 2 / half;
+            for (i, elements) in elements.chunks_exact_mut(2 * half).enumerate() {
+                join(elements, self.inverse_roots[block * count + i]);
+            }
+        }
+    }
+}
+
+/// Undoes [`halve`], but for a factor of two.
+#[inline(always)]
+fn join(elements: &mut [Packed], inverse_root: F) {
+    let (low, high) = elements.split_at_mut(elements.len() / 2);
+    for (a, b) in low.iter_mut().zip(high) {
+        (*a, *b) = (*a + *b, (*a - *b) * inverse_root);
     }
 }
 
@@ -192,15 +235,15 @@ mod tests {
 
     #[test]
     fn the_transform_evaluates_on_the_coset() {
-        for (bits, shift) in [(0, F::TWO), (1, F::TWO), (3, F::coset_shift()), (6, F::ONE)] {
-            let fft = Fft::new(bits);
+        for (bits, shift) in [(6, F::TWO), (7, F::ONE), (8, F::coset_shift()), (9, F::TWO)] {
             let columns = random_columns(1 << bits, LANES);
             let mut coefficients = Vec::new();
             pack(&columns.iter().map(Vec::as_slice).collect::<Vec<_>>(), &mut coefficients);
-            let mut values = coefficients.clone();
+            let mut values = Vec::new();
+            Coset::new(bits, shift).values(&coefficients, &mut Vec::new(), |batch| values.extend_from_slice(batch));
+            let fft = Fft::new(bits);
             fft.reverse(&mut values);
-            Coset::new(bits, shift).values(&mut values);
-            for (i, packed) in values.iter().enumerate() {
+            for (i, packed) in values.iter().enumerate().step_by(7) {
                 let x = shift * F::primitive_root_of_unity(bits).exp_u64(i as u64);
                 for (column, &value) in columns.iter().zip(packed.as_slice()) {
                     assert_eq!(PolynomialCoeffs::new(column.clone()).eval(x), value);
@@ -208,7 +251,6 @@ mod tests {
             }
             if shift == F::ONE {
                 fft.coefficients(&mut values);
-                fft.reverse(&mut values);
                 assert!(values.iter().zip(&coefficients).all(|(a, b)| a.as_slice() == b.as_slice()));
             }
         }

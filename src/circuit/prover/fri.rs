@@ -2,10 +2,11 @@
 
 use super::codeword::{Codeword, Columns, Domain};
 use super::merkle::Tree;
+use crate::circuit::hash::TreeHasher;
+use crate::gadget::arith::BATCH;
 use crate::gadget::field::{D, Ext, F};
 use crate::plan::security::RATE_BITS;
 use plonky2::field::extension::quadratic::QuadraticExtension;
-use plonky2::field::extension::{flatten, unflatten};
 use plonky2::field::polynomial::PolynomialCoeffs;
 use plonky2::field::types::{Field, PrimeField64};
 use plonky2::fri::FriParams;
@@ -17,13 +18,14 @@ use rayon::prelude::*;
 
 /// A folded codeword that the verifier can look into.
 struct Layer<H: Hasher<F>> {
-    leaves: Vec<Vec<F>>,
+    values: Vec<Ext>,
+    arity: usize,
     tree: Tree<H>,
 }
 
 /// A proof that the polynomial is of the degree that its `coefficients` say. `leaves` gives the leaves of all columns'
 /// trees, with their paths, at each of the positions asked for.
-pub fn prove<C: GenericConfig<D, F = F>>(
+pub fn prove<C: GenericConfig<D, F = F, Hasher: TreeHasher>>(
     mut coefficients: PolynomialCoeffs<Ext>,
     params: &FriParams,
     challenger: &mut Challenger<F, C::Hasher>,
@@ -52,7 +54,8 @@ pub fn prove<C: GenericConfig<D, F = F>>(
         let mut position = position;
         let step = |(layer, &arity_bits): (&Layer<C::Hasher>, &usize)| {
             position >>= arity_bits;
-            FriQueryStep { evals: unflatten::<F, D>(&layer.leaves[position]), merkle_proof: layer.tree.path(position) }
+            let evals = layer.values[position * layer.arity..][..layer.arity].to_vec();
+            FriQueryStep { evals, merkle_proof: layer.tree.path(position) }
         };
         let steps = layers.iter().zip(&params.reduction_arity_bits).map(step).collect();
         FriQueryRound { initial_trees_proof, steps }
@@ -65,7 +68,7 @@ pub fn prove<C: GenericConfig<D, F = F>>(
     }
 }
 
-impl<H: Hasher<F>> Layer<H> {
+impl<H: TreeHasher> Layer<H> {
     /// The codeword of `coefficients` on the coset of `shift`, `arity` neighbours a leaf.
     fn new(coefficients: &PolynomialCoeffs<Ext>, shift: F, arity: usize) -> Self {
         let rows = coefficients.len();
@@ -74,9 +77,14 @@ impl<H: Hasher<F>> Layer<H> {
         let domain = Domain::new(rows.ilog2() as usize, shift);
         let codeword = domain.extend(&domain.values(&columns));
         let values: Vec<Ext> = (0..rows << RATE_BITS).map(|position| value(&codeword, position)).collect();
-        let leaves: Vec<Vec<F>> = values.par_chunks_exact(arity).map(flatten::<F, D>).collect();
-        let digests = leaves.par_iter().with_min_len(64).map(|leaf| H::hash_or_noop(leaf)).collect();
-        Self { leaves, tree: Tree::new(digests) }
+        let digests = values.par_chunks(arity * BATCH).flat_map_iter(|leaves| {
+            let column = |element: usize| {
+                leaves.iter().skip(element / D).step_by(arity).map(|value| value.0[element % D]).collect()
+            };
+            let columns: Vec<Vec<F>> = (0..arity * D).map(column).collect();
+            H::hash_leaves(&columns.iter().map(Vec::as_slice).collect::<Vec<_>>())
+        });
+        Self { tree: Tree::new(digests.collect()), values, arity }
     }
 }
 

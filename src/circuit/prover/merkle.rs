@@ -1,11 +1,11 @@
 //! Merkle trees over the extended domain, as plonky2's verifier expects them.
 
-use super::fft::{COSETS, LANES, pack};
+use super::fft::COSETS;
+use crate::circuit::hash::TreeHasher;
 use crate::gadget::arith::BATCH;
 use crate::gadget::field::F;
 use crate::plan::security::CAP_HEIGHT;
-use plonky2::field::packed::PackedField;
-use plonky2::field::types::{Field, Sample};
+use plonky2::field::types::Sample;
 use plonky2::fri::oracle::SALT_SIZE;
 use plonky2::hash::merkle_proofs::MerkleProof;
 use plonky2::hash::merkle_tree::MerkleCap;
@@ -22,14 +22,12 @@ pub struct Tree<H: Hasher<F>> {
     layers: Vec<Vec<H::Hash>>,
 }
 
-impl<H: Hasher<F>> Tree<H> {
+impl<H: TreeHasher> Tree<H> {
     /// The tree over leaves with these digests.
     pub fn new(leaves: Vec<H::Hash>) -> Self {
         let mut layers = vec![leaves];
         while let Some(below) = layers.last().filter(|layer| layer.len() > 1 << CAP_HEIGHT) {
-            let layer =
-                below.par_chunks_exact(2).with_min_len(64).map(|pair| H::two_to_one(pair[0], pair[1])).collect();
-            layers.push(layer);
+            layers.push(below.par_chunks(BATCH).flat_map_iter(H::hash_pairs).collect());
         }
         Self { layers }
     }
@@ -68,34 +66,22 @@ pub fn salts(rows: usize, blinding: bool) -> Vec<Salt> {
 
 /// The digests of the leaves of one coset of `rows` points: `width` columns each, and the salt, if there are salts. `batch`
 /// gives a column at the [`BATCH`] points from a start on.
-pub fn hash_leaves<'a, H: Hasher<F>>(
+pub fn hash_leaves<'a, H: TreeHasher>(
     rows: usize,
     width: usize,
     batch: impl Fn(usize, usize) -> &'a [F] + Sync,
     salts: &[Salt],
 ) -> Vec<H::Hash> {
-    let len = width + if salts.is_empty() { 0 } else { SALT_SIZE };
     let hash_batch = |start: usize| {
-        let mut leaves = vec![F::ZERO; BATCH * len];
-        for first in (0..width).step_by(LANES) {
-            let columns: Vec<&[F]> = (first..width.min(first + LANES)).map(|index| batch(start, index)).collect();
-            spread(&columns, &mut leaves, first, len);
-        }
-        for (leaf, salt) in leaves.chunks_exact_mut(len).zip(salts.get(start..).unwrap_or_default()) {
-            leaf[width..].copy_from_slice(salt);
-        }
-        leaves.chunks_exact(len).map(H::hash_or_noop).collect::<Vec<_>>()
+        let salts = salts.get(start..start + BATCH);
+        let salts = salts.map(|salts| {
+            std::array::from_fn::<_, SALT_SIZE, _>(|i| salts.iter().map(|salt| salt[i]).collect::<Vec<F>>())
+        });
+        let mut columns: Vec<&[F]> = (0..width).map(|index| batch(start, index)).collect();
+        columns.extend(salts.iter().flatten().map(Vec::as_slice));
+        H::hash_leaves(&columns)
     };
     (0..rows).into_par_iter().step_by(BATCH).flat_map_iter(hash_batch).collect()
-}
-
-/// Writes columns into leaves of `len` elements each, from the element `first` on.
-fn spread(columns: &[&[F]], leaves: &mut [F], first: usize, len: usize) {
-    let mut packed = Vec::with_capacity(BATCH);
-    pack(columns, &mut packed);
-    for (leaf, packed) in leaves.chunks_exact_mut(len).zip(&packed) {
-        leaf[first..first + columns.len()].copy_from_slice(&packed.as_slice()[..columns.len()]);
-    }
 }
 
 #[cfg(test)]

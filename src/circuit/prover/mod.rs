@@ -18,6 +18,7 @@ mod timings;
 
 pub use timings::Timings;
 
+use super::hash::TreeHasher;
 use super::shape::{CircuitShape, Gates, common_data};
 use super::verify::{Binding, verifier_data};
 use super::witness::Witness;
@@ -70,7 +71,7 @@ struct Commitment<H: Hasher<F>> {
 
 type Hash<C> = <<C as GenericConfig<D>>::Hasher as Hasher<F>>::Hash;
 
-impl<C: GenericConfig<D, F = F>> Prover<C> {
+impl<C: GenericConfig<D, F = F, Hasher: TreeHasher>> Prover<C> {
     /// The prover of `plan`, which commits to its constants and permutation. The statement, once the commitment is known, is
     /// bound by [`Prover::bind`].
     pub fn new(plan: &Plan) -> Self {

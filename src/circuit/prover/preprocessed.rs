@@ -8,13 +8,13 @@ use super::fft::{COSETS, LANES};
 use super::merkle::hash_leaves;
 use super::rows::Rows;
 use crate::circuit::columns::{Permutation, mask_column, selector_columns, weight_rows};
+use crate::circuit::hash::TreeHasher;
 use crate::circuit::shape::Gates;
 use crate::gadget::arith::BATCH;
 use crate::gadget::field::{F, Packed, from_signed, to_signed};
 use crate::plan::Plan;
 use ndarray::{Array2, ArrayView2};
 use plonky2::field::types::{Field, PrimeField64};
-use plonky2::plonk::config::Hasher;
 use rayon::prelude::*;
 use std::ops::RangeInclusive;
 
@@ -83,7 +83,7 @@ impl Preprocessed {
     }
 
     /// The digests of the leaves of the commitment.
-    pub fn leaves<H: Hasher<F>>(&self, domain: &Domain) -> Vec<H::Hash> {
+    pub fn leaves<H: TreeHasher>(&self, domain: &Domain) -> Vec<H::Hash> {
         let rows = domain.rows();
         let coefficients = self.weights.coefficients(domain);
         let (selectors, width) = (self.selectors, self.weights.width);

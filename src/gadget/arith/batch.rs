@@ -68,32 +68,6 @@ impl Column {
             *sum += a * b;
         }
     }
-
-    /// The products over `i` of `factor · columns[i] + offset + left[i]`, and of the same with `right`, all of [`BATCH`]
-    /// points.
-    pub fn products<const N: usize>(
-        columns: [&[F]; N],
-        (factor, offset): (F, F),
-        left: &[Column; N],
-        right: [&[F]; N],
-    ) -> [Column; 2] {
-        let (columns, right) = (columns.map(Packed::pack_slice), right.map(Packed::pack_slice));
-        let mut products = [Self::ZERO; 2];
-        // Two parts at a time: four products that do not wait for each other, and fit the registers.
-        for k in (0..BATCH / Packed::WIDTH).step_by(2) {
-            let (mut lefts, mut rights) = ((Packed::ONES, Packed::ONES), (Packed::ONES, Packed::ONES));
-            for i in 0..N {
-                let (column, left, right) = (&columns[i][k..k + 2], &left[i].parts()[k..k + 2], &right[i][k..k + 2]);
-                let shifted = (column[0] * factor + offset, column[1] * factor + offset);
-                lefts = (lefts.0 * (shifted.0 + left[0]), lefts.1 * (shifted.1 + left[1]));
-                rights = (rights.0 * (shifted.0 + right[0]), rights.1 * (shifted.1 + right[1]));
-            }
-            for (product, parts) in products.iter_mut().zip([lefts, rights]) {
-                [product.parts_mut()[k], product.parts_mut()[k + 1]] = [parts.0, parts.1];
-            }
-        }
-        products
-    }
 }
 
 /// Where a batch is evaluated.

@@ -4,6 +4,8 @@
 //! constraints in the order of plonky2's verifier: that `Z` starts with one, the steps of the permutation argument for each
 //! challenge set, the gates'.
 
+mod permutation;
+
 use super::codeword::{Codeword, Columns, Domain};
 use super::fft::{COSETS, LANES, reverse_bits};
 use super::poseidon;
@@ -94,7 +96,9 @@ impl Quotient<'_> {
                 let batch = |start: usize| {
                     let [sums, low_sums] = std::array::from_fn(|_| vec![Column::ZERO; self.challenges.alphas.len()]);
                     let mut cursor = Cursor { quotient: self, tables, coset, start, sums, low_sums };
-                    cursor.permutation(&points, &first, clock);
+                    let running = clock.start(0);
+                    cursor.permutation(&points, &first);
+                    drop(running);
                     cursor.gates(clock);
                     let divide = |sum: Column| sum.map(|values| values * inverse);
                     [cursor.sums, cursor.low_sums].map(|sums| sums.into_iter().map(divide).collect())
@@ -195,63 +199,6 @@ impl Cursor<'_> {
 
     fn load(&self, codeword: &Codeword, index: usize) -> Column {
         Column::load(self.batch(codeword, index))
-    }
-
-    /// Adds a constraint, at its place in the order, to all combinations.
-    fn add(&mut self, index: usize, constraint: &Column) {
-        for (sum, powers) in self.sums.iter_mut().zip(&self.tables.powers) {
-            sum.add_scaled(constraint, powers[index]);
-        }
-    }
-
-    fn permutation(&mut self, points: &[F], first: &[F], clock: &Clock) {
-        let _running = clock.start(0);
-        let quotient = self.quotient;
-        let sets = self.sums.len();
-        let chunks = quotient.shifts.len().div_ceil(QUOTIENT_DEGREE);
-        let x = Column::load(&points[self.start..][..BATCH]);
-        let next: [usize; BATCH] = std::array::from_fn(|k| quotient.domain.next(self.start + k));
-        let mut before: Vec<Column> = (0..sets).map(|set| self.load(quotient.products, set)).collect();
-        for (set, z) in before.iter().enumerate() {
-            let mut starts = *z;
-            for (value, &lagrange) in starts.0.iter_mut().zip(&first[self.start..]) {
-                *value = (*value - F::ONE) * lagrange;
-            }
-            self.add(set, &starts);
-        }
-        // Chunks first: their wires are then near when the next challenge set needs them.
-        for chunk in 0..chunks {
-            let identity = self.identity(chunk, &x);
-            for (set, before) in before.iter_mut().enumerate() {
-                let after = if chunk + 1 < chunks {
-                    self.load(quotient.products, sets + set * (chunks - 1) + chunk)
-                } else {
-                    Column(next.map(|position| quotient.products.value(self.coset, position, set)))
-                };
-                let [numerator, denominator] = self.chunk(chunk, set, &identity);
-                let mut step = before.zip(&numerator, |a, b| a * b);
-                step = step.zip(&after.zip(&denominator, |a, b| a * b), |a, b| a - b);
-                let scale = self.tables.chunk_scales[set];
-                self.add(sets + set * chunks + chunk, &step.map(|step| step * scale));
-                *before = after;
-            }
-        }
-    }
-
-    /// The identity in one chunk of routed columns.
-    fn identity(&self, chunk: usize, x: &Column) -> [Column; QUOTIENT_DEGREE] {
-        let shifts = &self.quotient.shifts[chunk * QUOTIENT_DEGREE..];
-        std::array::from_fn(|i| x.map(|x| x * shifts[i]))
-    }
-
-    /// Numerator and denominator of one chunk of routed wires, both divided by `beta` to the power of its length: so that
-    /// what the identity or the permutation is added to is the same, and takes one product.
-    fn chunk(&self, chunk: usize, set: usize, identity: &[Column; QUOTIENT_DEGREE]) -> [Column; 2] {
-        let Quotient { preprocessed, wires, .. } = self.quotient;
-        let first = chunk * QUOTIENT_DEGREE;
-        let columns = std::array::from_fn(|i| self.batch(wires, first + i));
-        let sigmas = std::array::from_fn(|i| self.batch(&preprocessed.codeword, preprocessed.sigmas() + first + i));
-        Column::products(columns, self.tables.offsets[set], identity, sigmas)
     }
 
     /// All gates, each times its filter. Parts of low degree go into sums of their own, and are left out where those are not

@@ -1,11 +1,14 @@
 //! The hash functions of the proof: BLAKE3 by default, Poseidon where a proof is to be verified inside a circuit.
 
+mod side_by_side;
+
 use crate::gadget::field::{D, Ext, F};
 use plonky2::field::types::{Field, Field64, PrimeField64};
 use plonky2::hash::hash_types::BytesHash;
 use plonky2::hash::hashing::PlonkyPermutation;
 use plonky2::hash::poseidon::PoseidonHash;
 use plonky2::plonk::config::{GenericConfig, Hasher};
+use side_by_side::{LANES, hash_elements, hash_pairs};
 
 pub use plonky2::plonk::config::PoseidonGoldilocksConfig as PoseidonConfig;
 
@@ -20,10 +23,24 @@ impl GenericConfig<D> for Blake3Config {
     type InnerHasher = PoseidonHash;
 }
 
+/// A hash of Merkle trees, which has many leaves to hash at once.
+pub trait TreeHasher: Hasher<F> {
+    /// As `hash_or_noop` of many leaves: the first elements of all are in the first of the `columns`, and so forth.
+    fn hash_leaves(columns: &[&[F]]) -> Vec<Self::Hash> {
+        let leaf = |point: usize| columns.iter().map(|column| column[point]).collect::<Vec<F>>();
+        let points = columns.first().map_or(0, |column| column.len());
+        (0..points).map(|point| Self::hash_or_noop(&leaf(point))).collect()
+    }
+
+    /// As `two_to_one` of each two that follow one another.
+    fn hash_pairs(digests: &[Self::Hash]) -> Vec<Self::Hash> {
+        digests.chunks_exact(2).map(|pair| Self::two_to_one(pair[0], pair[1])).collect()
+    }
+}
+
+impl TreeHasher for PoseidonHash {}
+
 /// BLAKE3 over the canonical little-endian bytes of field elements.
-///
-/// BLAKE3 hashes chunks of 1024 bytes side by side, if there are four of them or more. So what is longer than a chunk is
-/// filled up with zeros to a multiple of four, and the number of elements is the key: the zeros make no two inputs alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Blake3;
 
@@ -38,18 +55,12 @@ impl Hasher<F> for Blake3 {
     fn hash_no_pad(input: &[F]) -> Self::Hash {
         // Field elements go in through a buffer that fits the caches: BLAKE3 likes long updates.
         const ELEMENTS: usize = 1024;
-        let is_long = input.len() * ELEMENT_BYTES > blake3::CHUNK_LEN;
-        let mut hasher = match is_long {
-            true => blake3::Hasher::new_keyed(&key(input.len())),
-            false => blake3::Hasher::new(),
-        };
+        let mut hasher = blake3::Hasher::new();
         let mut bytes = [0; ELEMENTS * ELEMENT_BYTES];
         for elements in input.chunks(ELEMENTS) {
-            let len = elements.len() * ELEMENT_BYTES;
-            let end = if is_long { len.next_multiple_of(SIDE_BY_SIDE * blake3::CHUNK_LEN) } else { len };
-            write_elements(elements, &mut bytes[..len]);
-            bytes[len..end].fill(0);
-            hasher.update(&bytes[..end]);
+            let bytes = &mut bytes[..elements.len() * ELEMENT_BYTES];
+            write_elements(elements, bytes);
+            hasher.update(bytes);
         }
         BytesHash(*hasher.finalize().as_bytes())
     }
@@ -68,13 +79,24 @@ impl Hasher<F> for Blake3 {
     }
 }
 
-/// Chunks of BLAKE3 that are hashed as fast as one.
-const SIDE_BY_SIDE: usize = 4;
+impl TreeHasher for Blake3 {
+    fn hash_leaves(columns: &[&[F]]) -> Vec<Self::Hash> {
+        let points = columns.first().map_or(0, |column| column.len());
+        let whole = points - points % LANES;
+        let mut digests = Vec::with_capacity(points);
+        for start in (0..whole).step_by(LANES) {
+            digests.extend(hash_elements(columns, start).map(BytesHash));
+        }
+        let rest = (whole..points).map(|point| columns.iter().map(|column| column[point]).collect::<Vec<F>>());
+        digests.extend(rest.map(|leaf| Self::hash_or_noop(&leaf)));
+        digests
+    }
 
-fn key(len: usize) -> [u8; blake3::KEY_LEN] {
-    let mut key = [0; blake3::KEY_LEN];
-    key[..ELEMENT_BYTES].copy_from_slice(&(len as u64).to_le_bytes());
-    key
+    fn hash_pairs(digests: &[Self::Hash]) -> Vec<Self::Hash> {
+        let (groups, rest) = digests.as_chunks::<{ 2 * LANES }>();
+        let groups = groups.iter().flat_map(|group| hash_pairs(&group.map(|digest| digest.0)).map(BytesHash));
+        groups.chain(rest.chunks_exact(2).map(|pair| Self::two_to_one(pair[0], pair[1]))).collect()
+    }
 }
 
 fn write_elements(elements: &[F], bytes: &mut [u8]) {
@@ -159,12 +181,10 @@ mod tests {
 
     #[test]
     fn hashes_the_canonical_bytes() {
-        for (len, padded) in [(0, 0), (128, 128), (129, 512), (512, 512), (513, 1024), (3000, 3072)] {
+        for len in [0, 128, 129, 1024, 1025, 3000] {
             let elements = F::rand_vec(len);
-            let mut bytes: Vec<u8> = elements.iter().flat_map(|e| e.to_canonical_u64().to_le_bytes()).collect();
-            bytes.resize(padded * ELEMENT_BYTES, 0);
-            let expected = if len > 128 { blake3::keyed_hash(&key(len), &bytes) } else { blake3::hash(&bytes) };
-            assert_eq!(Blake3::hash_no_pad(&elements).0, *expected.as_bytes(), "{len} elements");
+            let bytes: Vec<u8> = elements.iter().flat_map(|e| e.to_canonical_u64().to_le_bytes()).collect();
+            assert_eq!(Blake3::hash_no_pad(&elements).0, *blake3::hash(&bytes).as_bytes(), "{len} elements");
         }
         // The same element in its other representation hashes alike.
         let (zero, order) = (F::ZERO, F::from_noncanonical_u64(F::ORDER));
@@ -172,10 +192,14 @@ mod tests {
     }
 
     #[test]
-    fn zeros_at_the_end_make_another_hash() {
-        let mut hashes = std::collections::HashSet::new();
-        let elements: Vec<F> = F::rand_vec(130).into_iter().chain([F::ZERO; 1000]).collect();
-        assert!((130..elements.len()).all(|len| hashes.insert(Blake3::hash_no_pad(&elements[..len]).0)));
+    fn many_are_hashed_as_one() {
+        let (width, points) = (140, 2 * LANES + 6);
+        let columns: Vec<Vec<F>> = (0..width).map(|_| F::rand_vec(points)).collect();
+        let digests = Blake3::hash_leaves(&columns.iter().map(Vec::as_slice).collect::<Vec<_>>());
+        let leaf = |point: usize| columns.iter().map(|column| column[point]).collect::<Vec<F>>();
+        assert!(digests.iter().copied().eq((0..points).map(|point| Blake3::hash_or_noop(&leaf(point)))));
+        let pairs = digests.chunks_exact(2).map(|pair| Blake3::two_to_one(pair[0], pair[1]));
+        assert!(Blake3::hash_pairs(&digests).into_iter().eq(pairs));
     }
 
     #[test]
