@@ -48,8 +48,7 @@ pub struct Circuit {
 /// The graph has numbers that can't be proved, or is too large.
 pub fn compile(graph: Graph, options: Options) -> Result<Circuit, CompileError> {
     let _span = info_span!("compile").entered();
-    let (graph, description) = describe(graph, options)?;
-    let draft = Draft::new(graph, description)?;
+    let draft = Draft::new(graph, options)?;
     let prover = debug_span!("commit").in_scope(|| AnyProver::new(&draft.plan, options.scheme.hash));
     Ok(draft.with(prover))
 }
@@ -62,26 +61,13 @@ struct Draft {
     shape: CircuitShape,
 }
 
-/// The graph without what is dead in it, and what a key says about it.
-fn describe(mut graph: Graph, options: Options) -> Result<(Graph, Description), CompileError> {
-    zknn_ir::validate(&graph).map_err(|violations| CompileError::Invalid { first: violations[0].to_string() })?;
-    graph.remove_dead();
-    let output = &graph.node(graph.output()).fact;
-    let input = &graph.node(graph.input()).fact;
-    let real = |_| PlanError::NotFixed { node: "the model".into() };
-    let description = Description {
-        model: graph.digest(),
-        options,
-        input: TensorInfo::of(input).ok_or(()).map_err(real)?,
-        output: TensorInfo::of(output).ok_or(()).map_err(real)?,
-    };
-    Ok((graph, description))
-}
-
 impl Draft {
-    fn new(graph: Graph, description: Description) -> Result<Self, CompileError> {
-        let Options { visibility, scheme } = description.options;
-        let plan = debug_span!("plan").in_scope(|| Plan::new(&graph, visibility, scheme))?;
+    fn new(mut graph: Graph, options: Options) -> Result<Self, CompileError> {
+        zknn_ir::validate(&graph).map_err(|violations| CompileError::Invalid { first: violations[0].to_string() })?;
+        graph.remove_dead();
+        let plan = || debug_span!("plan").in_scope(|| Plan::new(&graph, options.visibility, options.scheme));
+        let (description, plan) = rayon::join(|| describe(&graph, options), plan);
+        let (description, plan) = (description?, plan?);
         log(&plan);
         let shape = CircuitShape::new(&plan);
         if let Some(what) = shape.problem() {
@@ -129,12 +115,11 @@ impl Circuit {
     /// The file's parts do not belong together: it was made by another version of this program, or tampered with.
     pub fn load(file: CircuitFile) -> Result<Self, LoadError> {
         let _span = info_span!("load").entered();
-        let (graph, description) = describe(file.graph, file.options)?;
-        // A program that is not the key's is refused before it costs anything.
-        if description != file.key.description {
+        let draft = Draft::new(file.graph, file.options)?;
+        // A program that is not the key's is refused before it costs much.
+        if draft.description != file.key.description {
             return Err(LoadError::Differs);
         }
-        let draft = Draft::new(graph, description)?;
         let prover = AnyProver::with_leaves(&draft.plan, file.options.scheme.hash, &file.leaves);
         let circuit = draft.with(prover.ok_or(LoadError::Differs)?);
         if circuit.file.key.digest() != file.key.digest() {
@@ -199,6 +184,13 @@ impl Circuit {
         let first = violations.first()?;
         Some(ProofError::Unsatisfied { count: violations.len(), first: checker.describe(first) })
     }
+}
+
+/// What a key says about a program.
+fn describe(graph: &Graph, options: Options) -> Result<Description, PlanError> {
+    let real = || PlanError::NotFixed { node: "the model".into() };
+    let tensor = |node| TensorInfo::of(&graph.node(node).fact).ok_or_else(real);
+    Ok(Description { input: tensor(graph.input())?, output: tensor(graph.output())?, model: graph.digest(), options })
 }
 
 /// Plans tell nothing that the key does not.

@@ -6,6 +6,7 @@
 //! reported and never wraps.
 
 use ndarray::{ArrayBase, Data, IxDyn};
+use rayon::prelude::*;
 
 use crate::fact::{element_count, power_of_two};
 use crate::weights::contiguous;
@@ -79,7 +80,7 @@ where
     let elements = contiguous(weights);
     let bias = bias.map(|bias| contiguous(bias)).unwrap_or_default();
     elements
-        .chunks((elements.len() / channels).max(1))
+        .par_chunks((elements.len() / channels).max(1))
         .enumerate()
         .map(|(at, row)| channel_bound(row, bias.get(at).copied().unwrap_or(0), interval))
         .collect()

@@ -11,6 +11,7 @@
 use std::borrow::Cow;
 
 use ndarray::{ArcArray, IxDyn};
+use rayon::prelude::*;
 use serde::de::Error as _;
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -45,11 +46,11 @@ struct IntegersForm<'a> {
 impl IntegersForm<'_> {
     fn of(integers: &[i64]) -> Self {
         // How far the numbers reach from zero or from minus one: each has this and a sign.
-        let reach = integers.iter().fold(0, |reach, &n| reach | (n ^ (n >> 63)).cast_unsigned());
+        let reach = integers.par_iter().map(|&n| (n ^ (n >> 63)).cast_unsigned()).reduce(|| 0, |a, b| a | b);
         let width = (u64::BITS - reach.leading_zeros()) as usize / 8 + 1;
         let bytes = match width {
-            1 => integers.iter().map(|&n| n as u8).collect(),
-            _ => integers.iter().flat_map(|n| n.to_le_bytes().into_iter().take(width)).collect(),
+            1 => integers.par_iter().map(|&n| n as u8).collect(),
+            _ => integers.par_iter().flat_map_iter(|n| n.to_le_bytes().into_iter().take(width)).collect(),
         };
         // At most eight.
         Self { width: width as u8, bytes: Cow::Owned(bytes) }
@@ -61,8 +62,8 @@ impl IntegersForm<'_> {
             return Err(E::custom(format!("{} bytes are no integers of {width} bytes", self.bytes.len())));
         }
         Ok(match width {
-            1 => self.bytes.iter().map(|&byte| i64::from(byte.cast_signed())).collect(),
-            _ => self.bytes.chunks_exact(width).map(integer).collect(),
+            1 => self.bytes.par_iter().map(|&byte| i64::from(byte.cast_signed())).collect(),
+            _ => self.bytes.par_chunks_exact(width).map(integer).collect(),
         })
     }
 }

@@ -9,7 +9,7 @@ use super::sites::{Owner, Role, Site, Sites};
 use super::witness::Witness;
 use crate::gadget::Gadget;
 use crate::gadget::arith::Extension;
-use crate::gadget::field::{Ext, F};
+use crate::gadget::field::{Ext, F, from_signed};
 use crate::plan::{Plan, Slot};
 use plonky2::field::types::Field;
 use plonky2::gates::gate::Gate;
@@ -132,7 +132,7 @@ impl<'a> Checker<'a> {
     pub fn constants(&self, row: usize) -> Vec<F> {
         let mut constants = vec![F::ZERO; self.plan.layout.constants];
         if let (Some(tile), Some(shape)) = (self.plan.tiles.tiles.get(row), self.plan.layout.tile) {
-            tile.write(shape, &mut constants);
+            tile.write(shape, &mut constants, from_signed);
         }
         constants
     }

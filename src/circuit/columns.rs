@@ -26,11 +26,11 @@ pub fn selector_columns(layout: &Layout, gates: &Gates) -> Vec<F> {
 }
 
 /// The row constants, row by row, of all rows that have any: the weights of the row's tile.
-pub fn weight_rows(plan: &Plan) -> Vec<F> {
+pub fn weight_rows<T: Copy + Default + Send>(plan: &Plan, element: impl Fn(i64) -> T + Copy + Sync) -> Vec<T> {
     let Some(shape) = plan.layout.tile else { return Vec::new() };
-    let mut rows = vec![F::ZERO; plan.tiles.tiles.len() * plan.layout.constants];
+    let mut rows = vec![T::default(); plan.tiles.tiles.len() * plan.layout.constants];
     let tiles = rows.par_chunks_exact_mut(plan.layout.constants).zip(&plan.tiles.tiles);
-    tiles.for_each(|(row, tile)| tile.write(shape, row));
+    tiles.for_each(|(row, tile)| tile.write(shape, row, element));
     rows
 }
 

@@ -4,7 +4,7 @@ use super::columns::{Permutation, mask_column, selector_columns, weight_rows};
 use super::shape::{CircuitShape, Gates, common_data};
 use super::verify::{Binding, verifier_data};
 use super::witness::Witness;
-use crate::gadget::field::{D, F};
+use crate::gadget::field::{D, F, from_signed};
 use crate::plan::Plan;
 use crate::plan::security::{CAP_HEIGHT, RATE_BITS};
 use plonky2::field::polynomial::PolynomialValues;
@@ -35,7 +35,7 @@ pub fn prove<C: GenericConfig<D, F = F>>(
     };
     let sigmas = Permutation::new(plan).columns(&common.k_is);
     let mut preprocessed = columns(&selector_columns(&plan.layout, &gates));
-    let weights = weight_rows(plan);
+    let weights = weight_rows(plan, from_signed);
     preprocessed.extend((0..plan.layout.constants).map(|index| {
         let mut column: Vec<F> = weights.chunks(plan.layout.constants).map(|row| row[index]).collect();
         column.resize(rows, F::ZERO);

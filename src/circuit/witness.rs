@@ -175,7 +175,7 @@ impl Filling<'_> {
             let mut sums: Option<Vec<F>> = None;
             for (i, cells) in rows.chunks_exact_mut(layout.wires).enumerate() {
                 let row = first + index * band + i;
-                tiles.tiles[row].write(shape, &mut constants);
+                tiles.tiles[row].write(shape, &mut constants, from_signed);
                 let part = tile_part(layout, row);
                 let gadget = part.gadget.shape();
                 inputs(cells, part.place, &wiring(row)[..gadget.inputs], values);

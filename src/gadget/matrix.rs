@@ -2,8 +2,8 @@
 
 use super::arith::{BATCH, Column};
 use super::field::{F, from_signed};
+use super::halves::{EXACT_BITS, HALF_BITS, LANES, STRIP, halves, joined_parts, sums};
 use ndarray::{Array2, ArrayView2, Axis};
-use plonky2::field::types::{Field, Field64, PrimeField64};
 use wide::f64x8;
 
 /// A matrix of signed weights, one row an output.
@@ -18,20 +18,13 @@ pub struct Matrix {
     floats: Option<Vec<Strip>>,
 }
 
-/// Some rows of a matrix: as many as there are registers for their sums, which is why this is no library's product. Its
-/// columns without weights, which are many where neighbours are rows of one position of a convolution, are left out.
+/// Some rows of a matrix. Its columns without weights, which are many where neighbours are rows of one position of a
+/// convolution, are left out.
 #[derive(Clone, Debug)]
 struct Strip {
     /// The numbers of the columns, and their weights.
     columns: Vec<(usize, [f64; STRIP])>,
 }
-
-const STRIP: usize = 8;
-
-/// The low and the high halves of elements: as many as the vectors of both have lanes.
-type Halves = [f64x8; 2];
-
-const LANES: usize = 8;
 
 impl Matrix {
     /// The matrix with these `weights`, one row an output.
@@ -39,7 +32,7 @@ impl Matrix {
         let magnitude =
             |row: ndarray::ArrayView1<i64>| -> u128 { row.iter().map(|w| u128::from(w.unsigned_abs())).sum() };
         let largest = weights.outer_iter().map(magnitude).max().unwrap_or(0);
-        let exact = largest < 1 << (53 - 32);
+        let exact = largest < 1 << (EXACT_BITS - HALF_BITS);
         let floats = exact.then(|| weights.axis_chunks_iter(Axis(0), STRIP).map(Strip::new).collect());
         Self { weights: weights.as_standard_layout().into_owned(), floats }
     }
@@ -75,13 +68,14 @@ impl Matrix {
 
     fn apply_floats(&self, strips: &[Strip], inputs: &[Column]) -> Vec<Column> {
         let mut products = vec![Column::ZERO; self.height()];
-        let mut lanes = vec![Halves::default(); inputs.len()];
+        let mut lanes = vec![[f64x8::ZERO; 2]; inputs.len()];
         for start in (0..BATCH).step_by(LANES) {
             for (lanes, input) in lanes.iter_mut().zip(inputs) {
-                *lanes = halves(&input.0[start..start + LANES]);
+                *lanes = lanes_of(&input.0[start..start + LANES]);
             }
             for (strip, products) in strips.iter().zip(products.chunks_mut(STRIP)) {
-                for (sum, product) in strip.apply(&lanes).into_iter().zip(products) {
+                let sums = sums(strip.columns.iter().map(|(index, weights)| (weights, lanes[*index])));
+                for (sum, product) in sums.into_iter().zip(products) {
                     put_together(sum, &mut product.0[start..start + LANES]);
                 }
             }
@@ -110,49 +104,26 @@ impl Strip {
         let columns = rows.axis_iter(Axis(1)).enumerate().map(column);
         Self { columns: columns.filter(|(_, weights)| *weights != [0.0; STRIP]).collect() }
     }
-
-    /// The rows' products with some lanes of all inputs.
-    fn apply(&self, inputs: &[Halves]) -> [Halves; STRIP] {
-        let mut sums = [Halves::default(); STRIP];
-        for (index, weights) in &self.columns {
-            let [low, high] = inputs[*index];
-            for (sum, &weight) in sums.iter_mut().zip(weights) {
-                let weight = f64x8::splat(weight);
-                *sum = [weight.mul_add(low, sum[0]), weight.mul_add(high, sum[1])];
-            }
-        }
-        sums
-    }
 }
 
-fn halves(elements: &[F]) -> Halves {
-    let canonical: [u64; LANES] = std::array::from_fn(|i| elements[i].to_canonical_u64());
-    [canonical.map(|value| f64::from(value as u32)), canonical.map(|value| f64::from((value >> 32) as u32))]
-        .map(f64x8::new)
+/// The low and the high halves of elements.
+fn lanes_of(elements: &[F]) -> [f64x8; 2] {
+    let halves: [[f64; 2]; LANES] = std::array::from_fn(|i| halves(elements[i]));
+    [halves.map(|[low, _]| low), halves.map(|[_, high]| high)].map(f64x8::new)
 }
 
-fn put_together([low, high]: Halves, elements: &mut [F]) {
+fn put_together([low, high]: [f64x8; 2], elements: &mut [F]) {
     let (low, high) = (low.to_array(), high.to_array());
-    let parts: [[F; 2]; LANES] = std::array::from_fn(|i| recombined(low[i] as i64, high[i] as i64));
+    let parts: [[F; 2]; LANES] = std::array::from_fn(|i| joined_parts(low[i], high[i]));
     for (element, [left, right]) in elements.iter_mut().zip(parts) {
         *element = left + right;
     }
 }
 
-/// Two elements whose sum is `low + 2^32 · high`, both in `±2^53`.
-fn recombined(low: i64, high: i64) -> [F; 2] {
-    // 2^64 is 2^32 - 1 in the field.
-    let (top, bottom) = (high >> 32, high.cast_unsigned() << 32);
-    let rest = low + (top << 32) - top;
-    let sign = (rest >> 63).cast_unsigned();
-    // `bottom` is a multiple of 2^32 below 2^64, and so below p; `rest` stays within ±2^54.
-    [bottom, rest.cast_unsigned().wrapping_add(sign & F::ORDER)].map(F::from_canonical_u64)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use plonky2::field::types::Sample;
+    use plonky2::field::types::{Field, Sample};
 
     fn columns(n: usize) -> Vec<Column> {
         (0..n).map(|_| Column(std::array::from_fn(|_| F::rand()))).collect()
@@ -170,16 +141,6 @@ mod tests {
         let exact = matrix.apply_in_field(&inputs);
         for (fast, slow) in matrix.apply_batch(&inputs).iter().zip(&exact) {
             assert_eq!(fast.0, slow.0);
-        }
-    }
-
-    #[test]
-    fn halves_are_put_together() {
-        let edges = [0, 1, 1 << 31, (1 << 32) - 1, 1 << 32, (1 << 52) + 12345, (1 << 53) - 1];
-        let edges = || edges.into_iter().flat_map(|edge: i64| [edge, -edge]);
-        for (low, high) in edges().flat_map(|low| edges().map(move |high| (low, high))) {
-            let [a, b] = recombined(low, high);
-            assert_eq!(a + b, from_signed(low) + from_signed(high) * F::from_canonical_u64(1 << 32), "{low} {high}");
         }
     }
 

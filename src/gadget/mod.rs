@@ -13,6 +13,7 @@ mod conv;
 mod dense;
 mod digits;
 pub mod field;
+pub mod halves;
 mod input;
 mod matrix;
 mod max;

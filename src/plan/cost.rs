@@ -24,21 +24,21 @@ const HASH_BYTES: usize = 32;
 
 // What `cargo bench coefficients` prints, all of one run.
 /// Nanoseconds per point of the extended domain: to transform and hash one column.
-const COLUMN_NS: f64 = 9.5;
+const COLUMN_NS: f64 = 8.4;
 /// … to run the permutation argument on one routed wire, for each challenge set.
-const ROUTED_NS: f64 = 2.7;
+const ROUTED_NS: f64 = 2.8;
 /// … to combine and open one preprocessed column.
-const CONSTANT_NS: f64 = 0.9;
+const CONSTANT_NS: f64 = 0.75;
 /// … to evaluate and combine one constraint of a gadget.
-const CONSTRAINT_NS: f64 = 4.9;
+const CONSTRAINT_NS: f64 = 5.9;
 /// … to check and combine one digit.
-const DIGIT_NS: f64 = 3.0;
+const DIGIT_NS: f64 = 3.7;
 /// … to multiply by one weight inside a gate.
-const PRODUCT_NS: f64 = 0.1;
+const PRODUCT_NS: f64 = 0.07;
 /// The share of the points that gadgets of low degree are evaluated at.
 const LOW_DEGREE_SHARE: f64 = 0.25;
 /// … to evaluate plonky2's Poseidon gate, and what else a proof costs, whatever its width.
-const FIXED_NS: f64 = 3500.0;
+const FIXED_NS: f64 = 4500.0;
 /// What memory takes beyond the columns on the extended domain.
 const MEMORY_FACTOR: f64 = 1.2;
 /// How often the weights are held, as elements or larger.

@@ -2,13 +2,14 @@
 
 mod conv;
 mod fixed;
+mod matrix;
 
 pub use conv::{Lowerings, choices};
+pub use matrix::Matrix;
 
 use super::PlanError;
-use crate::gadget::field::{F, from_signed};
 use crate::gadget::{Constants, FRACTION_BITS, Gadget, MAX_ELEMENTS, Max, NormRound, NormSquare, NormTotal, PackInput};
-use ndarray::{ArcArray, ArcArray1, ArcArray2, Dimension, Ix1, Ix2, IxDyn, s};
+use ndarray::{ArcArray, Dimension, Ix1, Ix2, IxDyn};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::ops::Range;
@@ -55,37 +56,6 @@ pub enum Kind {
     MatVec(Matrix),
 }
 
-/// The weights of a matrix-vector product, shared with the graph they come from.
-#[derive(Clone, Debug)]
-pub struct Matrix {
-    weights: ArcArray2<i64>,
-    /// A bias is one more column, for an input that is always 1.
-    bias: Option<ArcArray1<i64>>,
-}
-
-impl Matrix {
-    /// Rows and columns.
-    pub fn dim(&self) -> (usize, usize) {
-        let (rows, columns) = self.weights.dim();
-        (rows, columns + usize::from(self.bias.is_some()))
-    }
-
-    /// Writes the weights of a row from `column` on; zeros beyond the edges.
-    pub fn write(&self, row: usize, column: usize, out: &mut [F]) {
-        out.fill(from_signed(0));
-        let (height, width) = self.weights.dim();
-        if row >= height {
-            return;
-        }
-        let weights = self.weights.slice(s![row, column.min(width)..width.min(column + out.len())]);
-        out.iter_mut().zip(weights).for_each(|(out, &weight)| *out = from_signed(weight));
-        let bias = width.checked_sub(column).and_then(|place| out.get_mut(place)).zip(self.bias.as_ref());
-        if let Some((out, bias)) = bias {
-            *out = from_signed(bias[row]);
-        }
-    }
-}
-
 /// Equal instances of one statement.
 #[derive(Clone, Debug)]
 pub struct Block {
@@ -127,6 +97,15 @@ pub struct Program {
 }
 
 impl Program {
+    /// The greatest magnitude of a weight in a matrix.
+    pub fn largest_weight(&self) -> u64 {
+        let of_block = |block: &Block| match &block.kind {
+            Kind::MatVec(matrix) => matrix.largest(),
+            Kind::Gadget(_) | Kind::Poseidon => 0,
+        };
+        self.blocks.iter().map(of_block).max().unwrap_or(0)
+    }
+
     /// Writes `graph`, whose numbers are all fixed, as statements, convolutions as `lowerings` says.
     ///
     /// # Errors

@@ -1,7 +1,6 @@
 //! Matrix-vector products cut into tiles of one shape, one tile a row.
 
 use super::program::{Kind, Matrix, Program, Value, ZERO};
-use crate::gadget::field::F;
 
 /// Width and height of a tile, in weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,10 +116,10 @@ impl Tiles {
 }
 
 impl Tile {
-    /// Writes the weights of the tile, which is of this shape, row by row.
-    pub fn write(&self, shape: TileShape, out: &mut [F]) {
+    /// Writes the weights of the tile, which is of this shape, row by row, each as an `element`.
+    pub fn write<T: Copy>(&self, shape: TileShape, out: &mut [T], element: impl Fn(i64) -> T + Copy) {
         for (row, out) in (self.corner[0]..).zip(out.chunks_exact_mut(shape.width)) {
-            self.matrix.write(row, self.corner[1], out);
+            self.matrix.write(row, self.corner[1], out, element);
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! The proofs are plonky2's, and its unchanged verifier checks them; the tests hold this prover to plonky2's own. What it
 //! does otherwise: columns stay columns, in the order in which they are transformed and read; constraints are combined as
-//! they are evaluated, many points at once; weights are never extended, see [`preprocessed`].
+//! they are evaluated, many points at once; weights are never extended, see [`weights`].
 
 mod codeword;
 mod fft;
@@ -15,6 +15,7 @@ mod preprocessed;
 mod quotient;
 mod rows;
 mod timings;
+mod weights;
 
 pub use timings::Timings;
 
@@ -232,7 +233,7 @@ impl<C: GenericConfig<D, F = F, Hasher: TreeHasher>> Prover<C> {
         let rows = self.domain.rows();
         let basis = |&position: &usize| lagrange(&self.subgroup, self.domain.point(position / rows, position % rows));
         let bases: Vec<Vec<F>> = positions.par_iter().map(basis).collect();
-        let weights = self.preprocessed.weights.combine_rows_batch(&bases);
+        let weights = self.preprocessed.weights.combine_rows(&bases);
         let query = |(query, &position): (usize, &usize)| {
             let dense: Vec<F> = self.preprocessed.codeword.at(position).collect();
             let preprocessed = self.preprocessed.in_order(&dense, &weights[query]);

@@ -5,6 +5,7 @@ use super::codeword::Columns;
 use super::fft::LANES;
 use super::preprocessed::Preprocessed;
 use super::rows::Rows;
+use super::weights::Weights;
 use crate::gadget::field::{D, Ext, F, add_scaled, dot};
 use plonky2::field::extension::quadratic::QuadraticExtension;
 use plonky2::field::polynomial::{PolynomialCoeffs, PolynomialValues};
@@ -34,7 +35,7 @@ impl Committed<'_> {
         let here = Lagrange::new(self.subgroup, point);
         let next = Lagrange::new(self.subgroup, point * self.generator());
         let dense = here.columns(self.preprocessed.columns.par_iter());
-        let weights = here.rows(self.preprocessed.weights.rows());
+        let weights = here.weights(&self.preprocessed.weights);
         let mut constants = self.preprocessed.in_order(&dense, &weights);
         let plonk_sigmas = constants.split_off(self.preprocessed.sigmas() + weights.len());
         let mut plonk_zs = here.columns(self.products.par_iter());
@@ -70,7 +71,7 @@ impl Committed<'_> {
     }
 
     fn combined(&self, powers: &[Ext]) -> Vec<Ext> {
-        let weights = self.preprocessed.weights.rows();
+        let weights = &self.preprocessed.weights;
         let (of_selectors, rest) = powers.split_at(self.preprocessed.mask());
         let (of_weights, rest) = rest.split_at(weights.width());
         let (of_others, rest) = rest.split_at(self.preprocessed.columns.len() - of_selectors.len());
@@ -104,24 +105,33 @@ fn quotient(values: &[Ext], point: Ext) -> PolynomialCoeffs<Ext> {
 
 /// The Lagrange basis at a point of the extension, in parts: what values at the rows are weighed with.
 struct Lagrange {
-    real: Vec<F>,
-    imaginary: Vec<F>,
+    parts: [Vec<F>; 2],
 }
 
 impl Lagrange {
     fn new(subgroup: &[F], point: Ext) -> Self {
         let (real, imaginary) = lagrange(subgroup, point).into_iter().map(|value| value.0.into()).unzip();
-        Self { real, imaginary }
+        Self { parts: [real, imaginary] }
     }
 
     fn rows(&self, table: Rows<'_>) -> Vec<Ext> {
-        let (real, imaginary) = (table.combine_rows(&self.real), table.combine_rows(&self.imaginary));
-        real.into_iter().zip(imaginary).map(|(a, b)| QuadraticExtension([a, b])).collect()
+        zip_parts(self.parts.each_ref().map(|part| table.combine_rows(part)))
+    }
+
+    fn weights(&self, weights: &Weights) -> Vec<Ext> {
+        let mut parts = weights.combine_rows(&self.parts).into_iter();
+        // As many as were given.
+        zip_parts(std::array::from_fn(|_| parts.next().unwrap_or_default()))
     }
 
     fn columns<'a>(&self, columns: impl IndexedParallelIterator<Item = &'a [F]>) -> Vec<Ext> {
-        columns.map(|column| QuadraticExtension([dot(column, &self.real), dot(column, &self.imaginary)])).collect()
+        let [real, imaginary] = &self.parts;
+        columns.map(|column| QuadraticExtension([dot(column, real), dot(column, imaginary)])).collect()
     }
+}
+
+fn zip_parts([real, imaginary]: [Vec<F>; 2]) -> Vec<Ext> {
+    real.into_iter().zip(imaginary).map(|(real, imaginary)| QuadraticExtension([real, imaginary])).collect()
 }
 
 /// The Lagrange basis over the rows at a point, of the base field or of the extension, that is no row.

@@ -9,13 +9,13 @@ mod permutation;
 use super::codeword::{Codeword, Columns, Domain};
 use super::fft::{COSETS, LANES, reverse_bits};
 use super::poseidon;
-use super::preprocessed::{Preprocessed, Weights};
+use super::preprocessed::Preprocessed;
 use super::rows::Rows;
 use super::timings::Clock;
 use crate::circuit::quotient_mask::QuotientMask;
 use crate::circuit::shape::{CircuitShape, DigitRun, Gates, UNUSED_SELECTOR};
 use crate::gadget::arith::{Arith, BATCH, Batch, Column, Points, Sink};
-use crate::gadget::field::{D, F, Packed, add_scaled};
+use crate::gadget::field::{D, F, Packed};
 use crate::gadget::{DIGIT_RADIX, DenseTile, Gadget, Place};
 use crate::plan::POSEIDON_CONSTRAINTS;
 use crate::plan::security::{LOW_COSETS, LOW_DEGREE, QUOTIENT_DEGREE};
@@ -133,7 +133,7 @@ impl Quotient<'_> {
             Gadget::DenseTile(tile) => Some(tile),
             _ => None,
         });
-        let cells = tile.map(|tile| combined_tiles(&self.preprocessed.weights, tile, &powers)).unwrap_or_default();
+        let cells = tile.map(|tile| self.preprocessed.weights.combine_outputs(tile, &powers)).unwrap_or_default();
         let tiles = Rows::new(&cells, sets * tile.map_or(0, lanes_of_tile));
         let Challenges { betas, gammas, .. } = self.challenges;
         let offset = |(beta, &gamma): (&F, &F)| (beta.inverse(), gamma * beta.inverse());
@@ -158,21 +158,6 @@ impl Quotient<'_> {
         let vanishing = self.vanishing(coset);
         F::batch_multiplicative_inverse(&denominators).into_iter().map(|inverse| vanishing * inverse).collect()
     }
-}
-
-/// For each row, challenge and input of a tile, the sum over the tile's outputs of weight times power.
-fn combined_tiles(weights: &Weights, tile: &DenseTile, powers: &[Vec<F>]) -> Vec<F> {
-    let lanes = lanes_of_tile(tile);
-    let mut cells = vec![F::ZERO; weights.rows().iter().len() * powers.len() * lanes];
-    let rows = cells.par_chunks_exact_mut(powers.len() * lanes).zip(weights.rows().iter());
-    rows.for_each(|(sums, row)| {
-        for (sums, powers) in sums.chunks_exact_mut(lanes).zip(powers) {
-            for (weights, &power) in row.chunks_exact(tile.width).zip(powers) {
-                add_scaled(&mut sums[..tile.width], weights, power);
-            }
-        }
-    });
-    cells
 }
 
 /// Columns for the inputs of a tile, so many that they fill lanes.
