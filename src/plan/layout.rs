@@ -128,7 +128,7 @@ impl Layout {
     pub fn cheapest(program: &Program, scheme: Scheme) -> Result<Self, PlanError> {
         (scheme.min_degree_bits()..=MAX_DEGREE_BITS)
             .filter_map(|bits| Self::new(program, bits, scheme))
-            .min_by(|a, b| Cost::of(a).seconds.total_cmp(&Cost::of(b).seconds))
+            .min_by(|a, b| Cost::of(a).weight().total_cmp(&Cost::of(b).weight()))
             .ok_or(PlanError::TooLarge { max_rows: MAX_ROWS })
     }
 

@@ -99,13 +99,13 @@ impl Draft {
         Self { lowerings, result }
     }
 
-    fn seconds(&self) -> f64 {
-        self.result.as_ref().map_or(f64::INFINITY, |(_, layout)| Cost::of(layout).seconds)
+    fn weight(&self) -> f64 {
+        self.result.as_ref().map_or(f64::INFINITY, |(_, layout)| Cost::of(layout).weight())
     }
 
     /// The cheaper one, and this one if they cost the same.
     fn or(self, other: Self) -> Self {
-        if other.seconds() < self.seconds() { other } else { self }
+        if other.weight() < self.weight() { other } else { self }
     }
 }
 
