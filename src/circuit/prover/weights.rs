@@ -281,7 +281,7 @@ mod tests {
                 assert_eq!(outputs, large.combine_outputs(&tile, &factors[..lists]));
                 let (row, list, input) = (7, lists - 1, 18);
                 let terms = (0..tile.height).map(|i| elements[row * width + i * tile.width + input] * factors[list][i]);
-                assert_eq!(outputs[(row * lists + list) * 24 + input], terms.sum());
+                assert_eq!(outputs[(row * lists + list) * tile.width.next_multiple_of(LANES) + input], terms.sum());
             }
             let (mut packed, mut same) = (Vec::new(), Vec::new());
             for first in [0, width / LANES * LANES] {
