@@ -2,7 +2,7 @@
 
 use crate::gadget::arith::{Arith, Batch, Extension, Recursive};
 use crate::gadget::field::{D, Ext, F};
-use crate::gadget::{DIGIT_RADIX, Place, Shape};
+use crate::gadget::{DIGIT_RADIX, Place, Shape, constrain_columns};
 use crate::plan::Part;
 use plonky2::field::types::Field;
 use plonky2::gates::gate::Gate;
@@ -57,10 +57,7 @@ impl RowGate {
             arith.assert_zero(zero);
         }
         self.parts.iter().for_each(|part| part.gadget.constrain(arith, part.place));
-        for column in self.digits.clone() {
-            let digit = arith.wire(column);
-            arith.assert_digit(digit, DIGIT_RADIX);
-        }
+        constrain_columns(arith, self.digits.clone());
     }
 
     fn shapes(&self) -> impl Iterator<Item = (Place, Shape)> + '_ {

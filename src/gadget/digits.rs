@@ -5,6 +5,7 @@ use crate::gadget::arith::Arith;
 use crate::gadget::field::F;
 use plonky2::field::types::Field;
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 /// The radix of digit wires, and the largest one: a digit check has the radix as its degree, and with its selector a
 /// constraint may have degree 9.
@@ -105,6 +106,14 @@ impl Digits {
             rest /= u64::from(radix);
         }
         *highest = F::from_noncanonical_u64(rest);
+    }
+}
+
+/// States that these columns are digit wires: that each holds an integer below [`DIGIT_RADIX`].
+pub fn constrain_columns<A: Arith>(arith: &mut A, columns: Range<usize>) {
+    for column in columns {
+        let digit = arith.wire(column);
+        arith.assert_digit(digit, DIGIT_RADIX);
     }
 }
 

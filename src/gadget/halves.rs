@@ -43,15 +43,15 @@ pub fn joined(low: i64, high: i64) -> F {
     from_signed(low) + from_signed(high) * F::from_canonical_u64(1 << HALF_BITS)
 }
 
-/// As [`joined`] of two integers in `±2^53`: the sum of the elements returned, without a product.
-pub fn joined_parts(low: f64, high: f64) -> [F; 2] {
+/// As [`joined`], of two integers in `±2^53`, without a product.
+pub fn joined_floats(low: f64, high: f64) -> F {
     let (low, high) = (low as i64, high as i64);
     // 2^64 is 2^32 - 1 in the field.
     let (top, bottom) = (high >> 32, high.cast_unsigned() << 32);
     let rest = low + (top << 32) - top;
     let sign = (rest >> 63).cast_unsigned();
     // `bottom` is a multiple of 2^32 below 2^64, and so below p; `rest` stays within ±2^54.
-    [bottom, rest.cast_unsigned().wrapping_add(sign & F::ORDER)].map(F::from_canonical_u64)
+    F::from_canonical_u64(bottom) + F::from_canonical_u64(rest.cast_unsigned().wrapping_add(sign & F::ORDER))
 }
 
 #[cfg(test)]
@@ -63,8 +63,7 @@ mod tests {
         let edges = [0, 1, 1 << 31, (1 << 32) - 1, 1 << 32, (1 << 52) + 12345, (1 << 53) - 1];
         let edges = || edges.into_iter().flat_map(|edge: i64| [edge, -edge]);
         for (low, high) in edges().flat_map(|low| edges().map(move |high| (low, high))) {
-            let [a, b] = joined_parts(low as f64, high as f64);
-            assert_eq!(a + b, joined(low, high), "{low} {high}");
+            assert_eq!(joined_floats(low as f64, high as f64), joined(low, high), "{low} {high}");
         }
         for element in [F::ZERO, F::NEG_ONE, F::from_canonical_u64(0x1234_5678_9abc_def0)] {
             let [low, high] = halves(element);

@@ -2,7 +2,7 @@
 
 use super::arith::{BATCH, Column};
 use super::field::{F, from_signed};
-use super::halves::{EXACT_BITS, HALF_BITS, LANES, STRIP, halves, joined_parts, sums};
+use super::halves::{EXACT_BITS, HALF_BITS, LANES, STRIP, halves, joined_floats, sums};
 use ndarray::{Array2, ArrayView2, Axis};
 use wide::f64x8;
 
@@ -114,9 +114,8 @@ fn lanes_of(elements: &[F]) -> [f64x8; 2] {
 
 fn put_together([low, high]: [f64x8; 2], elements: &mut [F]) {
     let (low, high) = (low.to_array(), high.to_array());
-    let parts: [[F; 2]; LANES] = std::array::from_fn(|i| joined_parts(low[i], high[i]));
-    for (element, [left, right]) in elements.iter_mut().zip(parts) {
-        *element = left + right;
+    for (element, (low, high)) in elements.iter_mut().zip(low.into_iter().zip(high)) {
+        *element = joined_floats(low, high);
     }
 }
 

@@ -24,7 +24,7 @@ pub use argmax::Argmax;
 pub use constants::Constants;
 pub use conv::Conv;
 pub use dense::DenseTile;
-pub use digits::{DIGIT_RADIX, Digits};
+pub use digits::{DIGIT_RADIX, Digits, constrain_columns};
 pub use input::PackInput;
 pub use max::Max;
 pub use normalize::{FRACTION_BITS, MAX_ELEMENTS, NormRound, NormSquare, NormTotal};
@@ -191,10 +191,7 @@ macro_rules! gadgets {
             /// As [`Gadget::constrain`], and then that each digit wire holds a digit: all that holds for the gadget.
             pub fn constrain_with_digits<A: Arith>(&self, arith: &mut A, place: Place) {
                 self.constrain(arith, place);
-                for column in place.digits..place.digits + self.shape().digits {
-                    let digit = arith.wire(column);
-                    arith.assert_digit(digit, DIGIT_RADIX);
-                }
+                constrain_columns(arith, place.digits..place.digits + self.shape().digits);
             }
 
             /// Computes the other wires from `inputs` and `constants`: outputs, and the gadget's own, advice before

@@ -99,11 +99,15 @@ pub struct Program {
 impl Program {
     /// The greatest magnitude of a weight in a matrix.
     pub fn largest_weight(&self) -> u64 {
-        let of_block = |block: &Block| match &block.kind {
-            Kind::MatVec(matrix) => matrix.largest(),
-            Kind::Gadget(_) | Kind::Poseidon => 0,
-        };
-        self.blocks.iter().map(of_block).max().unwrap_or(0)
+        self.matrices().map(|(_, _, matrix)| matrix.largest()).max().unwrap_or(0)
+    }
+
+    /// The matrices, each with the index of its block and the values it is wired to.
+    pub fn matrices(&self) -> impl Iterator<Item = (usize, &[Value], &Matrix)> {
+        self.blocks.iter().enumerate().filter_map(|(index, block)| match &block.kind {
+            Kind::MatVec(matrix) => Some((index, block.wiring.as_slice(), matrix)),
+            Kind::Gadget(_) | Kind::Poseidon => None,
+        })
     }
 
     /// Writes `graph`, whose numbers are all fixed, as statements, convolutions as `lowerings` says.

@@ -1,6 +1,6 @@
 //! Matrix-vector products cut into tiles of one shape, one tile a row.
 
-use super::program::{Kind, Matrix, Program, Value, ZERO};
+use super::program::{Matrix, Program, Value, ZERO};
 
 /// Width and height of a tile, in weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,12 +23,12 @@ impl TileShape {
     /// How many tiles the matrices of `program` take.
     pub fn count(self, program: &Program) -> usize {
         let tiles = |(h, w): (usize, usize)| h.div_ceil(self.height) * w.div_ceil(self.width);
-        matrices(program).map(|(_, _, matrix)| tiles(matrix.dim())).sum()
+        program.matrices().map(|(_, _, matrix)| tiles(matrix.dim())).sum()
     }
 
     /// The shape that costs least among those whose tiles fit `rows` rows; `Some(None)` where there is nothing to cut.
     pub fn choose(program: &Program, rows: usize) -> Option<Option<Self>> {
-        let matrices: Vec<(usize, usize)> = matrices(program).map(|(_, _, m)| m.dim()).collect();
+        let matrices: Vec<(usize, usize)> = program.matrices().map(|(_, _, m)| m.dim()).collect();
         if matrices.is_empty() {
             return Some(None);
         }
@@ -50,13 +50,6 @@ impl TileShape {
 
 /// Beyond this, accumulators would crowd out inputs.
 const MAX_HEIGHT: usize = 1024;
-
-fn matrices(program: &Program) -> impl Iterator<Item = (usize, &[Value], &Matrix)> {
-    program.blocks.iter().enumerate().filter_map(|(index, block)| match &block.kind {
-        Kind::MatVec(matrix) => Some((index, block.wiring.as_slice(), matrix)),
-        Kind::Gadget(_) | Kind::Poseidon => None,
-    })
-}
 
 /// A rectangle of a matrix.
 #[derive(Clone, Debug)]
@@ -86,7 +79,7 @@ impl Tiles {
         let mut cut = Self { first: vec![None; program.blocks.len()], ..Self::default() };
         let Some(shape) = shape else { return cut };
         let mut next = program.values as Value;
-        for (block, wiring, matrix) in matrices(program) {
+        for (block, wiring, matrix) in program.matrices() {
             cut.first[block] = Some(cut.tiles.len());
             let (height, width) = matrix.dim();
             let (x, y) = wiring.split_at(width);

@@ -27,15 +27,21 @@ impl GenericConfig<D> for Blake3Config {
 pub trait TreeHasher: Hasher<F> {
     /// As `hash_or_noop` of many leaves: the first elements of all are in the first of the `columns`, and so forth.
     fn hash_leaves(columns: &[&[F]]) -> Vec<Self::Hash> {
-        let leaf = |point: usize| columns.iter().map(|column| column[point]).collect::<Vec<F>>();
-        let points = columns.first().map_or(0, |column| column.len());
-        (0..points).map(|point| Self::hash_or_noop(&leaf(point))).collect()
+        (0..points(columns)).map(|point| Self::hash_or_noop(&leaf(columns, point))).collect()
     }
 
     /// As `two_to_one` of each two that follow one another.
     fn hash_pairs(digests: &[Self::Hash]) -> Vec<Self::Hash> {
         digests.chunks_exact(2).map(|pair| Self::two_to_one(pair[0], pair[1])).collect()
     }
+}
+
+fn points(columns: &[&[F]]) -> usize {
+    columns.first().map_or(0, |column| column.len())
+}
+
+fn leaf(columns: &[&[F]], point: usize) -> Vec<F> {
+    columns.iter().map(|column| column[point]).collect()
 }
 
 impl TreeHasher for PoseidonHash {}
@@ -81,14 +87,13 @@ impl Hasher<F> for Blake3 {
 
 impl TreeHasher for Blake3 {
     fn hash_leaves(columns: &[&[F]]) -> Vec<Self::Hash> {
-        let points = columns.first().map_or(0, |column| column.len());
+        let points = points(columns);
         let whole = points - points % LANES;
         let mut digests = Vec::with_capacity(points);
         for start in (0..whole).step_by(LANES) {
             digests.extend(hash_elements(columns, start).map(BytesHash));
         }
-        let rest = (whole..points).map(|point| columns.iter().map(|column| column[point]).collect::<Vec<F>>());
-        digests.extend(rest.map(|leaf| Self::hash_or_noop(&leaf)));
+        digests.extend((whole..points).map(|point| Self::hash_or_noop(&leaf(columns, point))));
         digests
     }
 

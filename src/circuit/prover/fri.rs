@@ -19,7 +19,6 @@ use rayon::prelude::*;
 /// A folded codeword that the verifier can look into.
 struct Layer<H: Hasher<F>> {
     values: Vec<Ext>,
-    arity: usize,
     tree: Tree<H>,
 }
 
@@ -54,7 +53,7 @@ pub fn prove<C: GenericConfig<D, F = F, Hasher: TreeHasher>>(
         let mut position = position;
         let step = |(layer, &arity_bits): (&Layer<C::Hasher>, &usize)| {
             position >>= arity_bits;
-            let evals = layer.values[position * layer.arity..][..layer.arity].to_vec();
+            let evals = layer.values[position << arity_bits..][..1 << arity_bits].to_vec();
             FriQueryStep { evals, merkle_proof: layer.tree.path(position) }
         };
         let steps = layers.iter().zip(&params.reduction_arity_bits).map(step).collect();
@@ -84,7 +83,7 @@ impl<H: TreeHasher> Layer<H> {
             let columns: Vec<Vec<F>> = (0..arity * D).map(column).collect();
             H::hash_leaves(&columns.iter().map(Vec::as_slice).collect::<Vec<_>>())
         });
-        Self { tree: Tree::new(digests.collect()), values, arity }
+        Self { tree: Tree::new(digests.collect()), values }
     }
 }
 

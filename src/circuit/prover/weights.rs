@@ -8,7 +8,7 @@ use super::rows::Rows;
 use crate::circuit::columns::weight_rows;
 use crate::gadget::DenseTile;
 use crate::gadget::field::{Ext, F, Packed, add_scaled, from_signed};
-use crate::gadget::halves::{EXACT_BITS, HALF_BITS, LANES as FLOATS, STRIP, halves, joined, joined_parts, sums};
+use crate::gadget::halves::{EXACT_BITS, HALF_BITS, LANES as FLOATS, STRIP, halves, joined, joined_floats, sums};
 use crate::plan::Plan;
 use plonky2::field::extension::quadratic::QuadraticExtension;
 use plonky2::field::packed::PackedField;
@@ -42,17 +42,11 @@ const ELEMENTS: usize = STRIP / 2;
 impl Weights {
     /// The weights of `plan`.
     pub fn new(plan: &Plan) -> Self {
-        let layout = &plan.layout;
-        Self::with(plan.program.largest_weight(), layout.rows(), layout.constants, |exact_sums| match exact_sums {
+        let values = match exact_sums(plan.program.largest_weight(), plan.layout.rows()) {
             Some(exact_sums) => Values::Small { values: weight_rows(plan, |weight| weight as i32), exact_sums },
             None => Values::Large(weight_rows(plan, from_signed)),
-        })
-    }
-
-    fn with(largest: u64, rows: usize, width: usize, values: impl FnOnce(Option<usize>) -> Values) -> Self {
-        let fits_all = largest.saturating_mul(rows as u64) < 1 << (62 - HALF_BITS);
-        let exact_sums = ((1u64 << (EXACT_BITS - HALF_BITS)) / largest.saturating_add(1)) as usize;
-        Self { values: values((fits_all && exact_sums >= *TERMS.start()).then_some(exact_sums)), width }
+        };
+        Self { values, width: plan.layout.constants }
     }
 
     /// How many columns there are.
@@ -142,7 +136,7 @@ impl Weights {
     /// For each row, list of factors and input of a tile, the sum over the tile's outputs of weight times factor. The inputs
     /// fill whole vectors of [`LANES`].
     pub fn combine_outputs(&self, tile: &DenseTile, factors: &[Vec<F>]) -> Vec<F> {
-        let inputs = tile.width.next_multiple_of(LANES);
+        let inputs = padded_inputs(tile);
         let rows = match &self.values {
             Values::Small { values, .. } => values.len(),
             Values::Large(values) => values.len(),
@@ -192,6 +186,18 @@ impl Weights {
     }
 }
 
+/// How many inputs of a tile [`Weights::combine_outputs`] has columns for.
+pub fn padded_inputs(tile: &DenseTile) -> usize {
+    tile.width.next_multiple_of(LANES)
+}
+
+/// How many products of small weights with halves are summed exactly; none if weights up to `largest` are not small.
+fn exact_sums(largest: u64, rows: usize) -> Option<usize> {
+    let fits_all = largest.saturating_mul(rows as u64) < 1 << (62 - HALF_BITS);
+    let exact_sums = ((1u64 << (EXACT_BITS - HALF_BITS)) / largest.saturating_add(1)) as usize;
+    (fits_all && exact_sums >= *TERMS.start()).then_some(exact_sums)
+}
+
 /// Adds, for each element of the strip, to each of the inputs of a tile the sum over its first outputs.
 fn combine_small_outputs(row: &[i32], width: usize, strip: &[[f64; STRIP]], inputs: usize, cells: &mut [F]) {
     for column in (0..width).step_by(COLUMNS) {
@@ -200,8 +206,7 @@ fn combine_small_outputs(row: &[i32], width: usize, strip: &[[f64; STRIP]], inpu
         for (cells, [low, high]) in cells.chunks_exact_mut(inputs).zip(sums.as_chunks::<2>().0) {
             let cells = cells[column..width.min(column + COLUMNS)].iter_mut();
             for (cell, (low, high)) in cells.zip(lanes(low).zip(lanes(high))) {
-                let [left, right] = joined_parts(low, high);
-                *cell += left + right;
+                *cell += joined_floats(low, high);
             }
         }
     }
@@ -245,11 +250,11 @@ mod tests {
         let mut numbers: Vec<i64> = (0..(rows * width) as i64).map(number).collect();
         numbers[5] = bound - 1;
         let elements: Vec<F> = numbers.iter().map(|&weight| from_signed(weight)).collect();
-        let values = |exact_sums| match exact_sums {
+        let values = match exact_sums(bound as u64 - 1, rows) {
             Some(exact_sums) => Values::Small { values: numbers.iter().map(|&w| w as i32).collect(), exact_sums },
             None => Values::Large(elements.clone()),
         };
-        (Weights::with(bound as u64 - 1, rows, width, values), elements)
+        (Weights { values, width }, elements)
     }
 
     /// Bounds, and how many products they let be summed.
@@ -281,7 +286,7 @@ mod tests {
                 assert_eq!(outputs, large.combine_outputs(&tile, &factors[..lists]));
                 let (row, list, input) = (7, lists - 1, 18);
                 let terms = (0..tile.height).map(|i| elements[row * width + i * tile.width + input] * factors[list][i]);
-                assert_eq!(outputs[(row * lists + list) * tile.width.next_multiple_of(LANES) + input], terms.sum());
+                assert_eq!(outputs[(row * lists + list) * padded_inputs(&tile) + input], terms.sum());
             }
             let (mut packed, mut same) = (Vec::new(), Vec::new());
             for first in [0, width / LANES * LANES] {

@@ -12,11 +12,12 @@ use super::poseidon;
 use super::preprocessed::Preprocessed;
 use super::rows::Rows;
 use super::timings::Clock;
+use super::weights::padded_inputs;
 use crate::circuit::quotient_mask::QuotientMask;
 use crate::circuit::shape::{CircuitShape, DigitRun, Gates, UNUSED_SELECTOR};
-use crate::gadget::arith::{Arith, BATCH, Batch, Column, Points, Sink};
+use crate::gadget::arith::{BATCH, Batch, Column, Points, Sink};
 use crate::gadget::field::{D, F, Packed};
-use crate::gadget::{DIGIT_RADIX, DenseTile, Gadget, Place};
+use crate::gadget::{DenseTile, Gadget, Place, constrain_columns};
 use crate::plan::POSEIDON_CONSTRAINTS;
 use crate::plan::security::{LOW_COSETS, LOW_DEGREE, QUOTIENT_DEGREE};
 use plonky2::field::packed::PackedField;
@@ -124,7 +125,7 @@ impl Quotient<'_> {
     /// What is computed once for all points.
     pub fn tables(&self) -> Tables {
         let sets = self.challenges.alphas.len();
-        let first_gate = sets + sets * self.shifts.len().div_ceil(QUOTIENT_DEGREE);
+        let first_gate = sets + sets * self.routed_chunks();
         let constraints = self.gates.all.iter().map(|gate| gate.0.num_constraints()).max().unwrap_or(0);
         let terms = first_gate + constraints;
         let powers: Vec<Vec<F>> =
@@ -134,7 +135,7 @@ impl Quotient<'_> {
             _ => None,
         });
         let cells = tile.map(|tile| self.preprocessed.weights.combine_outputs(tile, &powers)).unwrap_or_default();
-        let tiles = Rows::new(&cells, sets * tile.map_or(0, lanes_of_tile));
+        let tiles = Rows::new(&cells, sets * tile.map_or(0, padded_inputs));
         let Challenges { betas, gammas, .. } = self.challenges;
         let offset = |(beta, &gamma): (&F, &F)| (beta.inverse(), gamma * beta.inverse());
         Tables {
@@ -144,6 +145,11 @@ impl Quotient<'_> {
             offsets: betas.iter().zip(gammas).map(offset).collect(),
             chunk_scales: betas.iter().map(|beta| beta.exp_u64(QUOTIENT_DEGREE as u64)).collect(),
         }
+    }
+
+    /// Chunks of routed columns in the permutation argument.
+    fn routed_chunks(&self) -> usize {
+        self.shifts.len().div_ceil(QUOTIENT_DEGREE)
     }
 
     /// `x^rows - 1`, which is the same at all points of a coset.
@@ -158,11 +164,6 @@ impl Quotient<'_> {
         let vanishing = self.vanishing(coset);
         F::batch_multiplicative_inverse(&denominators).into_iter().map(|inverse| vanishing * inverse).collect()
     }
-}
-
-/// Columns for the inputs of a tile, so many that they fill lanes.
-fn lanes_of_tile(tile: &DenseTile) -> usize {
-    tile.width.next_multiple_of(LANES)
 }
 
 /// The coefficients of the polynomial with these values, which are in the order of positions, on the first cosets.
@@ -228,11 +229,7 @@ impl Cursor<'_> {
 
     fn digits(&self, run: &DigitRun, sums: &mut [Column]) {
         let mut combined = self.combined(run.first, sums);
-        let mut arith = Batch::new(self, &mut combined);
-        for column in run.columns.clone() {
-            let digit = arith.wire(column);
-            arith.assert_digit(digit, DIGIT_RADIX);
-        }
+        constrain_columns(&mut Batch::new(self, &mut combined), run.columns.clone());
     }
 
     fn row_gate(&self, kind: usize, all: &mut [Column], low: &mut [Column]) {
@@ -263,7 +260,7 @@ impl Cursor<'_> {
         for (set, (sum, powers)) in combined.sums.iter_mut().zip(combined.powers).enumerate() {
             let mut products = Column::ZERO;
             for j in 0..tile.width {
-                let weights = self.batch(&self.tables.tiles, set * lanes_of_tile(tile) + j);
+                let weights = self.batch(&self.tables.tiles, set * padded_inputs(tile) + j);
                 products.add_product(self.batch(wires, place.routed + j), weights);
             }
             // The combined weights start with the power zero.

@@ -14,7 +14,7 @@ impl<'a> Cursor<'a> {
     pub fn permutation(&mut self, points: &[F], first: &[F]) {
         let quotient = self.quotient;
         let sets = self.sums.len();
-        let chunks = quotient.shifts.len().div_ceil(QUOTIENT_DEGREE);
+        let chunks = quotient.routed_chunks();
         let next: [usize; BATCH] = std::array::from_fn(|k| quotient.domain.next(self.start + k));
         let z_next = |set| Column(next.map(|position| quotient.products.value(self.coset, position, set)));
         let z_next: Vec<Column> = (0..sets).map(z_next).collect();
@@ -47,7 +47,7 @@ impl<'a> Cursor<'a> {
         let quotient = self.quotient;
         let (preprocessed, sets) = (quotient.preprocessed, before.len());
         let first = chunk * QUOTIENT_DEGREE;
-        let chunks = quotient.shifts.len().div_ceil(QUOTIENT_DEGREE);
+        let chunks = quotient.routed_chunks();
         // What each set's constraint is multiplied with in each combination: its power, and what undoes the division.
         let index = |set: usize| sets + set * chunks + chunk;
         let factors =
@@ -61,7 +61,7 @@ impl<'a> Cursor<'a> {
         });
         let [before, after] =
             [before, after].map(|sets| sets.iter().map(|set| Packed::pack_slice(set)).collect::<Vec<_>>());
-        let ahead = self.read_next(chunk, chunks);
+        let ahead = self.read_next(chunk);
         // Two parts at a time: four products that do not wait for each other, and fit the registers.
         for (k, x) in Packed::pack_slice(points).as_chunks::<2>().0.iter().enumerate() {
             let at = |parts: &[Packed]| [parts[2 * k], parts[2 * k + 1]];
@@ -93,12 +93,12 @@ impl<'a> Cursor<'a> {
 
     /// The columns that the next chunk takes, and a part of those that have no chunk, which gates take afterwards: they are
     /// asked for while this one is computed, as a processor does not guess in which order they are read.
-    fn read_next(&self, chunk: usize, chunks: usize) -> Vec<&'a [F]> {
+    fn read_next(&self, chunk: usize) -> Vec<&'a [F]> {
         let Quotient { wires, preprocessed, .. } = *self.quotient;
         let routed = self.quotient.shifts.len();
         let next = (chunk + 1) * QUOTIENT_DEGREE..routed.min((chunk + 2) * QUOTIENT_DEGREE);
         let sigmas = next.clone().map(|column| self.batch(&preprocessed.codeword, preprocessed.sigmas() + column));
-        let others = (routed + chunk..wires.columns()).step_by(chunks);
+        let others = (routed + chunk..wires.columns()).step_by(self.quotient.routed_chunks());
         next.chain(others).map(|column| self.batch(wires, column)).chain(sigmas).collect()
     }
 }
