@@ -21,7 +21,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 /// The format that this program writes and reads.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 
 const MAGIC: [u8; 4] = *b"ZKNN";
 const PREFIX: usize = 16;
@@ -282,7 +282,7 @@ mod tests {
         assert_eq!(problem(b"{}"), "this is not a zknn file");
         let mut later = bytes.clone();
         later[4] = 9;
-        assert_eq!(problem(&later), "its format version is 9, this program reads 1");
+        assert_eq!(problem(&later), "its format version is 9, this program reads 2");
         let mut huge = bytes;
         huge[14] = 1;
         assert!(problem(&huge).contains("beyond the limit"));

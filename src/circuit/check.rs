@@ -2,7 +2,7 @@
 
 use super::shape::CircuitShape;
 use crate::gadget::Gadget;
-use crate::plan::security::MAX_SETS;
+use crate::plan::security::{MAX_BLINDED_SETS, MAX_SETS};
 use crate::plan::{MAX_COLUMNS, MAX_ROWS, POSEIDON_ROUTED, POSEIDON_WIRES, Part, total};
 
 const MAX_GATES: usize = 1 << 10;
@@ -14,6 +14,9 @@ impl CircuitShape {
     pub fn problem(&self) -> Option<&'static str> {
         if self.challenges > MAX_SETS {
             return Some("number of challenge sets");
+        }
+        if self.scheme.zero_knowledge && self.challenges > MAX_BLINDED_SETS {
+            return Some("number of challenge sets for zero knowledge");
         }
         let masks = self.masks();
         let degree_bits = self.scheme.min_degree_bits()..=MAX_ROWS.ilog2() as usize;

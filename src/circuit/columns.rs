@@ -95,8 +95,9 @@ impl Permutation {
     }
 }
 
-/// Wires tied at each seam between chunks. The ratio that a tie puts into the argument is uniformly random for each
-/// challenge set; with as many wires as sets, those of all sets together are.
+/// Wires tied at each seam between chunks: half of a chunk's, as the other half is tied across its other seam. Together they
+/// put a ratio into the argument for each challenge set, and the ratios of up to
+/// [`MAX_BLINDED_SETS`](crate::plan::security::MAX_BLINDED_SETS) sets are close to jointly random.
 const SEAM: usize = QUOTIENT_DEGREE / 2;
 
 /// The cells, as (row, column), that are tied to one another in the chained rows of blinding.

@@ -132,7 +132,8 @@ fn what_is_no_digit_does_not_verify() {
             forged
         });
         let is_hidden = |forged: &Vec<F>| checker.row(row, forged, &witness.public).iter().all(is_of_digits);
-        let forged = forged.into_iter().find(is_hidden).expect("two digits of one number");
+        // Where each number has one digit in the row, the gadget itself states what is left of the number.
+        let Some(forged) = forged.into_iter().find(is_hidden) else { continue };
         witness.cells[row * witness.wires..][..witness.wires].copy_from_slice(&forged);
         if let Ok(proof) = prover.prove(&witness, &mut Timings::default()) {
             assert!(matches!(key.verify(&proof), Err(VerifyError::Rejected(_))), "in row {row}");

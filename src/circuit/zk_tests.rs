@@ -78,19 +78,6 @@ fn as_much_is_random_as_is_opened() {
     }
 }
 
-/// One row less and the wires would not be hidden: the count is no more than the formula asks for.
-#[test]
-fn the_number_of_rows_is_that_of_the_formula() {
-    for hash in [HashKind::Blake3, HashKind::Poseidon] {
-        let plan = plan(true, hash);
-        let opened = opened(&common(&plan));
-        assert_eq!(plan.layout.blinding.single, opened);
-        assert_eq!(plan.layout.blinding.chained, opened + D + 1);
-        // A mask of the quotient is in eight parts, each of which must hide as many values.
-        assert!(plan.layout.rows() >= QUOTIENT_DEGREE * opened);
-    }
-}
-
 type Parsed<C> = ProofWithPublicInputs<F, C, D>;
 
 fn proof<C: GenericConfig<D, F = F, Hasher: TreeHasher>>(prover: &Prover<C>, plan: &Plan) -> Parsed<C> {

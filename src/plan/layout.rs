@@ -8,7 +8,7 @@
 use super::PlanError;
 use super::cost::Cost;
 use super::program::{Kind, Program, Value};
-use super::security::{Blinding, QUOTIENT_DEGREE, Scheme, Soundness};
+use super::security::{Blinding, MAX_BLINDED_SETS, QUOTIENT_DEGREE, Scheme, Soundness};
 use super::tiles::TileShape;
 use crate::gadget::{DenseTile, Gadget, Place, Shape};
 use serde::{Deserialize, Serialize};
@@ -124,12 +124,17 @@ impl Layout {
     /// The cheapest layout over all sizes.
     ///
     /// # Errors
-    /// The program fits no circuit of up to 2^`MAX_DEGREE_BITS` rows.
+    /// The program fits no circuit of up to 2^`MAX_DEGREE_BITS` rows, or none that can be blinded.
     pub fn cheapest(program: &Program, scheme: Scheme) -> Result<Self, PlanError> {
-        (scheme.min_degree_bits()..=MAX_DEGREE_BITS)
-            .filter_map(|bits| Self::new(program, bits, scheme))
-            .min_by(|a, b| Cost::of(a).weight().total_cmp(&Cost::of(b).weight()))
-            .ok_or(PlanError::TooLarge { max_rows: MAX_ROWS })
+        let sizes = scheme.min_degree_bits()..=MAX_DEGREE_BITS;
+        let layouts: Vec<Self> = sizes.filter_map(|bits| Self::new(program, bits, scheme)).collect();
+        let refusal = match layouts.iter().map(|layout| layout.challenges).min() {
+            Some(sets) => PlanError::BlindedSets { sets },
+            None => PlanError::TooLarge { max_rows: MAX_ROWS },
+        };
+        let can_be_blinded = |layout: &Self| !scheme.zero_knowledge || layout.challenges <= MAX_BLINDED_SETS;
+        let layouts = layouts.into_iter().filter(can_be_blinded);
+        layouts.min_by(|a, b| Cost::of(a).weight().total_cmp(&Cost::of(b).weight())).ok_or(refusal)
     }
 
     /// The number of rows.

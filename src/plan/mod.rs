@@ -148,6 +148,15 @@ pub enum PlanError {
         /// What of it.
         what: &'static str,
     },
+    /// Soundness asks for more challenge sets than blinding can hide.
+    #[error(
+        "a circuit this large needs {sets} challenge sets, and zero knowledge holds for at most {MAX}",
+        MAX = security::MAX_BLINDED_SETS
+    )]
+    BlindedSets {
+        /// The fewest that any layout needs.
+        sets: usize,
+    },
     /// More rows than any circuit has.
     #[error("the model needs more than {max_rows} rows, or too many wires in a row")]
     TooLarge {

@@ -66,16 +66,16 @@ impl Scheme {
 
     /// The rows that hide the witness.
     ///
-    /// A proof reveals of every wire polynomial its value at each query, and at the opening point, which is in the
-    /// extension and so counts as two values; of `Z` also the value at the next point. Each row with a
-    /// random value in every wire makes up for one value of a wire polynomial; each row of the chain, and there is one
-    /// more of them, for one value of `Z` and of the partial products. What the folded codewords reveal is random by
-    /// [`Scheme::mask_wires`], and so are the chunks of the quotient.
+    /// Each single row has a random value in every wire, and makes up for one disclosed value of each wire polynomial.
+    /// Each chained row makes one value of every partial product random, and one value of `Z` in the row after it, which
+    /// is why there is one more. [`SEAM_MARGIN`] more make the ratios of several challenge sets jointly random. What the
+    /// folded codewords disclose is random by [`Scheme::mask_wires`], and so are the chunks of the quotient.
     pub fn blinding(self) -> Blinding {
         if !self.zero_knowledge {
             return Blinding::default();
         }
-        Blinding { single: QUERIES + EXTENSION_DEGREE, chained: QUERIES + 2 * EXTENSION_DEGREE + 1 }
+        let products = Oracle::Z.disclosed().values().max(Oracle::PartialProducts.disclosed().values());
+        Blinding { single: Oracle::Wires.disclosed().values(), chained: products + SEAM_MARGIN + 1 }
     }
 
     /// Columns that are random in all rows: one for each quotient, and so there are as many as challenge sets, and then
@@ -85,12 +85,71 @@ impl Scheme {
     }
 
     /// The fewest rows: a batch, which is evaluated at once; and a mask must have [`QUOTIENT_DEGREE`] parts, each of as many
-    /// coefficients as values are revealed.
+    /// coefficients as values of a chunk of the quotient are disclosed.
     pub fn min_degree_bits(self) -> usize {
-        let masked = QUOTIENT_DEGREE * self.blinding().single;
+        let masked =
+            if self.zero_knowledge { QUOTIENT_DEGREE * Oracle::QuotientChunks.disclosed().values() } else { 0 };
         masked.max(BATCH).next_power_of_two().ilog2() as usize
     }
 }
+
+/// The polynomials that depend on the witness, by the commitment they are in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Oracle {
+    /// The wires.
+    Wires,
+    /// `Z` of each challenge set.
+    Z,
+    /// The partial products of each challenge set.
+    PartialProducts,
+    /// The chunks of the quotient of each challenge set.
+    QuotientChunks,
+}
+
+impl Oracle {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Wires, Self::Z, Self::PartialProducts, Self::QuotientChunks];
+
+    /// What a proof tells of each polynomial, whether it opens it or whether it follows from what is opened. All that
+    /// hides the witness is counted by this list; `docs/zero-knowledge.md` has the argument that it is complete.
+    ///
+    /// `x` is the point of a query, `zeta` the opening point, and `g` the generator of the rows.
+    pub const fn disclosed(self) -> Disclosed {
+        match self {
+            // Opened at x and at zeta.
+            Self::Wires | Self::PartialProducts | Self::QuotientChunks => Disclosed { per_query: 1, openings: 1 },
+            // Opened at x, zeta and g·zeta. At a query all chunks of the quotients are opened too, and each equation
+            // between them and the constraints has no other unknown than Z at g·x: so that is told.
+            Self::Z => Disclosed { per_query: 2, openings: 2 },
+        }
+    }
+}
+
+/// At how many points a proof tells the value of a polynomial over the base field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Disclosed {
+    /// Points in the base field, for each query.
+    pub per_query: usize,
+    /// Points in the extension.
+    pub openings: usize,
+}
+
+impl Disclosed {
+    /// The values in the base field. A value at a point of the extension is worth [`EXTENSION_DEGREE`] of them.
+    pub const fn values(self) -> usize {
+        self.per_query * QUERIES + self.openings * EXTENSION_DEGREE
+    }
+}
+
+/// Chained rows beyond as many as there are disclosed values of `Z`.
+///
+/// A seam multiplies by a ratio that is uniformly random for one challenge set, and close to it for up to
+/// [`MAX_BLINDED_SETS`] together: with three sets within some `2^-30`. With three rows to spare all disclosed values together
+/// are within `2^-100` of uniformly random: see `docs/zero-knowledge.md`.
+pub const SEAM_MARGIN: usize = 3;
+
+/// With more challenge sets than this, the four wires of a seam do not make the ratios of all sets jointly random.
+pub const MAX_BLINDED_SETS: usize = 3;
 
 /// Columns that mask the codeword of the low-degree test, which is over the extension.
 pub const CODEWORD_MASKS: usize = EXTENSION_DEGREE;
@@ -163,7 +222,7 @@ mod tests {
 
     #[test]
     fn blinding_makes_up_for_what_is_opened() {
-        assert_eq!(BLINDED.blinding(), Blinding { single: 28 + 2, chained: 28 + 4 + 1 });
+        assert_eq!(BLINDED.blinding(), Blinding { single: 28 + 2, chained: 2 * (28 + 2) + 3 + 1 });
         assert_eq!(BLINDED.mask_wires(3), 5);
         assert_eq!((BLINDED.min_degree_bits(), OPEN.min_degree_bits()), (8, 6));
         assert_eq!((OPEN.blinding().rows(), OPEN.mask_wires(3)), (0, 0));

@@ -2,7 +2,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use zknn::artifact::{CircuitFile, FileKind, Options, ProofFile, VERSION, VerifyingKey, read, to_bytes};
+use zknn::artifact::{
+    ArtifactError, ArtifactProblem, CircuitFile, FileKind, Options, ProofFile, VERSION, VerifyingKey, read, to_bytes,
+};
 use zknn::front::{Model, read_tensor};
 use zknn::plan::Visibility;
 use zknn::plan::security::{HashKind, Scheme};
@@ -20,8 +22,8 @@ fn fixtures() -> [(&'static str, Options); 3] {
     ]
 }
 
-fn folder(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("testdata/fixtures/v{VERSION}/{name}"))
+fn folder(version: u16, name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("testdata/fixtures/v{version}/{name}"))
 }
 
 fn write(folder: &Path, options: Options) {
@@ -42,7 +44,7 @@ fn write(folder: &Path, options: Options) {
 #[test]
 fn fixtures_of_this_format_still_verify() {
     for (name, options) in fixtures() {
-        let folder = folder(name);
+        let folder = folder(VERSION, name);
         if std::env::var_os(WRITE).is_some() {
             write(&folder, options);
         }
@@ -61,6 +63,21 @@ fn fixtures_of_this_format_still_verify() {
                 assert_eq!(again.output, statement.output, "{name}");
             }
             Err(error) => assert!(matches!(error, LoadError::Differs), "{name}: {error}"),
+        }
+    }
+}
+
+/// Files of earlier versions are refused by the version's number, whatever is in them.
+#[test]
+fn fixtures_of_earlier_formats_are_refused_by_version() {
+    for version in 1..VERSION {
+        for (name, _) in fixtures() {
+            let folder = folder(version, name);
+            let is_refused =
+                |error: ArtifactError| matches!(error.problem, ArtifactProblem::Version { got } if got == version);
+            assert!(read::<CircuitFile>(&folder.join("model.zkc"), FileKind::Circuit).is_err_and(is_refused));
+            assert!(read::<VerifyingKey>(&folder.join("model.vk"), FileKind::Key).is_err_and(is_refused));
+            assert!(read::<ProofFile>(&folder.join("proof.zkp"), FileKind::Proof).is_err_and(is_refused));
         }
     }
 }
