@@ -40,4 +40,4 @@ mod stock_prover;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
-mod zk_tests;
+mod zero_knowledge;

@@ -8,7 +8,7 @@
 use super::PlanError;
 use super::cost::Cost;
 use super::program::{Kind, Program, Value};
-use super::security::{Blinding, MAX_BLINDED_SETS, QUOTIENT_DEGREE, Scheme, Soundness};
+use super::security::{Blinding, QUOTIENT_DEGREE, Scheme, Soundness};
 use super::tiles::TileShape;
 use crate::gadget::{DenseTile, Gadget, Place, Shape};
 use serde::{Deserialize, Serialize};
@@ -132,8 +132,7 @@ impl Layout {
             Some(sets) => PlanError::BlindedSets { sets },
             None => PlanError::TooLarge { max_rows: MAX_ROWS },
         };
-        let can_be_blinded = |layout: &Self| !scheme.zero_knowledge || layout.challenges <= MAX_BLINDED_SETS;
-        let layouts = layouts.into_iter().filter(can_be_blinded);
+        let layouts = layouts.into_iter().filter(|layout| scheme.can_blind(layout.challenges));
         layouts.min_by(|a, b| Cost::of(a).weight().total_cmp(&Cost::of(b).weight())).ok_or(refusal)
     }
 
