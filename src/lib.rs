@@ -23,7 +23,5 @@ pub mod plan;
 
 pub use audit::Audit;
 pub use circuit::Timings;
-pub use lowering::{DEFAULT_BITS, Lowering, LoweringError, lower};
-pub use pipeline::{
-    Circuit, CompileError, DEFAULT_INPUT_RANGE, LoadError, ProofError, RejectError, compile, lower_exact, verify,
-};
+pub use lowering::{DEFAULT_BITS, DEFAULT_INPUT_RANGE, Lowering, LoweringError, lower};
+pub use pipeline::{Circuit, CompileError, LoadError, ProofError, RejectError, compile, lower_exact, verify};

@@ -13,9 +13,6 @@ use tracing::{debug, debug_span, info_span, trace};
 use zknn_ir::Graph;
 use zknn_ir::eval::{EvalError, eval_fixed};
 
-/// The input range of a model that declares none: that of a signed byte.
-pub const DEFAULT_INPUT_RANGE: (i64, i64) = (-128, 127);
-
 /// The model as a graph of integers, which computes exactly what the model does on integers in the input range.
 ///
 /// The observer sees the graph as lowered and after each pass, with the names that [`passes::names`] lists.
