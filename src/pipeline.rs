@@ -1,6 +1,6 @@
 //! Lower, compile, prove, verify.
 
-use crate::artifact::{CircuitFile, Description, Options, ProofFile, Statement, TensorInfo, VerifyingKey};
+use crate::artifact::{CircuitFile, Description, Options, ProofFile, Statement, TensorInfo, VerifyingKey, hex};
 use crate::circuit::{self, AnyProver, Checker, CircuitShape, ProveError, Secrets, Timings, VerifyError, Witness};
 use crate::diagnose;
 use crate::front::{self, LayerDiagnostic, Model};
@@ -9,7 +9,7 @@ use crate::passes::{self, Context};
 use crate::plan::{Plan, PlanError};
 use miette::Diagnostic;
 use ndarray::ArrayD;
-use tracing::{debug, debug_span, info_span, trace};
+use tracing::{debug, debug_span, info, info_span, trace};
 use zknn_ir::Graph;
 use zknn_ir::eval::{EvalError, eval_fixed};
 
@@ -109,7 +109,12 @@ pub fn verify(key: &VerifyingKey, proof: &ProofFile) -> Result<Statement, Reject
 }
 
 impl Circuit {
-    /// Makes a circuit from its file ready.
+    /// Makes a circuit from its file ready to prove with.
+    ///
+    /// Program, statement and gates are compared with the key. The commitment is not: its leaves are taken from the file, as
+    /// to compute them would take as long as to compile. So a file from an enemy can have the key of another circuit, with
+    /// the statement of this one; whoever proves with it discloses no more than with an honest one, but whoever verifies
+    /// with that key is told nothing. [`Circuit::check_commitment`] finds out.
     ///
     /// # Errors
     /// The file's parts do not belong together: it was made by another version of this program, or tampered with.
@@ -125,7 +130,19 @@ impl Circuit {
         if circuit.file.key.digest() != file.key.digest() {
             return Err(LoadError::Differs);
         }
+        let key = hex(&circuit.file.key.digest());
+        info!(key, "the commitment is the file's own, and not compared with the program: `zknn audit` does that");
         Ok(circuit)
+    }
+
+    /// Computes the commitment to the constants and the permutation of the program anew, and compares. It takes as long as
+    /// to compile.
+    ///
+    /// # Errors
+    /// The circuit was loaded from a file with another commitment: its key is that of another circuit.
+    pub fn check_commitment(&self) -> Result<(), LoadError> {
+        let _span = info_span!("check the commitment").entered();
+        self.prover.has_own_leaves().then_some(()).ok_or(LoadError::Commitment)
     }
 
     /// The file that the circuit is kept in.
@@ -228,6 +245,13 @@ pub enum LoadError {
     #[error("the circuit's key is not the one that its program compiles to")]
     #[diagnostic(code(zknn::circuit::differs), help("compile the model again with this version of zknn"))]
     Differs,
+    /// Its key commits to other columns than its program has.
+    #[error("the circuit's key commits to another circuit than that of its program")]
+    #[diagnostic(
+        code(zknn::circuit::commitment),
+        help("proofs under this key state nothing: use neither, and compile the model yourself")
+    )]
+    Commitment,
 }
 
 /// Why there is no proof.

@@ -53,6 +53,15 @@ impl AnyProver {
         }
     }
 
+    /// Whether the commitment is that to the constants and the permutation of the plan, as
+    /// [`Prover::has_own_leaves`] computes.
+    pub fn has_own_leaves(&self) -> bool {
+        match self {
+            Self::Blake3(prover) => prover.has_own_leaves(),
+            Self::Poseidon(prover) => prover.has_own_leaves(),
+        }
+    }
+
     /// Makes all proofs depend on `binding`.
     pub fn bind(&mut self, binding: &Binding) {
         match self {

@@ -30,6 +30,8 @@ mod adversary;
 #[cfg(test)]
 mod checker_tests;
 #[cfg(test)]
+mod false_circuit_tests;
+#[cfg(test)]
 mod forgery_tests;
 #[cfg(test)]
 mod gate_tests;
