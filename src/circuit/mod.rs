@@ -1,6 +1,7 @@
 //! From a plan to plonky2: gates, rows, the witness, proving and verifying.
 
 mod binding;
+mod canonical;
 mod check;
 mod checker;
 mod columns;

@@ -3,6 +3,7 @@
 #![cfg(unix)]
 
 use super::mutate::{HEADER, HUGE, mutated};
+use super::wrong_leaf;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 use std::fs;
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 use tempfile::TempDir;
-use zknn::artifact::{FileKind, seal};
+use zknn::artifact::{FileKind, VerifyingKey, hex, read, seal, to_bytes};
 
 const DONE: i32 = 0;
 const REJECTED: i32 = 1;
@@ -142,6 +143,19 @@ fn commands_refuse_hostile_circuits() {
         refuses(&["audit", path], &[BAD_INPUT]);
     });
     assert!(!output.exists());
+}
+
+/// A circuit in good order, but for what it commits to.
+#[test]
+fn an_audit_refuses_wrong_leaves() {
+    let file = tempfile::tempdir().expect("a folder");
+    let path = file.path().join("false.zkc");
+    fs::write(&path, to_bytes(FileKind::Circuit, &wrong_leaf(&bytes_of("model.zkc")))).expect("a file");
+    refuses(&["audit", &path.to_string_lossy()], &[BAD_INPUT]);
+    let output = zknn(folder(), &["audit", "model.zkc"]);
+    assert_eq!(output.status.code(), Some(DONE), "{}", stderr(&output));
+    let key: VerifyingKey = read(&folder().join("model.vk"), FileKind::Key).expect("a key");
+    assert!(String::from_utf8_lossy(&output.stdout).contains(&hex(&key.digest())));
 }
 
 /// What is no file of ours, or no file at all.
