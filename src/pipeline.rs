@@ -6,7 +6,7 @@ use crate::diagnose;
 use crate::front::{self, LayerDiagnostic, Model};
 use crate::input::{self, InputError};
 use crate::passes::{self, Context};
-use crate::plan::{Plan, PlanError};
+use crate::plan::{LeastSize, Plan, PlanError};
 use miette::Diagnostic;
 use ndarray::ArrayD;
 use tracing::{debug, debug_span, info, info_span, trace};
@@ -120,6 +120,9 @@ impl Circuit {
     /// The file's parts do not belong together: it was made by another version of this program, or tampered with.
     pub fn load(file: CircuitFile) -> Result<Self, LoadError> {
         let _span = info_span!("load").entered();
+        if !is_as_large_as_its_program(&file) {
+            return Err(LoadError::Differs);
+        }
         let draft = Draft::new(file.graph, file.options)?;
         // A program that is not the key's is refused before it costs much.
         if draft.description != file.key.description {
@@ -201,6 +204,16 @@ impl Circuit {
         let first = violations.first()?;
         Some(ProofError::Unsatisfied { count: violations.len(), first: checker.describe(first) })
     }
+}
+
+/// Whether the file has leaves for rows enough to hold its program: a file that says much in few bytes is refused before
+/// anything is made of what it says.
+fn is_as_large_as_its_program(file: &CircuitFile) -> bool {
+    let shape = &file.key.shape;
+    shape.problem().is_none()
+        && file.leaves.len() >= shape.rows()
+        && file.graph.try_input().and(file.graph.try_output()).is_some()
+        && LeastSize::of_any(&file.graph, file.options.visibility).may_fit(shape.degree_bits, file.options.scheme)
 }
 
 /// What a key says about a program.

@@ -230,13 +230,13 @@ impl Layout {
 }
 
 /// The largest size that is tried.
-const MAX_DEGREE_BITS: usize = 20;
+pub const MAX_DEGREE_BITS: usize = 20;
 
 /// The most rows that a circuit can have.
 pub const MAX_ROWS: usize = 1 << MAX_DEGREE_BITS;
 
 /// Whether the permutation can count so many routed columns of `2^degree_bits` rows.
-fn are_counted(routed: usize, degree_bits: usize) -> bool {
+pub fn are_counted(routed: usize, degree_bits: usize) -> bool {
     (routed as u64) << degree_bits < CELLS_END
 }
 
