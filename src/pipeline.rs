@@ -10,6 +10,7 @@ use crate::plan::{LeastSize, Plan, PlanError};
 use miette::Diagnostic;
 use ndarray::ArrayD;
 use tracing::{debug, debug_span, info, info_span, trace};
+use zeroize::{Zeroize, Zeroizing};
 use zknn_ir::Graph;
 use zknn_ir::eval::{EvalError, eval_fixed};
 
@@ -178,11 +179,13 @@ impl Circuit {
     /// The same.
     pub fn prove_timed(&self, input: &ArrayD<f64>, timings: &mut Timings) -> Result<ProofFile, ProofError> {
         let _span = info_span!("prove").entered();
-        let input = input::integers(&self.file.graph, input)?;
-        let flat: Vec<i64> = input.iter().copied().collect();
+        let mut input = input::integers(&self.file.graph, input)?;
+        // Overwritten when it is dropped.
+        let flat = Zeroizing::new(input.iter().copied().collect::<Vec<i64>>());
         let (expected, witness) = timings.measure("evaluation and witness", || {
             rayon::join(|| eval_fixed(&self.file.graph, &input), || Witness::new(&self.plan, &flat, Secrets::fresh()))
         });
+        input.iter_mut().for_each(Zeroize::zeroize);
         let expected = expected?;
         // The circuit computes what the interpreter defines; if it ever did not, no proof should leave.
         if !witness.outputs().eq(expected.output().iter().copied()) {

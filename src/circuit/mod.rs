@@ -14,6 +14,7 @@ mod row_gate;
 mod shape;
 mod sites;
 mod verify;
+mod wipe;
 mod witness;
 
 pub use binding::constraints_on_wires;

@@ -23,6 +23,7 @@ use super::columns::selector_columns;
 use super::hash::TreeHasher;
 use super::shape::{CircuitShape, Gates, common_data};
 use super::verify::{Binding, verifier_data};
+use super::wipe::wipe;
 use super::witness::Witness;
 use crate::gadget::field::{D, F};
 use crate::plan::Plan;
@@ -71,6 +72,13 @@ struct Commitment<H: Hasher<F>> {
     tree: Tree<H>,
 }
 
+/// What the salts hide stays hidden by those that no proof has told.
+impl<H: Hasher<F>> Drop for Commitment<H> {
+    fn drop(&mut self) {
+        wipe(self.salts.as_flattened_mut());
+    }
+}
+
 type Hash<C> = <<C as GenericConfig<D>>::Hasher as Hasher<F>>::Hash;
 
 impl<C: GenericConfig<D, F = F, Hasher: TreeHasher>> Prover<C> {
@@ -101,11 +109,7 @@ impl<C: GenericConfig<D, F = F, Hasher: TreeHasher>> Prover<C> {
         })
     }
 
-    fn of_columns(
-        plan: &Plan,
-        selectors: Vec<F>,
-        leaves: impl FnOnce(&Preprocessed, &Domain) -> Vec<Hash<C>>,
-    ) -> Self {
+    fn of_columns(plan: &Plan, selectors: Vec<F>, leaves: impl FnOnce(&Preprocessed, &Domain) -> Vec<Hash<C>>) -> Self {
         let shape = CircuitShape::new(plan);
         let gates = Gates::new(&shape);
         let common = common_data(&shape, &gates);
