@@ -116,13 +116,12 @@ impl Quantizer<'_> {
         let node = self.old.node(of);
         let added = self.new.add(op, operands, node.layer);
         added.map_err(|error| match error {
-            InferError::Overflow { magnitude, .. } => self.narrow(of, node, (magnitude as f64).log2()),
+            InferError::Overflow { magnitude, .. } => self.narrow(of, node, ceil_log2(magnitude as f64)),
             error => PassError::Infer { layer: node.layer, error },
         })
     }
 
-    fn narrow(&self, id: NodeId, node: &Node, needed_bits: f64) -> PassError {
-        let needed = needed_bits.ceil() as u32;
+    fn narrow(&self, id: NodeId, node: &Node, needed: u32) -> PassError {
         PassError::TooNarrow { node: id, layer: node.layer, bits: self.fixed.bits, needed, room: ROOM_BITS }
     }
 
@@ -205,13 +204,13 @@ impl Quantizer<'_> {
         // what `bits` bits can tell apart.
         let result_step = scale.max(reach * 0.5f64.powi(self.fixed.bits as i32)) / scale;
         let sum = (reach / finest).clamp(1.0, greatest_sum);
-        let least = (2.0 * sum / result_step).log2().ceil().clamp(1.0, f64::from(MAX_SHIFT)) as u32;
+        let least = ceil_log2(2.0 * sum / result_step).clamp(1, MAX_SHIFT);
         let products = |shift: u32| {
             let greatest_multiplier = greatest(units) / scale * 2f64.powi(shift as i32);
-            (greatest_sum * (greatest_multiplier + 1.0) + 2f64.powi(shift as i32)).log2()
+            ceil_log2(greatest_sum * (greatest_multiplier + 1.0) + 2f64.powi(shift as i32))
         };
         let most = (least + SPARE_BITS).min(MAX_SHIFT);
-        let Some(shift) = (least..=most).rev().find(|&shift| products(shift) <= f64::from(ROOM_BITS)) else {
+        let Some(shift) = (least..=most).rev().find(|&shift| products(shift) <= ROOM_BITS) else {
             return Err(self.narrow(id, self.old.node(id), products(least)));
         };
         let multiplier = |unit: &f64| (unit / scale * 2f64.powi(shift as i32)).round() as i64;
@@ -235,6 +234,15 @@ impl Quantizer<'_> {
             node = user;
         }
     }
+}
+
+/// The least `n` such that the number, a positive one, is at most `2^n`; zero for numbers of at most one. Exact, unlike a
+/// logarithm, whose last bits depend on the system's library.
+fn ceil_log2(number: f64) -> u32 {
+    const MANTISSA_BITS: u32 = f64::MANTISSA_DIGITS - 1;
+    let (exponent, mantissa) = (number.to_bits() >> MANTISSA_BITS, number.to_bits() & ((1 << MANTISSA_BITS) - 1));
+    let floor = exponent as i32 - (f64::MAX_EXP - 1);
+    u32::try_from(floor + i32::from(mantissa > 0)).unwrap_or(0)
 }
 
 /// The greatest magnitude.
@@ -268,6 +276,16 @@ mod tests {
         %5 = argmax %4 layer=4
         output %5
     ";
+
+    #[test]
+    fn logarithms_are_exact_at_powers_of_two() {
+        for n in 0..1023 {
+            let power = 2f64.powi(n);
+            assert_eq!([power.next_down(), power, power.next_up()].map(ceil_log2), [n, n, n + 1].map(|n| n as u32));
+        }
+        assert_eq!([0.3, f64::MIN_POSITIVE, 1e-320].map(ceil_log2), [0; 3]);
+        assert_eq!(ceil_log2(f64::INFINITY), 1024);
+    }
 
     #[test]
     fn ranges_are_those_that_weights_allow() {

@@ -4,7 +4,7 @@ mod conv;
 mod fixed;
 mod matrix;
 
-pub use conv::{Lowerings, choices};
+pub use conv::{Lowering, Lowerings, choices, fused_with};
 pub use matrix::Matrix;
 
 use super::PlanError;
@@ -43,7 +43,7 @@ pub const DIGEST: usize = 4;
 
 /// Poseidon's state, and how much of it takes up input at once.
 pub const SPONGE_WIDTH: usize = 12;
-const SPONGE_RATE: usize = 8;
+pub const SPONGE_RATE: usize = 8;
 
 /// What a block's instances are.
 #[derive(Clone, Debug)]

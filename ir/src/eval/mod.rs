@@ -1,12 +1,14 @@
 //! The interpreter: what a graph means.
 //!
 //! [`eval_fixed`] is exact integer arithmetic and the reference for everything downstream; [`eval_real`] is
-//! the floating-point network, whose sums depend in their last bits on the order of addition. Both yield
+//! the floating-point network, whose sums depend in their last bits on the order of addition, but for
+//! [`eval_real_batch_in_order`]. All yield
 //! every node's tensor, which is what calibration and a circuit's witness need. The batch forms take many inputs
 //! at once, along a first axis that all results have too, and share the work on the weights among them.
 
 mod linear;
 mod normalize;
+mod ordered;
 mod pool;
 mod select;
 
@@ -104,6 +106,17 @@ pub fn eval_real_batch(graph: &Graph, inputs: &ArrayD<f64>) -> Result<Values<f64
     Ok(run(graph, inputs, &[count], real_step))
 }
 
+/// As [`eval_real_batch`], but with all sums in one order, each product and each sum rounded by itself: the result is the
+/// same to the last bit on every machine, and each input's is the same in every batch. It takes longer.
+///
+/// # Errors
+///
+/// As for [`eval_real`].
+pub fn eval_real_batch_in_order(graph: &Graph, inputs: &ArrayD<f64>) -> Result<Values<f64>, EvalError> {
+    let count = check_batch(graph, inputs.shape())?;
+    Ok(run(graph, inputs, &[count], ordered_step))
+}
+
 /// Evaluates a fixed-point graph in exact integer arithmetic.
 ///
 /// Every integer of the result lies in the interval that its node's fact states.
@@ -144,6 +157,15 @@ fn real_step(op: &Op, fact: &Fact, operand: &[f64], shape: &[usize]) -> Vec<f64>
             operand.iter().enumerate().map(|(at, &value)| op.apply_real(at, value, unit)).collect()
         }
         Op::Argmax => each(operand, fact, |x| vec![select::argmax(x) as f64]),
+    }
+}
+
+/// As [`real_step`], where that leaves no choice of order.
+fn ordered_step(op: &Op, fact: &Fact, operand: &[f64], shape: &[usize]) -> Vec<f64> {
+    match op {
+        Op::Conv2d { kernel, bias } => ordered::conv2d(kernel, bias.as_ref(), operand, shape),
+        Op::Dense { weights, bias } => ordered::dense(weights, bias.as_ref(), operand),
+        _ => real_step(op, fact, operand, shape),
     }
 }
 
