@@ -91,3 +91,10 @@ fn the_ir_stands_alone() {
         assert!(dependencies.iter().all(|line| !line.starts_with(foreign)), "the IR depends on {foreign}");
     }
 }
+
+/// `.cargo/config.toml` says which cases `cargo test` draws.
+#[test]
+fn property_tests_draw_the_same_cases_in_each_run() {
+    let config = proptest::test_runner::Config::default();
+    assert_ne!(config.rng_seed, proptest::test_runner::RngSeed::Random, "PROPTEST_RNG_SEED is not set, or no number");
+}
