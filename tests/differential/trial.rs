@@ -35,8 +35,20 @@ impl Trial {
         let mut random = ChaCha20Rng::seed_from_u64(seed);
         let sort = if random.r#gen() { Sort::Integer } else { Sort::Real };
         let model = models::model(sort, &mut random);
+        Self::of(model, sort, &mut random)
+    }
+
+    /// A trial of fractions with much that is constant: layers and channels without weights, layers that a relu leaves
+    /// nothing of, biases that outweigh all else or nothing.
+    pub fn degenerate(seed: u64) -> Self {
+        let mut random = ChaCha20Rng::seed_from_u64(seed);
+        let model = models::degenerate(&models::model(Sort::Real, &mut random), &mut random);
+        Self::of(model, Sort::Real, &mut random)
+    }
+
+    fn of(model: Model, sort: Sort, random: &mut ChaCha20Rng) -> Self {
         let input_range = model.input_range().expect("it was declared");
-        let inputs = models::inputs(&model, input_range, &mut random);
+        let inputs = models::inputs(&model, input_range, random);
         let calibration = random.r#gen::<bool>().then(|| models::batch(&inputs[2..]));
         let bits = random.gen_range(MIN_BITS..=MAX_BITS);
         let fixed = (sort == Sort::Real).then_some(FixedPoint { bits, calibration, input_declared: true });
