@@ -11,6 +11,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("diagnose", &["front", "passes"]),
     ("input", &[]),
     ("evaluate", &["front", "input"]),
+    ("rounding", &["evaluate", "front", "input"]),
     ("gadget", &[]),
     ("plan", &["gadget"]),
     ("circuit", &["gadget", "plan"]),
