@@ -12,6 +12,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("input", &[]),
     ("lowering", &["front", "passes", "diagnose"]),
     ("evaluate", &["front", "input"]),
+    ("rounding", &["evaluate", "front", "input"]),
     ("gadget", &[]),
     ("plan", &["gadget"]),
     ("circuit", &["gadget", "plan"]),
@@ -105,4 +106,11 @@ fn no_part_is_left_out() {
         let name = name.file_name().and_then(|name| name.to_str()).expect("a name").to_owned();
         assert!(ANY.contains(&name.as_str()) || LAYERS.iter().any(|(part, _)| *part == name), "`{name}` has no layer");
     }
+}
+
+/// `.cargo/config.toml` says which cases `cargo test` draws.
+#[test]
+fn property_tests_draw_the_same_cases_in_each_run() {
+    let config = proptest::test_runner::Config::default();
+    assert_ne!(config.rng_seed, proptest::test_runner::RngSeed::Random, "PROPTEST_RNG_SEED is not set, or no number");
 }

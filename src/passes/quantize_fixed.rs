@@ -7,7 +7,8 @@
 //! them to what `bits` bits hold: zero and more behind a relu, else symmetric about zero, the scale being such that the
 //! range that the calibration found just fits. Otherwise, on the way to the output, it has `WIDE_BITS` bits more and
 //! clamps nothing. Weights are symmetric integers of `bits` bits, each output channel at a scale of its own; biases have
-//! the scale of the sums they are added to.
+//! the scale of the sums they are added to. Where all weights of a channel are zero, or the operand always is, the bias is
+//! all there is, and chooses the scale.
 //!
 //! With 8 bits, inputs from -4 to 4 and sums that reach 4:
 //!
@@ -132,14 +133,17 @@ impl Quantizer<'_> {
         let (Weights::Real(data), channels) = (weights, weights.shape().first().copied().unwrap_or(1)) else {
             return Linear { weights: weights.clone(), bias: bias.cloned(), units: vec![unit] };
         };
-        let elements: Vec<f64> = data.iter().copied().collect();
+        // Zero times any weight is zero.
+        let is_idle = self.new.node(operand).fact.interval() == Some((0, 0));
+        let elements: Vec<f64> = data.iter().map(|&w| if is_idle { 0.0 } else { w }).collect();
         let rows = || elements.chunks((elements.len() / channels).max(1));
-        let most = ((1i64 << (bits - 1)) - 1) as f64;
-        let needed: Vec<f64> = rows().map(|row| greatest(row) / most).collect();
-        let coarsest = Some(greatest(&needed)).filter(|&scale| scale > 0.0).unwrap_or(1.0);
-        // A channel that hardly counts gets no scale of its own: its multiplier would have no digits left.
-        let finest = coarsest * 0.5f64.powi(bits as i32);
-        let scales: Vec<f64> = needed.iter().map(|scale| scale.max(finest)).collect();
+        let biases = match bias {
+            Some(Weights::Real(data)) => data.iter().map(|b| b / unit).collect(),
+            _ => vec![0.0; channels],
+        };
+        let rows_greatest: Vec<f64> = rows().map(greatest).collect();
+        let scales = channel_scales(&rows_greatest, &biases, bits);
+        let coarsest = greatest(&scales);
         let integers = rows().zip(&scales).flat_map(|(row, scale)| row.iter().map(move |w| (w / scale).round() as i64));
         let data = tensor(weights.shape(), integers.collect());
         let units: Vec<f64> = scales.iter().map(|scale| unit * scale).collect();
@@ -161,21 +165,23 @@ impl Quantizer<'_> {
         let reach = if is_rectified { hi.max(0.0) } else { hi.abs().max(lo.abs()) };
         let coarsest = greatest(units);
         let steps = match (is_summed, is_rectified) {
+            // What is never anything but zero is zero, and the next layer can rely on it.
+            (true, _) if reach == 0.0 => 0,
             (true, true) => (1i64 << bits) - 1,
             (true, false) => (1i64 << (bits - 1)) - 1,
             (false, _) => 1i64 << (bits + WIDE_BITS),
         };
-        let wanted = reach / steps as f64;
         let scale = match is_summed {
-            true if wanted > 0.0 => wanted,
+            true if reach > 0.0 => reach / steps as f64,
             true => coarsest,
             // The sums themselves are no finer than that.
-            false => wanted.max(coarsest),
+            false => (reach / steps as f64).max(coarsest),
         };
         let (shift, multipliers) = self.multipliers(id, sums, units, scale, reach)?;
         let mut op = Requantize { multipliers, shift, lo: 0, hi: 0, scale };
         (op.lo, op.hi) = match (is_summed, is_rectified) {
             (true, true) => (0, steps),
+            (true, false) if steps == 0 => (0, 0),
             (true, false) => (-steps - 1, steps),
             (false, _) => {
                 let interval = self.new.node(sums).fact.interval().unwrap_or_default();
@@ -243,6 +249,32 @@ fn ceil_log2(number: f64) -> u32 {
     let (exponent, mantissa) = (number.to_bits() >> MANTISSA_BITS, number.to_bits() & ((1 << MANTISSA_BITS) - 1));
     let floor = exponent as i32 - (f64::MAX_EXP - 1);
     u32::try_from(floor + i32::from(mantissa > 0)).unwrap_or(0)
+}
+
+/// A scale for the weights of each output channel, given the greatest magnitude of its weights, and its bias in units of the
+/// operand: that at which the weights just fit `bits` bits.
+///
+/// A channel whose weights are all zero is its bias, and no scale is too fine for it but for what it costs. It takes the
+/// coarsest of the others, unless that tells the bias more coarsely than scores are told, or makes it larger than a
+/// product of a weight and a number.
+fn channel_scales(weights: &[f64], biases: &[f64], bits: u32) -> Vec<f64> {
+    let power = |exponent: u32| 0.5f64.powi(exponent as i32);
+    // In this order, since there are 8 bits at least.
+    let of_bias = |bias: f64| (bias.abs() * power(2 * bits - 1), bias.abs() * power(bits + WIDE_BITS));
+    let most = ((1i64 << (bits - 1)) - 1) as f64;
+    let live = greatest(weights) / most;
+    let scale = |(&weight, &bias): (&f64, &f64)| match weight > 0.0 {
+        true => weight / most,
+        false => {
+            let (least, greatest) = of_bias(bias);
+            if live > 0.0 { live.clamp(least, greatest) } else { greatest }
+        }
+    };
+    let needed: Vec<f64> = weights.iter().zip(biases).map(scale).collect();
+    // A channel that hardly counts gets no scale of its own: its multiplier would have no digits left.
+    let finest = if live > 0.0 { live } else { greatest(&needed) } * power(bits);
+    let finest = if finest > 0.0 { finest } else { 1.0 };
+    needed.iter().map(|scale| scale.max(finest)).collect()
 }
 
 /// The greatest magnitude.
