@@ -127,7 +127,7 @@ fn real_and_simulated_openings_have_one_distribution() {
     const TRANSCRIPTS: u64 = 40;
     let plan = plan(TOY, Visibility::Private, BLINDED);
     let reader = Reader::new(&plan);
-    let public = witness(&plan, 1).public;
+    let public = witness(&plan, 1).public.clone();
     let real = Sample::of(&reader, (0..TRANSCRIPTS).map(|seed| Transcript::real(&plan, &witness(&plan, seed))));
     let simulated = Sample::of(&reader, (0..TRANSCRIPTS).map(|seed| simulate(&plan, &public, seed)));
     for (oracle, histogram) in &real.histograms {
