@@ -3,7 +3,7 @@
 use super::*;
 use crate::gadget::field::F;
 use crate::plan::security::{HashKind, Scheme};
-use crate::plan::{Kind, Plan, Visibility};
+use crate::plan::{Exposure, Kind, OutputVisibility, Plan, Visibility};
 use plonky2::field::types::{Field, Field64};
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
@@ -50,10 +50,12 @@ const FIXED: &str = "
 output %8
 ";
 
-fn plan(text: &str, visibility: Visibility, zero_knowledge: bool) -> Plan {
+fn plan(text: &str, exposure: impl Into<Exposure>, zero_knowledge: bool) -> Plan {
     let graph = zknn_ir::parse(text).expect("a graph");
-    Plan::new(&graph, visibility, Scheme { zero_knowledge, hash: HashKind::Blake3 }).expect("a plan")
+    Plan::new(&graph, exposure, Scheme { zero_knowledge, hash: HashKind::Blake3 }).expect("a plan")
 }
+
+const COMMITTED: Exposure = Exposure { input: Visibility::Committed, output: OutputVisibility::Committed };
 
 /// Every gate and lowering between them.
 pub(super) fn plans() -> Vec<Plan> {
@@ -65,6 +67,8 @@ pub(super) fn plans() -> Vec<Plan> {
         plan(CNN, Visibility::Committed, true),
         plan(POOLS, Visibility::Committed, false),
         plan(FIXED, Visibility::Committed, false),
+        plan(DENSE, COMMITTED, false),
+        plan(CNN, COMMITTED, false),
     ]);
     plans
 }

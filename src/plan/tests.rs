@@ -93,7 +93,9 @@ fn balance(plan: &Plan) {
         }
     }
 
-    let mut pinned: HashSet<Value> = plan.program.input.clone().chain(plan.program.salt.clone()).collect();
+    let program = &plan.program;
+    let given = [&program.input, &program.salt, &program.output_salt];
+    let mut pinned: HashSet<Value> = given.into_iter().cloned().flatten().collect();
     let mut used: HashSet<(usize, usize)> = HashSet::new();
     for placement in &layout.placements {
         let block = &plan.program.blocks[placement.block];
