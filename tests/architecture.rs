@@ -17,6 +17,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("plan", &["gadget"]),
     ("circuit", &["gadget", "plan"]),
     ("artifact", &["circuit", "gadget", "plan"]),
+    ("announcement", &["artifact", "plan"]),
     ("matvec", &["circuit", "plan"]),
 ];
 
