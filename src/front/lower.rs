@@ -5,7 +5,7 @@
 
 use ndarray::ArrayD;
 use thiserror::Error;
-use zknn_ir::{Graph, InferError, Number, Op, Weights};
+use zknn_ir::{Graph, InferError, Number, Op, Weights, op};
 
 use super::{LayerKind, Model};
 
@@ -25,7 +25,7 @@ pub struct LowerError {
 /// The model as a graph of real numbers. Each node names the layer that it came from; the input came from none.
 pub fn lower(model: &Model) -> Result<Graph, LowerError> {
     let mut graph = Graph::new();
-    let input = Op::Input { shape: model.input_shape().to_vec(), number: Number::Real };
+    let input = Op::Input(op::Input { shape: model.input_shape().to_vec(), number: Number::Real });
     let added = graph.add(input, &[], None);
     let mut last = added.map_err(|error| LowerError { layer: 0, error })?;
     for (layer, of) in model.layers().iter().enumerate() {
@@ -39,16 +39,16 @@ pub fn lower(model: &Model) -> Result<Graph, LowerError> {
 fn op(kind: &LayerKind) -> Op {
     match kind {
         LayerKind::Convolution { kernel, biases } => {
-            Op::Conv2d { kernel: weights(kernel), bias: biases.as_ref().map(weights) }
+            Op::Conv2d(op::Conv2d { kernel: weights(kernel), bias: biases.as_ref().map(weights) })
         }
         LayerKind::FullyConnected { weights: matrix, biases } => {
-            Op::Dense { weights: weights(matrix), bias: biases.as_ref().map(weights) }
+            Op::Dense(op::Dense { weights: weights(matrix), bias: biases.as_ref().map(weights) })
         }
-        LayerKind::MaxPool { window } => Op::MaxPool { window: *window, relu: false },
+        LayerKind::MaxPool { window } => Op::MaxPool(op::MaxPool { window: *window, relu: false }),
         LayerKind::Relu => Op::Relu,
         LayerKind::Flatten => Op::Flatten,
         LayerKind::Argmax => Op::Argmax,
-        LayerKind::Normalize => Op::Normalize { fraction_bits: NORMALIZE_FRACTION_BITS },
+        LayerKind::Normalize => Op::Normalize(op::Normalize { fraction_bits: NORMALIZE_FRACTION_BITS }),
     }
 }
 

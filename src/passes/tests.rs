@@ -5,7 +5,7 @@ use std::path::Path;
 use ndarray::ArrayD;
 use proptest::prelude::*;
 use zknn_ir::eval::{eval_fixed, eval_real};
-use zknn_ir::{Op, parse, print};
+use zknn_ir::{Op, op, parse, print};
 
 use super::*;
 use crate::front::{Layer, LayerKind, Model, lower};
@@ -83,7 +83,7 @@ fn names_are_unique() {
 fn a_graph_that_is_not_valid_is_refused_before_the_first_pass() {
     let mut graph = parse("%0 = input : [2] real\n%1 = relu %0\noutput %1").unwrap();
     let relu = graph.output();
-    graph.replace_op(relu, Op::Normalize { fraction_bits: 99 });
+    graph.replace_op(relu, Op::Normalize(op::Normalize { fraction_bits: 99 }));
     let mut seen = 0;
     let context = testing::CONTEXT;
     let error = run(&mut graph, &context, &mut |_, _| seen += 1).unwrap_err();

@@ -41,6 +41,10 @@ impl Plan {
     /// # Errors
     /// What can't be stated in the field, or fits no circuit.
     pub fn new(graph: &Graph, visibility: Visibility, scheme: Scheme) -> Result<Self, PlanError> {
+        let (inputs, outputs) = (graph.inputs().len(), graph.outputs().len());
+        if inputs > 1 || outputs > 1 {
+            return Err(PlanError::SeveralEnds { inputs, outputs });
+        }
         let elements: usize = graph.topological().iter().map(|&id| graph.node(id).fact.elements()).sum();
         if elements > MAX_ELEMENTS {
             return Err(PlanError::TooLarge { max_rows: MAX_ROWS });
@@ -112,6 +116,20 @@ impl Draft {
 /// Why a graph has no circuit.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
+    /// More than one input or output.
+    #[error("the network has {inputs} inputs and {outputs} outputs, and a circuit takes one of each")]
+    SeveralEnds {
+        /// How many inputs.
+        inputs: usize,
+        /// How many outputs.
+        outputs: usize,
+    },
+    /// An operation that circuits do not have.
+    #[error("{node} has no gadget")]
+    NoGadget {
+        /// The node.
+        node: String,
+    },
     /// A real number where only integers can be proved.
     #[error("{node} has real numbers, and only fixed-point ones can be proved")]
     NotFixed {

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
-use zknn_ir::{Graph, NodeId, Op, Weights};
+use zknn_ir::{Graph, NodeId, Op, Weights, op};
 
 /// Index of a value in the table. Wires that hold one value are tied by copy constraints.
 pub type Value = u32;
@@ -265,18 +265,19 @@ impl<'a> Writer<'a> {
         let from = self.tensors[&operand].clone();
         match &self.graph.node(id).op {
             // Written before all others.
-            Op::Input { .. } => {}
+            Op::Input(_) => {}
             // The elements in row-major order are what they were.
             Op::Flatten => {
                 self.tensors.insert(id, from);
             }
-            Op::Conv2d { kernel, bias } => self.conv(id, operand, kernel, bias.as_ref())?,
-            Op::Dense { weights, bias } => self.dense(id, from, weights, bias.as_ref())?,
-            Op::MaxPool { window, relu } => self.pool(id, operand, *window, *relu)?,
+            Op::Conv2d(op::Conv2d { kernel, bias }) => self.conv(id, operand, kernel, bias.as_ref())?,
+            Op::Dense(op::Dense { weights, bias }) => self.dense(id, from, weights, bias.as_ref())?,
+            Op::MaxPool(op::MaxPool { window, relu }) => self.pool(id, operand, *window, *relu)?,
             Op::Relu => self.relu(id, operand)?,
-            Op::Normalize { fraction_bits } => self.normalize(id, from, *fraction_bits)?,
+            Op::Normalize(op::Normalize { fraction_bits }) => self.normalize(id, from, *fraction_bits)?,
             Op::Requantize(op) => self.requantize(id, operand, op)?,
             Op::Argmax => self.argmax(id, operand, from)?,
+            Op::Add | Op::Pad(_) => return Err(PlanError::NoGadget { node: self.label(id) }),
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use crate::gadget::Conv;
 use crate::plan::PlanError;
 use ndarray::{Array4, Ix4, s};
 use std::collections::BTreeMap;
-use zknn_ir::{Graph, NodeId, Op, Weights};
+use zknn_ir::{Graph, NodeId, Op, Weights, op};
 
 /// How a convolution is stated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ const MAX_PARTS: usize = 4;
 /// The convolutions of `graph`, and the ways to state each.
 pub fn choices(graph: &Graph) -> Vec<(NodeId, Vec<Lowering>)> {
     let of_node = |id: NodeId| {
-        let Op::Conv2d { kernel, .. } = &graph.node(id).op else { return None };
+        let Op::Conv2d(op::Conv2d { kernel, .. }) = &graph.node(id).op else { return None };
         let mut lowerings = Vec::new();
         lowerings.extend(fused_with(graph, id).map(|_| Lowering::Fused));
         lowerings.extend((1..=MAX_PARTS.min(kernel.shape()[1] * kernel.shape()[2])).map(Lowering::Parts));
@@ -39,9 +39,9 @@ pub fn choices(graph: &Graph) -> Vec<(NodeId, Vec<Lowering>)> {
 fn fused_with(graph: &Graph, conv: NodeId) -> Option<NodeId> {
     let users = graph.users(conv);
     let [user] = users[..] else { return None };
-    let fits = matches!(graph.node(user).op, Op::MaxPool { .. } | Op::Relu);
+    let fits = matches!(graph.node(user).op, Op::MaxPool(_) | Op::Relu);
     let is_hidden = graph.output() != conv;
-    (matches!(graph.node(conv).op, Op::Conv2d { .. }) && fits && is_hidden).then_some(user)
+    (matches!(graph.node(conv).op, Op::Conv2d(_)) && fits && is_hidden).then_some(user)
 }
 
 impl Writer<'_> {
@@ -70,7 +70,7 @@ impl Writer<'_> {
         // Only those are fused that have something to be fused with.
         let user = fused_with(self.graph, id).expect("a convolution before a pooling or relu");
         let (window, relu) = match self.graph.node(user).op {
-            Op::MaxPool { window, relu } => (window, relu),
+            Op::MaxPool(op::MaxPool { window, relu }) => (window, relu),
             _ => ([1, 1], true),
         };
         let gadget = gadget.with_max(window, relu, self.spread(id, relu)?);
