@@ -98,6 +98,13 @@ fn max() {
 }
 
 #[test]
+fn add() {
+    check(Add::new(2), &[], &[vec![0, 0], vec![-5, 5], vec![1 << 61, 1 << 61], vec![-(1 << 62), 1]]);
+    check(Add::new(5), &[], &[vec![1, -2, 3, -4, 5]]);
+    assert_eq!(outputs_of(Add::new(3), &[7, -9, 1].map(from_signed)), [-1]);
+}
+
+#[test]
 fn argmax() {
     check(Argmax::new(4, 1000), &[], &[vec![-5, 500, 7, -500], vec![3, 3, 2, 3], vec![0, 0, 0, 1], vec![9, 8, 7, 6]]);
     check(Argmax::new(1, 0), &[], &[vec![7], vec![-7]]);

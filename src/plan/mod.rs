@@ -124,12 +124,6 @@ pub enum PlanError {
         /// How many outputs.
         outputs: usize,
     },
-    /// An operation that circuits do not have.
-    #[error("{node} has no gadget")]
-    NoGadget {
-        /// The node.
-        node: String,
-    },
     /// A real number where only integers can be proved.
     #[error("{node} has real numbers, and only fixed-point ones can be proved")]
     NotFixed {

@@ -8,7 +8,9 @@ pub use conv::{Lowerings, choices};
 pub use matrix::Matrix;
 
 use super::PlanError;
-use crate::gadget::{Constants, FRACTION_BITS, Gadget, MAX_ELEMENTS, Max, NormRound, NormSquare, NormTotal, PackInput};
+use crate::gadget::{
+    Add, Constants, FRACTION_BITS, Gadget, MAX_ELEMENTS, Max, NormRound, NormSquare, NormTotal, PackInput,
+};
 use ndarray::{ArcArray, Dimension, Ix1, Ix2, IxDyn};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -40,6 +42,9 @@ pub enum Visibility {
 
 /// Field elements of the salt of a commitment, and of its digest.
 pub const DIGEST: usize = 4;
+
+/// As many values are added at once, so that rows stay narrow.
+const MAX_TERMS: usize = 8;
 
 /// Poseidon's state, and how much of it takes up input at once.
 pub const SPONGE_WIDTH: usize = 12;
@@ -89,7 +94,7 @@ pub struct Program {
     /// The salt of the commitment; empty without one.
     pub salt: Range<Value>,
     /// The model's output.
-    pub output: Range<Value>,
+    pub output: Arc<[Value]>,
     /// The public inputs of the proof: the output, then the commitment or the packed input.
     pub public: Vec<Value>,
     /// The Poseidon digest of the public inputs.
@@ -121,14 +126,14 @@ impl Program {
         for id in graph.topological() {
             writer.node(id)?;
         }
-        let output = writer.tensors[&graph.output()].clone();
-        let mut public: Vec<Value> = output.clone().collect();
+        let output = writer.tensor(graph.output());
+        let mut public: Vec<Value> = output.to_vec();
         public.extend(&input.public);
         let public_hash = writer.sponge("public inputs", &public);
         Ok(Self {
             values: writer.next as usize,
             blocks: writer.blocks,
-            input: writer.tensors[&graph.input()].clone(),
+            input: input.elements,
             salt: input.salt,
             output,
             public,
@@ -144,6 +149,7 @@ impl Program {
 }
 
 struct InputBinding {
+    elements: Range<Value>,
     salt: Range<Value>,
     public: Vec<Value>,
 }
@@ -153,7 +159,9 @@ struct Writer<'a> {
     lowerings: &'a Lowerings,
     next: Value,
     blocks: Vec<Block>,
-    tensors: HashMap<NodeId, Range<Value>>,
+    /// The values of each tensor that was written, in row-major order: any values, in any order, so that an operation
+    /// that only moves numbers is a list of what is there already.
+    tensors: HashMap<NodeId, Arc<[Value]>>,
 }
 
 impl<'a> Writer<'a> {
@@ -166,6 +174,21 @@ impl<'a> Writer<'a> {
         let start = self.next;
         self.next += count as Value;
         start..self.next
+    }
+
+    fn tensor(&self, id: NodeId) -> Arc<[Value]> {
+        Arc::clone(&self.tensors[&id])
+    }
+
+    /// As many new values as the node has elements; they are its tensor from now on.
+    fn fresh_tensor(&mut self, id: NodeId) -> Range<Value> {
+        let values = self.fresh(self.graph.node(id).fact.elements());
+        self.tensors.insert(id, values.clone().collect());
+        values
+    }
+
+    fn grid(&self, id: NodeId) -> Grid {
+        Grid::new(self.tensor(id), &self.graph.node(id).fact.shape)
     }
 
     fn gadget(
@@ -203,11 +226,8 @@ impl<'a> Writer<'a> {
 
     fn input(&mut self, visibility: Visibility) -> Result<InputBinding, PlanError> {
         let id = self.graph.input();
-        let elements: Vec<Value> = {
-            let range = self.fresh(self.graph.node(id).fact.elements());
-            self.tensors.insert(id, range.clone());
-            range.collect()
-        };
+        let range = self.fresh_tensor(id);
+        let elements = self.tensor(id);
         self.spread(id, false)?;
         let (lo, hi) = self.interval(id)?;
         let numbers = vec![0, 1, elements.len() as i64, lo, hi];
@@ -227,12 +247,13 @@ impl<'a> Writer<'a> {
             }
         }
         Ok(match visibility {
-            Visibility::Private => InputBinding { salt: 0..0, public: Vec::new() },
-            Visibility::Public => InputBinding { salt: 0..0, public: words },
+            Visibility::Private => InputBinding { elements: range, salt: 0..0, public: Vec::new() },
+            Visibility::Public => InputBinding { elements: range, salt: 0..0, public: words },
             Visibility::Committed => {
                 let salt = self.fresh(DIGEST);
                 let message: Vec<Value> = INPUT_DOMAIN.into_iter().chain(salt.clone()).chain(words).collect();
-                InputBinding { salt, public: self.sponge("input commitment", &message).to_vec() }
+                let public = self.sponge("input commitment", &message).to_vec();
+                InputBinding { elements: range, salt, public }
             }
         })
     }
@@ -260,26 +281,52 @@ impl<'a> Writer<'a> {
             return Ok(());
         }
         self.interval(id)?;
-        // Every operation but the input, which is written already, has one operand.
-        let operand = self.graph.operands(id)[0];
-        let from = self.tensors[&operand].clone();
+        let operands = self.graph.operands(id);
+        // Every operation but the input, which is written already, has an operand, and one unless it says otherwise.
+        let operand = operands[0];
         match &self.graph.node(id).op {
             // Written before all others.
             Op::Input(_) => {}
             // The elements in row-major order are what they were.
             Op::Flatten => {
-                self.tensors.insert(id, from);
+                self.tensors.insert(id, self.tensor(operand));
             }
+            Op::Pad(pad) => self.pad(id, operand, pad),
             Op::Conv2d(op::Conv2d { kernel, bias }) => self.conv(id, operand, kernel, bias.as_ref())?,
-            Op::Dense(op::Dense { weights, bias }) => self.dense(id, from, weights, bias.as_ref())?,
+            Op::Dense(op::Dense { weights, bias }) => self.dense(id, operand, weights, bias.as_ref())?,
             Op::MaxPool(op::MaxPool { window, relu }) => self.pool(id, operand, *window, *relu)?,
             Op::Relu => self.relu(id, operand)?,
-            Op::Normalize(op::Normalize { fraction_bits }) => self.normalize(id, from, *fraction_bits)?,
+            Op::Add => self.sum(id, &operands),
+            Op::Normalize(op::Normalize { fraction_bits }) => self.normalize(id, operand, *fraction_bits)?,
             Op::Requantize(op) => self.requantize(id, operand, op)?,
-            Op::Argmax => self.argmax(id, operand, from)?,
-            Op::Add | Op::Pad(_) => return Err(PlanError::NoGadget { node: self.label(id) }),
+            Op::Argmax => self.argmax(id, operand)?,
         }
         Ok(())
+    }
+
+    /// What was there, and the value that is always 0.
+    fn pad(&mut self, id: NodeId, operand: NodeId, pad: &op::Pad) {
+        let from = self.tensor(operand);
+        let places = pad.places(&self.graph.node(operand).fact.shape);
+        self.tensors.insert(id, places.into_iter().map(|place| place.map_or(ZERO, |place| from[place])).collect());
+    }
+
+    /// Sums of many operands go on from the sum of those before them.
+    fn sum(&mut self, id: NodeId, operands: &[NodeId]) {
+        let operands: Vec<Arc<[Value]>> = operands.iter().map(|&operand| self.tensor(operand)).collect();
+        let (mut sums, mut rest) = (Arc::clone(&operands[0]), &operands[1..]);
+        while !rest.is_empty() {
+            let (terms, later) = rest.split_at(rest.len().min(MAX_TERMS - 1));
+            let outputs = self.fresh_tensor(id);
+            let mut wiring = Vec::with_capacity(outputs.len() * (terms.len() + 2));
+            for (at, output) in outputs.enumerate() {
+                wiring.push(sums[at]);
+                wiring.extend(terms.iter().map(|term| term[at]));
+                wiring.push(output);
+            }
+            self.gadget(self.label(id), Add::new(1 + terms.len()), wiring, None);
+            (sums, rest) = (self.tensor(id), later);
+        }
     }
 
     fn integers(&self, id: NodeId, weights: &Weights) -> Result<ArcArray<i64, IxDyn>, PlanError> {
@@ -292,19 +339,17 @@ impl<'a> Writer<'a> {
     fn dense(
         &mut self,
         id: NodeId,
-        from: Range<Value>,
+        operand: NodeId,
         weights: &Weights,
         bias: Option<&Weights>,
     ) -> Result<(), PlanError> {
         let weights = rank::<Ix2>(self.integers(id, weights)?);
         let bias = bias.map(|bias| self.integers(id, bias).map(rank::<Ix1>)).transpose()?;
-        let mut wiring: Vec<Value> = from.collect();
+        let mut wiring: Vec<Value> = self.tensor(operand).to_vec();
         if bias.is_some() {
             wiring.push(ONE);
         }
-        let outputs = self.fresh(weights.nrows());
-        wiring.extend(outputs.clone());
-        self.tensors.insert(id, outputs);
+        wiring.extend(self.fresh_tensor(id));
         let kind = Kind::MatVec(Matrix { weights, bias });
         self.blocks.push(Block { label: self.label(id), kind, wiring, own_rows: None });
         Ok(())
@@ -312,10 +357,10 @@ impl<'a> Writer<'a> {
 
     fn pool(&mut self, id: NodeId, operand: NodeId, window: [usize; 2], relu: bool) -> Result<(), PlanError> {
         let gadget = Max::new(window[0] * window[1], relu, self.spread(operand, relu)?);
-        let from = Grid::new(self.tensors[&operand].start, &self.graph.node(operand).fact.shape);
+        let from = self.grid(operand);
         let shape = &self.graph.node(id).fact.shape;
-        let outputs = self.fresh(self.graph.node(id).fact.elements());
-        let to = Grid::new(outputs.start, shape);
+        let outputs = self.fresh_tensor(id);
+        let to = self.grid(id);
         let mut wiring = Vec::with_capacity(outputs.len() * (window[0] * window[1] + 1));
         for row in 0..shape[0] {
             for column in 0..shape[1] {
@@ -330,28 +375,26 @@ impl<'a> Writer<'a> {
             }
         }
         self.gadget(self.label(id), gadget, wiring, None);
-        self.tensors.insert(id, outputs);
         Ok(())
     }
 
     fn relu(&mut self, id: NodeId, operand: NodeId) -> Result<(), PlanError> {
         let gadget = Max::new(1, true, self.spread(operand, true)?);
-        let outputs = self.fresh(self.graph.node(id).fact.elements());
-        let from = self.tensors[&operand].clone();
-        let wiring = from.zip(outputs.clone()).flat_map(|(x, y)| [x, y]).collect();
+        let outputs = self.fresh_tensor(id);
+        let wiring = self.tensor(operand).iter().zip(outputs).flat_map(|(&x, y)| [x, y]).collect();
         self.gadget(self.label(id), gadget, wiring, None);
-        self.tensors.insert(id, outputs);
         Ok(())
     }
 
-    fn normalize(&mut self, id: NodeId, from: Range<Value>, fraction_bits: u32) -> Result<(), PlanError> {
+    fn normalize(&mut self, id: NodeId, operand: NodeId, fraction_bits: u32) -> Result<(), PlanError> {
+        let from = self.tensor(operand);
         if fraction_bits != FRACTION_BITS || from.len() > MAX_ELEMENTS {
             return Err(PlanError::Normalize { node: self.label(id), fraction_bits, elements: from.len() });
         }
         let (squares, totals) = (Gadget::from(NormSquare).shape(), Gadget::from(NormTotal).shape());
         let mut sums = vec![ZERO; squares.inputs - 1];
         let (mut square_wiring, mut parts) = (Vec::new(), Vec::new());
-        for x in from {
+        for &x in from.iter() {
             square_wiring.push(x);
             square_wiring.extend(&sums);
             let part: Vec<Value> = self.fresh(squares.outputs - sums.len()).collect();
@@ -360,14 +403,12 @@ impl<'a> Writer<'a> {
             parts.push(part);
         }
         let total: Vec<Value> = self.fresh(totals.outputs).collect();
-        let outputs = self.fresh(parts.len());
-        let rounds = parts.iter().zip(outputs.clone());
+        let rounds = parts.iter().zip(self.fresh_tensor(id));
         let round_wiring = rounds.flat_map(|(part, y)| part.iter().chain(&total).copied().chain([y])).collect();
         let own_rows = Some((id.index(), 0));
         self.gadget(format!("{} squares", self.label(id)), NormSquare, square_wiring, own_rows);
         self.gadget(format!("{} total", self.label(id)), NormTotal, [sums, total].concat(), own_rows);
         self.gadget(format!("{} rounding", self.label(id)), NormRound, round_wiring, own_rows);
-        self.tensors.insert(id, outputs);
         Ok(())
     }
 }
@@ -380,23 +421,22 @@ fn rank<D: Dimension>(weights: ArcArray<i64, IxDyn>) -> ArcArray<i64, D> {
 
 /// The values of a tensor with height, width and channels, in row-major order.
 struct Grid {
-    start: Value,
+    values: Arc<[Value]>,
     width: usize,
     channels: usize,
 }
 
 impl Grid {
-    fn new(start: Value, shape: &[usize]) -> Self {
-        Self { start, width: shape[1], channels: shape[2] }
+    fn new(values: Arc<[Value]>, shape: &[usize]) -> Self {
+        Self { values, width: shape[1], channels: shape[2] }
     }
 
     fn at(&self, row: usize, column: usize, channel: usize) -> Value {
-        self.start + ((row * self.width + column) * self.channels + channel) as Value
+        self.values[(row * self.width + column) * self.channels + channel]
     }
 
     /// All channels of `count` positions from there on to the right.
-    fn span(&self, row: usize, column: usize, count: usize) -> Range<Value> {
-        let start = self.at(row, column, 0);
-        start..start + (count * self.channels) as Value
+    fn span(&self, row: usize, column: usize, count: usize) -> &[Value] {
+        &self.values[(row * self.width + column) * self.channels..][..count * self.channels]
     }
 }
