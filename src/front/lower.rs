@@ -5,9 +5,9 @@
 
 use ndarray::ArrayD;
 use thiserror::Error;
-use zknn_ir::{Graph, InferError, Number, Op, Weights, op};
+use zknn_ir::{Graph, InferError, NodeId, Number, Op, Weights, op};
 
-use super::{LayerKind, Model};
+use super::{LayerKind, Model, Source};
 
 /// The precision of a normalized output: as fine as the IR has it, some seven decimal digits.
 const NORMALIZE_FRACTION_BITS: u32 = zknn_ir::MAX_FRACTION_BITS;
@@ -27,12 +27,20 @@ pub fn lower(model: &Model) -> Result<Graph, LowerError> {
     let mut graph = Graph::new();
     let input = Op::Input(op::Input { shape: model.input_shape().to_vec(), number: Number::Real });
     let added = graph.add(input, &[], None);
-    let mut last = added.map_err(|error| LowerError { layer: 0, error })?;
-    for (layer, of) in model.layers().iter().enumerate() {
-        let added = graph.add(op(&of.kind), &[last], Some(layer));
-        last = added.map_err(|error| LowerError { layer, error })?;
+    let input = added.map_err(|error| LowerError { layer: 0, error })?;
+    // The input stands for every layer that is not there yet, and the order has none such read.
+    let mut nodes = vec![input; model.layers().len()];
+    for &layer in model.order() {
+        let node = |source: &Source| match source {
+            Source::Input => input,
+            Source::Layer(read) => nodes[*read],
+        };
+        let operands: Vec<NodeId> = model.reads(layer).iter().map(node).collect();
+        let added = graph.add(op(&model.layers()[layer].kind), &operands, Some(layer));
+        nodes[layer] = added.map_err(|error| LowerError { layer, error })?;
     }
-    graph.set_output(last);
+    // A model has a layer.
+    graph.set_output(nodes[nodes.len() - 1]);
     Ok(graph)
 }
 
@@ -48,6 +56,8 @@ fn op(kind: &LayerKind) -> Op {
         LayerKind::Relu => Op::Relu,
         LayerKind::Flatten => Op::Flatten,
         LayerKind::Argmax => Op::Argmax,
+        LayerKind::Add => Op::Add,
+        LayerKind::Padding { before, after } => Op::Pad(op::Pad { before: before.clone(), after: after.clone() }),
         LayerKind::Normalize => Op::Normalize(op::Normalize { fraction_bits: NORMALIZE_FRACTION_BITS }),
     }
 }

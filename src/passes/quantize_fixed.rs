@@ -148,15 +148,18 @@ impl Quantizer<'_> {
     }
 
     /// The finest scale of the operands that have one, but none so fine that the greatest of all numbers would take more
-    /// than the bits of a score. Where all are sums yet to be requantized, the scale of a score.
+    /// than the bits of a score. Where all are sums yet to be requantized, or the result is a score, the scale of a score.
     fn common_scale(&self, id: NodeId, operands: &[NodeId]) -> f64 {
         let reach = operands.iter().chain([&id]).map(|old| self.ranges[old].reach()).fold(0.0, f64::max);
         let finest_allowed = reach / (1i64 << (self.fixed.bits + WIDE_BITS)) as f64;
         let scaled = operands.iter().filter(|old| !self.sums.contains_key(old));
         let scales = scaled.filter_map(|old| self.new.node(self.ids[old]).fact.scale());
         let finest = scales.fold(f64::INFINITY, f64::min);
+        let has_sums = operands.iter().any(|old| self.sums.contains_key(old));
+        let is_score = has_sums && !self.destination(id).is_summed;
         match finest.is_finite() {
-            true => finest.max(finest_allowed),
+            true if !is_score || finest_allowed == 0.0 => finest.max(finest_allowed),
+            true => finest_allowed,
             false if finest_allowed > 0.0 => finest_allowed,
             false => 1.0,
         }
