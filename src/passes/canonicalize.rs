@@ -28,23 +28,30 @@ pub(super) fn run(graph: &mut Graph, _: &Context) -> Result<(), PassError> {
         let [operand] = graph.operands(id)[..] else {
             continue;
         };
-        match &graph.node(id).op {
+        // No fact is stale: a redirection only ever leads to a tensor of the same shape.
+        match graph.node(id).op {
             Op::MaxPool(op::MaxPool { window: [1, 1], relu: true }) if !is_rectified(graph, operand) => {
                 graph.replace_op(id, Op::Relu)
             }
-            Op::MaxPool(op::MaxPool { window: [1, 1], .. }) => graph.redirect_users(id, operand),
-            // The fact is not stale: a redirection only ever leads to a tensor of the same shape.
-            Op::Flatten if graph.node(operand).fact.shape.len() == 1 => {
-                graph.redirect_users(id, operand);
-            }
+            Op::MaxPool(op::MaxPool { window: [1, 1], relu: true }) => graph.redirect_users(id, operand),
             Op::Relu if is_rectified(graph, operand) => graph.redirect_users(id, operand),
-            Op::Pad(pad) if !pad.has_border() => graph.redirect_users(id, operand),
+            _ if is_identity(graph, id) => graph.redirect_users(id, operand),
             // Nothing else is idle by structure alone.
             _ => {}
         }
     }
     graph.remove_dead();
     Ok(graph.refresh_facts()?)
+}
+
+/// Whether the node yields its operand as it is.
+pub(super) fn is_identity(graph: &Graph, id: NodeId) -> bool {
+    match &graph.node(id).op {
+        Op::MaxPool(op::MaxPool { window, relu }) => *window == [1, 1] && !relu,
+        Op::Flatten => graph.operands(id).iter().all(|&operand| graph.node(operand).fact.shape.len() == 1),
+        Op::Pad(pad) => !pad.has_border(),
+        _ => false,
+    }
 }
 
 /// Whether no number that the node yields can be negative: there is a relu behind it, and nothing in between that

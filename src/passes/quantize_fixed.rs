@@ -32,6 +32,7 @@ use std::collections::{HashMap, HashSet};
 use ndarray::{ArcArray, IxDyn};
 use zknn_ir::{Class, Factors, Graph, InferError, MAX_SHIFT, Node, NodeId, Number, Op, Range, Requantize, Weights, op};
 
+use super::canonicalize::is_identity;
 use super::{Context, FixedPoint, PassError, ranges};
 
 /// How many bits more the scores of a network have than the numbers on the way to them.
@@ -69,8 +70,8 @@ struct Quantizer<'a> {
     new: Graph,
     /// The new nodes that stand for old ones.
     ids: HashMap<NodeId, NodeId>,
-    /// The old nodes whose new ones are sums that are yet to be requantized, by the add that reads them, with the real
-    /// value of one unit of each output channel.
+    /// The old nodes whose new ones are sums that are yet to be requantized, by the add that reads them, and those that
+    /// yield such sums as they are; with the real value of one unit of each output channel.
     sums: HashMap<NodeId, Vec<f64>>,
     ranges: HashMap<NodeId, Range>,
     fixed: &'a FixedPoint,
@@ -107,6 +108,9 @@ impl Quantizer<'_> {
             (Class::Linear, op) => self.linear(id, op, &operands)?,
             (Class::Sum, op) => self.sum(id, op)?,
             (Class::View { .. } | Class::Greatest { .. } | Class::Monotone { .. } | Class::Function, op) => {
+                // What yields sums as they are leaves them to the add behind it.
+                let units = self.old.operands(id).first().and_then(|operand| self.sums.get(operand)).cloned();
+                self.sums.extend(units.map(|units| (id, units)));
                 self.add(id, op.clone(), &operands)?
             }
         };
@@ -121,12 +125,30 @@ impl Quantizer<'_> {
         };
         let Linear { weights, bias, units } = self.integers(operand, weights, bias);
         let sums = self.add(id, op.with_factors(weights, bias), operands)?;
-        let is_sum = |user: &NodeId| self.old.node(*user).op.class() == Class::Sum;
-        if matches!(&self.old.users(id)[..], [user] if is_sum(user)) && !self.old.is_output(id) {
+        if self.is_read_by_one_sum(id) {
             self.sums.insert(id, units);
             return Ok(sums);
         }
         self.requantize(id, sums, &units)
+    }
+
+    /// Whether one sum, and nothing else, reads the node, be it through others that yield it as it is.
+    fn is_read_by_one_sum(&self, id: NodeId) -> bool {
+        let mut readers = HashSet::new();
+        let mut ways = vec![id];
+        while let Some(node) = ways.pop() {
+            if self.old.is_output(node) {
+                return false;
+            }
+            for user in self.old.users(node) {
+                match is_identity(self.old, user) {
+                    true => ways.push(user),
+                    false => drop(readers.insert(user)),
+                }
+            }
+        }
+        let is_sum = |reader: &NodeId| self.old.node(*reader).op.class() == Class::Sum;
+        readers.len() == 1 && readers.iter().all(is_sum)
     }
 
     /// The sum of operands at one scale, and the requantize behind it where it is summed up again.

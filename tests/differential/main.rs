@@ -20,7 +20,7 @@ use zknn::plan::security::{HashKind, Scheme};
 use zknn::plan::{Plan, Visibility};
 use zknn::{compile, input, nn, verify};
 use zknn_ir::eval::eval_fixed;
-use zknn_ir::{Graph, Op};
+use zknn_ir::{Class, Graph, Op};
 
 const SCHEME: Scheme = Scheme { zero_knowledge: false, hash: HashKind::Blake3 };
 
@@ -39,8 +39,20 @@ impl Trial {
         let mut random = ChaCha20Rng::seed_from_u64(seed);
         let sort = if random.r#gen() { Sort::Integer } else { Sort::Real };
         let model = models::model(sort, &mut random);
+        Self::of(model, sort, &mut random)
+    }
+
+    /// A trial of a model with branches.
+    fn graph(seed: u64) -> Self {
+        let mut random = ChaCha20Rng::seed_from_u64(seed);
+        let sort = if random.r#gen() { Sort::Integer } else { Sort::Real };
+        let model = models::graph(sort, &mut random);
+        Self::of(model, sort, &mut random)
+    }
+
+    fn of(model: Model, sort: Sort, random: &mut ChaCha20Rng) -> Self {
         let input_range = model.input_range().expect("it was declared");
-        let inputs = models::inputs(&model, input_range, &mut random);
+        let inputs = models::inputs(&model, input_range, random);
         let calibration = random.r#gen::<bool>().then(|| models::batch(&inputs[2..]));
         let bits = random.gen_range(MIN_BITS..=MAX_BITS);
         let fixed = (sort == Sort::Real).then_some(FixedPoint { bits, calibration, input_declared: true });
@@ -159,4 +171,25 @@ fn proofs_agree_with_the_interpreter() {
         }
     }
     assert!(proved > 8, "{proved}");
+}
+
+#[test]
+fn branches_and_joins_agree() {
+    let (mut models, mut floats, mut rounding, mut sums, mut views) = (0, 0, 0, 0, 0);
+    for seed in 0..400 {
+        let trial = Trial::graph(seed);
+        let compared = trial.compare().unwrap_or_else(|error| panic!("trial {seed}: {error}"));
+        let Some(compared) = compared else { continue };
+        let graph = trial.lowered(&[]).expect("it was compared");
+        let count = |class: fn(Class) -> bool| {
+            graph.topological().iter().filter(|&&id| class(graph.node(id).op.class())).count()
+        };
+        models += 1;
+        floats += compared.with_float;
+        rounding += usize::from(compared.rounding);
+        sums += count(|class| class == Class::Sum);
+        views += count(|class| class == Class::View { with_zero: true });
+    }
+    println!("{models} models, {floats} times with floating point; {rounding} round; {sums} sums, {views} borders");
+    assert!(models > 200 && floats > 200 && rounding > 80 && sums > 300 && views > 100);
 }
