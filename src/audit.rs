@@ -1,8 +1,9 @@
 //! The soundness report: what a circuit's security rests on, in one page.
 
+use crate::artifact::hex;
 use crate::circuit::constraints_on_wires;
 use crate::gadget::{Gadget, Shape};
-use crate::pipeline::Circuit;
+use crate::pipeline::{Circuit, LoadError};
 use crate::plan::security::{CODEWORD_MASKS, POW_BITS, QUERIES, RATE_BITS};
 use crate::plan::{Kind, POSEIDON_CONSTRAINTS, POSEIDON_ROUTED, POSEIDON_WIRES, Plan, Visibility};
 use std::fmt;
@@ -14,9 +15,13 @@ pub struct Audit<'a> {
 }
 
 impl<'a> Audit<'a> {
-    /// The report on `circuit`.
-    pub fn new(circuit: &'a Circuit) -> Self {
-        Self { circuit }
+    /// The report on `circuit`, once its commitment is found to be that of its program.
+    ///
+    /// # Errors
+    /// It is not: what there is to report of the program does not hold for the key.
+    pub fn new(circuit: &'a Circuit) -> Result<Self, LoadError> {
+        circuit.check_commitment()?;
+        Ok(Self { circuit })
     }
 }
 
@@ -103,7 +108,12 @@ fn held(gadget: &Gadget) -> String {
 fn binding(f: &mut fmt::Formatter<'_>, circuit: &Circuit) -> fmt::Result {
     let options = circuit.file().options;
     writeln!(f, "\nBinding")?;
-    writeln!(f, "  model: digest {}, in every transcript", crate::artifact::hex(&circuit.key().description.model))?;
+    writeln!(
+        f,
+        "  key: digest {}, of this very program: its commitment was computed anew",
+        hex(&circuit.key().digest())
+    )?;
+    writeln!(f, "  model: digest {}, in every transcript", hex(&circuit.key().description.model))?;
     writeln!(f, "  weights: in gates and row constants, under the key's digest and its commitment")?;
     let input = match options.visibility {
         Visibility::Committed => "its Poseidon digest with a salt is public",

@@ -1,20 +1,18 @@
 //! Lower, compile, prove, verify.
 
-use crate::artifact::{CircuitFile, Description, Options, ProofFile, Statement, TensorInfo, VerifyingKey};
+use crate::artifact::{CircuitFile, Description, Options, ProofFile, Statement, TensorInfo, VerifyingKey, hex};
 use crate::circuit::{self, AnyProver, Checker, CircuitShape, ProveError, Secrets, Timings, VerifyError, Witness};
 use crate::diagnose;
 use crate::front::{self, LayerDiagnostic, Model};
 use crate::input::{self, InputError};
 use crate::passes::{self, Context};
-use crate::plan::{Plan, PlanError};
+use crate::plan::{LeastSize, Plan, PlanError};
 use miette::Diagnostic;
 use ndarray::ArrayD;
-use tracing::{debug, debug_span, info_span, trace};
+use tracing::{debug, debug_span, info, info_span, trace};
+use zeroize::{Zeroize, Zeroizing};
 use zknn_ir::Graph;
 use zknn_ir::eval::{EvalError, eval_fixed};
-
-/// The input range of a model that declares none: that of a signed byte.
-pub const DEFAULT_INPUT_RANGE: (i64, i64) = (-128, 127);
 
 /// The model as a graph of integers, which computes exactly what the model does on integers in the input range.
 ///
@@ -109,12 +107,20 @@ pub fn verify(key: &VerifyingKey, proof: &ProofFile) -> Result<Statement, Reject
 }
 
 impl Circuit {
-    /// Makes a circuit from its file ready.
+    /// Makes a circuit from its file ready to prove with.
+    ///
+    /// Program, statement and gates are compared with the key. The commitment is not: its leaves are taken from the file, as
+    /// to compute them would take as long as to compile. So a file from an enemy can have the key of another circuit, with
+    /// the statement of this one; whoever proves with it discloses no more than with an honest one, but whoever verifies
+    /// with that key is told nothing. [`Circuit::check_commitment`] finds out.
     ///
     /// # Errors
     /// The file's parts do not belong together: it was made by another version of this program, or tampered with.
     pub fn load(file: CircuitFile) -> Result<Self, LoadError> {
         let _span = info_span!("load").entered();
+        if !is_as_large_as_its_program(&file) {
+            return Err(LoadError::Differs);
+        }
         let draft = Draft::new(file.graph, file.options)?;
         // A program that is not the key's is refused before it costs much.
         if draft.description != file.key.description {
@@ -125,7 +131,19 @@ impl Circuit {
         if circuit.file.key.digest() != file.key.digest() {
             return Err(LoadError::Differs);
         }
+        let key = hex(&circuit.file.key.digest());
+        info!(key, "the commitment is the file's own, and not compared with the program: `zknn audit` does that");
         Ok(circuit)
+    }
+
+    /// Computes the commitment to the constants and the permutation of the program anew, and compares. It takes as long as
+    /// to compile.
+    ///
+    /// # Errors
+    /// The circuit was loaded from a file with another commitment: its key is that of another circuit.
+    pub fn check_commitment(&self) -> Result<(), LoadError> {
+        let _span = info_span!("check the commitment").entered();
+        self.prover.has_own_leaves().then_some(()).ok_or(LoadError::Commitment)
     }
 
     /// The file that the circuit is kept in.
@@ -158,11 +176,13 @@ impl Circuit {
     /// The same.
     pub fn prove_timed(&self, input: &ArrayD<f64>, timings: &mut Timings) -> Result<ProofFile, ProofError> {
         let _span = info_span!("prove").entered();
-        let input = input::integers(&self.file.graph, input)?;
-        let flat: Vec<i64> = input.iter().copied().collect();
+        let mut input = input::integers(&self.file.graph, input)?;
+        // Overwritten when it is dropped.
+        let flat = Zeroizing::new(input.iter().copied().collect::<Vec<i64>>());
         let (expected, witness) = timings.measure("evaluation and witness", || {
             rayon::join(|| eval_fixed(&self.file.graph, &input), || Witness::new(&self.plan, &flat, Secrets::fresh()))
         });
+        input.iter_mut().for_each(Zeroize::zeroize);
         let expected = expected?;
         // The circuit computes what the interpreter defines; if it ever did not, no proof should leave.
         if !witness.outputs().eq(expected.output().iter().copied()) {
@@ -184,6 +204,16 @@ impl Circuit {
         let first = violations.first()?;
         Some(ProofError::Unsatisfied { count: violations.len(), first: checker.describe(first) })
     }
+}
+
+/// Whether the file has leaves for rows enough to hold its program: a file that says much in few bytes is refused before
+/// anything is made of what it says.
+fn is_as_large_as_its_program(file: &CircuitFile) -> bool {
+    let shape = &file.key.shape;
+    shape.problem().is_none()
+        && file.leaves.len() >= shape.rows()
+        && file.graph.try_input().and(file.graph.try_output()).is_some()
+        && LeastSize::of_any(&file.graph, file.options.visibility).may_fit(shape.degree_bits, file.options.scheme)
 }
 
 /// What a key says about a program.
@@ -228,6 +258,13 @@ pub enum LoadError {
     #[error("the circuit's key is not the one that its program compiles to")]
     #[diagnostic(code(zknn::circuit::differs), help("compile the model again with this version of zknn"))]
     Differs,
+    /// Its key commits to other columns than its program has.
+    #[error("the circuit's key commits to another circuit than that of its program")]
+    #[diagnostic(
+        code(zknn::circuit::commitment),
+        help("proofs under this key state nothing: use neither, and compile the model yourself")
+    )]
+    Commitment,
 }
 
 /// Why there is no proof.

@@ -2,7 +2,7 @@
 
 use super::shape::CircuitShape;
 use crate::gadget::Gadget;
-use crate::plan::security::{MAX_BLINDED_SETS, MAX_SETS};
+use crate::plan::security::MAX_SETS;
 use crate::plan::{MAX_COLUMNS, MAX_ROWS, POSEIDON_ROUTED, POSEIDON_WIRES, Part, total};
 
 const MAX_GATES: usize = 1 << 10;
@@ -15,7 +15,7 @@ impl CircuitShape {
         if self.challenges > MAX_SETS {
             return Some("number of challenge sets");
         }
-        if self.scheme.zero_knowledge && self.challenges > MAX_BLINDED_SETS {
+        if !self.scheme.can_blind(self.challenges) {
             return Some("number of challenge sets for zero knowledge");
         }
         let masks = self.masks();

@@ -1,5 +1,6 @@
 //! The choice of hash, made at run time.
 
+use super::canonical::read_digests;
 use super::hash::{Blake3Config, PoseidonConfig, TreeHasher};
 use super::prover::{ProveError, Prover, Timings};
 use super::shape::CircuitShape;
@@ -53,6 +54,15 @@ impl AnyProver {
         }
     }
 
+    /// Whether the commitment is that to the constants and the permutation of the plan, as
+    /// [`Prover::has_own_leaves`] computes.
+    pub fn has_own_leaves(&self) -> bool {
+        match self {
+            Self::Blake3(prover) => prover.has_own_leaves(),
+            Self::Poseidon(prover) => prover.has_own_leaves(),
+        }
+    }
+
     /// Makes all proofs depend on `binding`.
     pub fn bind(&mut self, binding: &Binding) {
         match self {
@@ -90,38 +100,27 @@ pub fn verify(
     }
 }
 
-fn verify_with<C: GenericConfig<D, F = F>>(
+fn verify_with<C: GenericConfig<D, F = F, Hasher: TreeHasher>>(
     shape: &CircuitShape,
     cap: &[u8],
     binding: &Binding,
     proof: &[u8],
 ) -> Result<Vec<F>, VerifyError> {
-    let cap = cap_from_bytes::<C>(cap).ok_or(VerifyError::Malformed("the key's commitment is invalid"))?;
+    let cap = cap_from_bytes::<C::Hasher>(cap).ok_or(VerifyError::Malformed("the key's commitment is invalid"))?;
     Key::<C>::new(shape, cap, binding).verify(proof)
 }
 
-/// Both hashes have digests of this many bytes.
-const DIGEST_BYTES: usize = 32;
-
 fn with_leaves<C: GenericConfig<D, F = F, Hasher: TreeHasher>>(plan: &Plan, leaves: &[u8]) -> Option<Prover<C>> {
     let count = plan.layout.rows() << RATE_BITS;
-    Some(Prover::with_leaves(plan, digests::<C>(leaves).filter(|leaves| leaves.len() == count)?))
+    Some(Prover::with_leaves(plan, read_digests::<C::Hasher>(leaves).filter(|leaves| leaves.len() == count)?))
 }
 
-fn cap_from_bytes<C: GenericConfig<D, F = F>>(cap: &[u8]) -> Option<MerkleCap<F, C::Hasher>> {
-    digests::<C>(cap).filter(|digests| digests.len() == 1 << CAP_HEIGHT).map(MerkleCap)
+fn cap_from_bytes<H: TreeHasher>(cap: &[u8]) -> Option<MerkleCap<F, H>> {
+    read_digests::<H>(cap).filter(|digests| digests.len() == 1 << CAP_HEIGHT).map(MerkleCap)
 }
 
 type Digest<C> = <<C as GenericConfig<D>>::Hasher as Hasher<F>>::Hash;
 
 fn bytes<C: GenericConfig<D, F = F>>(digests: &[Digest<C>]) -> Vec<u8> {
     digests.iter().flat_map(GenericHashOut::<F>::to_bytes).collect()
-}
-
-/// The digests in canonical form, or nothing.
-fn digests<C: GenericConfig<D, F = F>>(all: &[u8]) -> Option<Vec<Digest<C>>> {
-    let digest = |bytes: &[u8]| <Digest<C> as GenericHashOut<F>>::from_bytes(bytes);
-    let digests: Vec<Digest<C>> = all.chunks_exact(DIGEST_BYTES).map(digest).collect();
-    // Poseidon's digests are field elements, which must be canonical.
-    (bytes::<C>(&digests) == all).then_some(digests)
 }

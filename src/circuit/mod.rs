@@ -1,6 +1,7 @@
 //! From a plan to plonky2: gates, rows, the witness, proving and verifying.
 
 mod binding;
+mod canonical;
 mod check;
 mod checker;
 mod columns;
@@ -13,6 +14,7 @@ mod row_gate;
 mod shape;
 mod sites;
 mod verify;
+mod wipe;
 mod witness;
 
 pub use binding::constraints_on_wires;
@@ -30,6 +32,8 @@ mod adversary;
 #[cfg(test)]
 mod checker_tests;
 #[cfg(test)]
+mod false_circuit_tests;
+#[cfg(test)]
 mod forgery_tests;
 #[cfg(test)]
 mod gate_tests;
@@ -40,4 +44,4 @@ mod stock_prover;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
-mod zk_tests;
+mod zero_knowledge;

@@ -59,6 +59,11 @@ impl CircuitShape {
         }
     }
 
+    /// The number of rows.
+    pub fn rows(&self) -> usize {
+        1 << self.degree_bits
+    }
+
     /// Columns of wires that are random in all rows: the last ones.
     pub fn masks(&self) -> usize {
         self.scheme.mask_wires(self.challenges)

@@ -27,32 +27,10 @@ pub fn prove<C: GenericConfig<D, F = F>>(
     witness: &Witness,
 ) -> (plonky2::hash::merkle_tree::MerkleCap<F, C::Hasher>, ProofWithPublicInputs<F, C, D>) {
     let shape = CircuitShape::new(plan);
-    let gates = Gates::new(&shape);
-    let common = common_data(&shape, &gates);
+    let common = common_data(&shape, &Gates::new(&shape));
     let rows = 1 << shape.degree_bits;
-    let columns = |values: &[F]| -> Vec<PolynomialValues<F>> {
-        values.chunks(rows).map(|column| PolynomialValues::new(column.to_vec())).collect()
-    };
     let sigmas = Permutation::new(plan).columns(&common.k_is);
-    let mut preprocessed = columns(&selector_columns(&plan.layout, &gates));
-    let weights = weight_rows(plan, from_signed);
-    preprocessed.extend((0..plan.layout.constants).map(|index| {
-        let mut column: Vec<F> = weights.chunks(plan.layout.constants).map(|row| row[index]).collect();
-        column.resize(rows, F::ZERO);
-        PolynomialValues::new(column)
-    }));
-    if plan.layout.masks > 0 {
-        preprocessed.extend(columns(&mask_column(&plan.layout)));
-    }
-    preprocessed.extend(columns(&sigmas));
-    let commitment = PolynomialBatch::<F, C, D>::from_values(
-        preprocessed,
-        RATE_BITS,
-        false,
-        CAP_HEIGHT,
-        &mut TimingTree::default(),
-        None,
-    );
+    let commitment = preprocessed(plan);
     let cap = commitment.merkle_tree.cap.clone();
     // The public inputs are read from the witness: from virtual targets behind its wires.
     let wires = shape.wires << shape.degree_bits;
@@ -77,4 +55,26 @@ pub fn prove<C: GenericConfig<D, F = F>>(
     };
     let proof = prove_with_partition_witness(&data, &common, partition, &mut TimingTree::default());
     (cap, proof.expect("plonky2 proves it"))
+}
+
+/// plonky2's commitment to constants and permutation.
+pub fn preprocessed<C: GenericConfig<D, F = F>>(plan: &Plan) -> PolynomialBatch<F, C, D> {
+    let shape = CircuitShape::new(plan);
+    let gates = Gates::new(&shape);
+    let rows = 1 << shape.degree_bits;
+    let columns = |values: &[F]| -> Vec<PolynomialValues<F>> {
+        values.chunks(rows).map(|column| PolynomialValues::new(column.to_vec())).collect()
+    };
+    let mut preprocessed = columns(&selector_columns(&plan.layout, &gates));
+    let weights = weight_rows(plan, from_signed);
+    preprocessed.extend((0..plan.layout.constants).map(|index| {
+        let mut column: Vec<F> = weights.chunks(plan.layout.constants).map(|row| row[index]).collect();
+        column.resize(rows, F::ZERO);
+        PolynomialValues::new(column)
+    }));
+    if plan.layout.masks > 0 {
+        preprocessed.extend(columns(&mask_column(&plan.layout)));
+    }
+    preprocessed.extend(columns(&Permutation::new(plan).columns(&common_data(&shape, &gates).k_is)));
+    PolynomialBatch::from_values(preprocessed, RATE_BITS, false, CAP_HEIGHT, &mut TimingTree::default(), None)
 }

@@ -1,5 +1,7 @@
 //! Verifying, with plonky2's own verifier.
 
+use super::canonical::read_proof;
+use super::hash::TreeHasher;
 use super::shape::{CircuitShape, Gates, common_data};
 use crate::gadget::field::{D, F};
 use plonky2::field::types::Field;
@@ -7,7 +9,6 @@ use plonky2::hash::hash_types::BytesHash;
 use plonky2::hash::merkle_tree::MerkleCap;
 use plonky2::plonk::circuit_data::{CommonCircuitData, VerifierCircuitData, VerifierOnlyCircuitData};
 use plonky2::plonk::config::{GenericConfig, GenericHashOut, Hasher};
-use plonky2::plonk::proof::ProofWithPublicInputs;
 
 /// A digest of everything that the statement depends on.
 pub type Binding = [u8; 32];
@@ -28,7 +29,7 @@ pub enum VerifyError {
     Rejected(String),
 }
 
-impl<C: GenericConfig<D, F = F>> Key<C> {
+impl<C: GenericConfig<D, F = F, Hasher: TreeHasher>> Key<C> {
     /// The key of a circuit of `shape` whose constants and permutation have the commitment `cap`, and whose statement
     /// is digested in `binding`.
     pub fn new(shape: &CircuitShape, cap: MerkleCap<F, C::Hasher>, binding: &Binding) -> Self {
@@ -42,9 +43,8 @@ impl<C: GenericConfig<D, F = F>> Key<C> {
     /// # Errors
     /// The bytes are not exactly one proof in canonical form, or it does not hold.
     pub fn verify(&self, bytes: &[u8]) -> Result<Vec<F>, VerifyError> {
-        let proof = ProofWithPublicInputs::<F, C, D>::from_bytes(bytes.to_vec(), &self.data.common)
-            .map_err(|_| VerifyError::Malformed("it is truncated"))?;
-        // Writing it again catches non-canonical numbers and trailing bytes.
+        let proof = read_proof::<C>(bytes, &self.data.common)?;
+        // There must be no second form of a proof: should the reader ever let one pass, writing it again tells.
         if proof.to_bytes() != bytes {
             return Err(VerifyError::Malformed("it is not in canonical form"));
         }

@@ -1,6 +1,7 @@
 //! Filling the wires. Every value is computed where it is stated; plonky2's generators are not used.
 
 use super::columns::blinding_ties;
+use super::wipe::wipe;
 use crate::gadget::field::{F, from_signed, to_signed};
 use crate::gadget::{Gadget, Shape};
 use crate::plan::{DIGEST, Kind, Layout, POSEIDON_WIRES, Part, Place, Placement, Plan, SPONGE_WIDTH, Value, wiring};
@@ -13,8 +14,9 @@ use plonky2::iop::witness::{PartitionWitness, WitnessWrite};
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 use rayon::prelude::*;
+use std::mem;
 
-/// All wires of a circuit.
+/// All wires of a circuit. They are overwritten when it is dropped.
 pub struct Witness {
     /// The wires row by row.
     pub cells: Vec<F>,
@@ -26,7 +28,7 @@ pub struct Witness {
     output: usize,
 }
 
-/// The secrets that a proof is made with, apart from the input.
+/// The secrets that a proof is made with, apart from the input. The salt is overwritten when they are dropped.
 pub struct Secrets {
     /// The salt of the commitment.
     pub salt: [F; DIGEST],
@@ -38,6 +40,18 @@ impl Secrets {
     /// Fresh ones, from the operating system.
     pub fn fresh() -> Self {
         Self { salt: F::rand_array(), randomness: ChaCha20Rng::from_entropy() }
+    }
+}
+
+impl Drop for Secrets {
+    fn drop(&mut self) {
+        wipe(&mut self.salt);
+    }
+}
+
+impl Drop for Witness {
+    fn drop(&mut self) {
+        wipe(&mut self.cells);
     }
 }
 
@@ -68,7 +82,8 @@ impl Witness {
         filling.public_row(&mut secrets.randomness);
         filling.blinding(&mut secrets.randomness);
         let public = plan.program.public.iter().map(|&value| filling.values[value as usize]).collect();
-        Self { cells: filling.cells, wires: layout.wires, public, output: plan.program.output.len() }
+        let cells = mem::take(&mut filling.cells);
+        Self { cells, wires: layout.wires, public, output: plan.program.output.len() }
     }
 
     /// The wires of one row.
@@ -90,6 +105,12 @@ struct Filling<'a> {
     values: Vec<F>,
     cells: Vec<F>,
     forge: Forge<'a>,
+}
+
+impl Drop for Filling<'_> {
+    fn drop(&mut self) {
+        wipe(&mut self.values);
+    }
 }
 
 impl Filling<'_> {

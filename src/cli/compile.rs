@@ -1,14 +1,14 @@
 //! `zknn compile`
 
 use super::progress::step;
-use super::{lowering, options, output, timings};
+use super::{lowering, options, output, rounding as told, timings};
 use clap::builder::PossibleValuesParser;
 use miette::Report;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use zknn::artifact::{FileKind, write_file};
 use zknn::front::Model;
-use zknn::{Timings, compile, passes};
+use zknn::{Timings, compile, lower, passes, rounding};
 
 /// Compile a model to a circuit, which proves, and a key, which verifies.
 #[derive(Debug, clap::Args)]
@@ -52,17 +52,26 @@ impl Args {
                 emitted = Some(zknn_ir::print(graph));
             }
         };
-        let graph = timings.measure("lowering", || self.lowering.lower(&model, &mut observe));
+        let lowered = timings.measure("lowering", || -> Result<_, Report> {
+            let lowering = self.lowering.read()?;
+            Ok((lower(&model, &lowering, &mut observe)?, lowering))
+        });
         if let Some(text) = emitted {
             output::result(&text)?;
         }
-        let graph = graph?;
-        drop(model);
+        let (graph, lowering) = lowered?;
+        let measure = || rounding::measure(&graph, &model, lowering.calibration.as_ref());
+        let loss = timings.measure("comparing", || step("compare with floating point", measure))?;
+        drop((model, lowering));
         let compile = || timings.measure("compiling", || compile(graph, self.options.options()));
         let circuit = step("compile", compile)?;
         timings.measure("writing", || write_file(&circuit_path, FileKind::Circuit, circuit.file()))?;
         write_file(&key_path, FileKind::Key, circuit.key())?;
         self.timings.tell(&timings);
+        if let Some(loss) = &loss {
+            output::talk(&told::text(loss));
+            told::warn(loss);
+        }
         output::talk(&format!("wrote {} and {}", circuit_path.display(), key_path.display()));
         Ok(ExitCode::SUCCESS)
     }

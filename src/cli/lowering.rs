@@ -30,9 +30,13 @@ pub(super) struct Args {
 impl Args {
     /// The model in integers.
     pub(super) fn lower(&self, model: &Model, observer: &mut dyn FnMut(&str, &Graph)) -> Result<Graph, Report> {
+        Ok(lower(model, &self.read()?, observer)?)
+    }
+
+    /// The options, with the calibration inputs that they name.
+    pub(super) fn read(&self) -> Result<Lowering, Report> {
         let read = |path: &PathBuf| read_tensor(path).map_err(|error| Report::new(*error));
         let calibration = self.calibrate.as_ref().map(read).transpose()?;
-        let lowering = Lowering { input_range: self.range.given(), bits: self.bits, calibration };
-        Ok(lower(model, &lowering, observer)?)
+        Ok(Lowering { input_range: self.range.given(), bits: self.bits, calibration })
     }
 }

@@ -20,6 +20,7 @@ mod plan;
 mod progress;
 mod prove;
 mod range;
+mod rounding;
 mod run;
 mod threads;
 mod timings;

@@ -7,10 +7,11 @@ use miette::{IntoDiagnostic, Report};
 use ndarray::ArrayD;
 use serde::Serialize;
 use zknn::front::{Model, read_tensor};
-use zknn::{input, nn};
+use zknn::rounding::{self, RoundingLoss};
+use zknn::{input, lower, nn};
 use zknn_ir::eval::eval_fixed;
 
-use super::{lowering, output};
+use super::{lowering, output, rounding as told};
 
 /// Run a model in floating point and in the integers that would be proved, and compare.
 #[derive(Debug, clap::Args)]
@@ -37,6 +38,26 @@ struct Outcome {
     integer_output: IntegerOutput,
     /// The greatest difference of the two outputs; not a number where the float output is not.
     max_difference: f64,
+    /// Nothing where nothing is rounded.
+    rounding: Option<Rounding>,
+}
+
+#[derive(Serialize)]
+struct Rounding {
+    samples: usize,
+    /// Whether the inputs were drawn, and not those of the calibration.
+    random: bool,
+    /// The greatest difference of an output, by how much outputs differ from input to input; null if that is not at all.
+    error: f64,
+    /// How many inputs get the same class, of a model that ends in argmax.
+    same_class: Option<usize>,
+}
+
+impl From<&RoundingLoss> for Rounding {
+    fn from(loss: &RoundingLoss) -> Self {
+        let RoundingLoss { samples, is_random, error, same_class } = *loss;
+        Self { samples, random: is_random, error, same_class }
+    }
 }
 
 #[derive(Serialize)]
@@ -66,7 +87,8 @@ impl Args {
     pub(super) fn run(self) -> Result<ExitCode, Report> {
         let model = Model::read(&self.model).map_err(|error| Report::new(*error))?;
         let x = read_tensor(&self.input).map_err(|error| Report::new(*error))?;
-        let graph = self.lowering.lower(&model, &mut |_, _| {})?;
+        let lowering = self.lowering.read()?;
+        let graph = lower(&model, &lowering, &mut |_, _| {})?;
         let integers = input::integers(&graph, &x)?;
 
         let float = nn::run(&model, &x)?;
@@ -76,6 +98,7 @@ impl Args {
         let fixed = values.output();
         let reals = fixed.mapv(|integer| integer as f64 * scale);
         let max_difference = max_difference(&float, &reals);
+        let loss = rounding::measure(&graph, &model, lowering.calibration.as_ref())?;
 
         if self.json {
             let outcome = Outcome {
@@ -88,14 +111,19 @@ impl Args {
                     scale,
                 },
                 max_difference,
+                rounding: loss.as_ref().map(Rounding::from),
             };
             output::result(&serde_json::to_string(&outcome).into_diagnostic()?)?;
         } else {
             let table = model.table();
+            let rounding = loss.as_ref().map(|loss| format!("\n{}", told::text(loss))).unwrap_or_default();
             output::result(&format!(
                 "{table}\n\nfloat output:\n{float}\n\ninteger output, in units of {scale}:\n{fixed}\n\n\
-                 integer output, as real numbers:\n{reals}\n\nmax difference: {max_difference:?}"
+                 integer output, as real numbers:\n{reals}\n\nmax difference: {max_difference:?}{rounding}"
             ))?;
+        }
+        if let Some(loss) = &loss {
+            told::warn(loss);
         }
         Ok(ExitCode::SUCCESS)
     }

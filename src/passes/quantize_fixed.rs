@@ -10,8 +10,11 @@
 //!
 //! The operands of an add are brought to the finest of their scales by a requantize that clamps nothing; sums that only
 //! the add reads come to that scale directly. If the sums of the add are summed up again later on, a requantize behind it
-//! clamps them to `bits` bits likewise, so that numbers do not grow from block to block of a residual network. Weights are symmetric integers of `bits` bits, each output channel at a scale of its own; biases have
-//! the scale of the sums they are added to.
+//! clamps them to `bits` bits likewise, so that numbers do not grow from block to block of a residual network.
+//!
+//! Weights are symmetric integers of `bits` bits, each output channel at a scale of its own; biases have the scale of the
+//! sums they are added to. Where all weights of a channel are zero, or the operand always is, the bias is all there is, and
+//! chooses the scale.
 //!
 //! With 8 bits, inputs from -4 to 4 and sums that reach 4:
 //!
@@ -214,13 +217,12 @@ impl Quantizer<'_> {
         let node = self.old.node(of);
         let added = self.new.add(op, operands, node.layer);
         added.map_err(|error| match error {
-            InferError::Overflow { magnitude, .. } => self.narrow(of, node, (magnitude as f64).log2()),
+            InferError::Overflow { magnitude, .. } => self.narrow(of, node, ceil_log2(magnitude as f64)),
             error => PassError::Infer { layer: node.layer, error },
         })
     }
 
-    fn narrow(&self, id: NodeId, node: &Node, needed_bits: f64) -> PassError {
-        let needed = needed_bits.ceil() as u32;
+    fn narrow(&self, id: NodeId, node: &Node, needed: u32) -> PassError {
         PassError::TooNarrow { node: id, layer: node.layer, bits: self.fixed.bits, needed, room: ROOM_BITS }
     }
 
@@ -231,14 +233,17 @@ impl Quantizer<'_> {
         let (Weights::Real(data), channels) = (weights, weights.shape().first().copied().unwrap_or(1)) else {
             return Linear { weights: weights.clone(), bias: bias.cloned(), units: vec![unit] };
         };
-        let elements: Vec<f64> = data.iter().copied().collect();
+        // Zero times any weight is zero.
+        let is_idle = self.new.node(operand).fact.interval() == Some((0, 0));
+        let elements: Vec<f64> = data.iter().map(|&w| if is_idle { 0.0 } else { w }).collect();
         let rows = || elements.chunks((elements.len() / channels).max(1));
-        let most = ((1i64 << (bits - 1)) - 1) as f64;
-        let needed: Vec<f64> = rows().map(|row| greatest(row) / most).collect();
-        let coarsest = Some(greatest(&needed)).filter(|&scale| scale > 0.0).unwrap_or(1.0);
-        // A channel that hardly counts gets no scale of its own: its multiplier would have no digits left.
-        let finest = coarsest * 0.5f64.powi(bits as i32);
-        let scales: Vec<f64> = needed.iter().map(|scale| scale.max(finest)).collect();
+        let biases = match bias {
+            Some(Weights::Real(data)) => data.iter().map(|b| b / unit).collect(),
+            _ => vec![0.0; channels],
+        };
+        let rows_greatest: Vec<f64> = rows().map(greatest).collect();
+        let scales = channel_scales(&rows_greatest, &biases, bits);
+        let coarsest = greatest(&scales);
         let integers = rows().zip(&scales).flat_map(|(row, scale)| row.iter().map(move |w| (w / scale).round() as i64));
         let data = tensor(weights.shape(), integers.collect());
         let units: Vec<f64> = scales.iter().map(|scale| unit * scale).collect();
@@ -259,23 +264,24 @@ impl Quantizer<'_> {
         let reach = if is_rectified { range.rectified().hi } else { range.reach() };
         let coarsest = greatest(units);
         let steps = match (is_summed, is_rectified) {
+            // What is never anything but zero is zero, and the next layer can rely on it.
+            (true, _) if reach == 0.0 => 0,
             (true, true) => (1i64 << bits) - 1,
             (true, false) => (1i64 << (bits - 1)) - 1,
             (false, _) => 1i64 << (bits + WIDE_BITS),
         };
-        let wanted = reach / steps as f64;
         let scale = match is_summed {
-            true if wanted > 0.0 => wanted,
+            true if reach > 0.0 => reach / steps as f64,
             true => coarsest,
             // The sums themselves are no finer than that.
-            false => wanted.max(coarsest),
+            false => (reach / steps as f64).max(coarsest),
         };
         let (shift, multipliers) = self.multipliers(id, sums, units, scale, reach)?;
         let mut op = Requantize { multipliers, shift, lo: 0, hi: 0, scale };
         if !is_summed {
             return self.add_unclamped(id, op, sums);
         }
-        (op.lo, op.hi) = if is_rectified { (0, steps) } else { (-steps - 1, steps) };
+        (op.lo, op.hi) = if is_rectified || steps == 0 { (0, steps) } else { (-steps - 1, steps) };
         self.add(id, Op::Requantize(op), &[sums])
     }
 
@@ -296,13 +302,13 @@ impl Quantizer<'_> {
         // what `bits` bits can tell apart.
         let result_step = scale.max(reach * 0.5f64.powi(self.fixed.bits as i32)) / scale;
         let sum = (reach / finest).clamp(1.0, greatest_sum);
-        let least = (2.0 * sum / result_step).log2().ceil().clamp(1.0, f64::from(MAX_SHIFT)) as u32;
+        let least = ceil_log2(2.0 * sum / result_step).clamp(1, MAX_SHIFT);
         let products = |shift: u32| {
             let greatest_multiplier = greatest(units) / scale * 2f64.powi(shift as i32);
-            (greatest_sum * (greatest_multiplier + 1.0) + 2f64.powi(shift as i32)).log2()
+            ceil_log2(greatest_sum * (greatest_multiplier + 1.0) + 2f64.powi(shift as i32))
         };
         let most = (least + SPARE_BITS).min(MAX_SHIFT);
-        let Some(shift) = (least..=most).rev().find(|&shift| products(shift) <= f64::from(ROOM_BITS)) else {
+        let Some(shift) = (least..=most).rev().find(|&shift| products(shift) <= ROOM_BITS) else {
             return Err(self.narrow(id, self.old.node(id), products(least)));
         };
         let multiplier = |unit: &f64| (unit / scale * 2f64.powi(shift as i32)).round() as i64;
@@ -339,6 +345,41 @@ impl Quantizer<'_> {
     }
 }
 
+/// The least `n` such that the number, a positive one, is at most `2^n`; zero for numbers of at most one. Exact, unlike a
+/// logarithm, whose last bits depend on the system's library.
+fn ceil_log2(number: f64) -> u32 {
+    const MANTISSA_BITS: u32 = f64::MANTISSA_DIGITS - 1;
+    let (exponent, mantissa) = (number.to_bits() >> MANTISSA_BITS, number.to_bits() & ((1 << MANTISSA_BITS) - 1));
+    let floor = exponent as i32 - (f64::MAX_EXP - 1);
+    u32::try_from(floor + i32::from(mantissa > 0)).unwrap_or(0)
+}
+
+/// A scale for the weights of each output channel, given the greatest magnitude of its weights, and its bias in units of the
+/// operand: that at which the weights just fit `bits` bits.
+///
+/// A channel whose weights are all zero is its bias, and no scale is too fine for it but for what it costs. It takes the
+/// coarsest of the others, unless that tells the bias more coarsely than scores are told, or makes it larger than a
+/// product of a weight and a number.
+fn channel_scales(weights: &[f64], biases: &[f64], bits: u32) -> Vec<f64> {
+    let power = |exponent: u32| 0.5f64.powi(exponent as i32);
+    // In this order, since there are 8 bits at least.
+    let of_bias = |bias: f64| (bias.abs() * power(2 * bits - 1), bias.abs() * power(bits + WIDE_BITS));
+    let most = ((1i64 << (bits - 1)) - 1) as f64;
+    let live = greatest(weights) / most;
+    let scale = |(&weight, &bias): (&f64, &f64)| match weight > 0.0 {
+        true => weight / most,
+        false => {
+            let (least, greatest) = of_bias(bias);
+            if live > 0.0 { live.clamp(least, greatest) } else { greatest }
+        }
+    };
+    let needed: Vec<f64> = weights.iter().zip(biases).map(scale).collect();
+    // A channel that hardly counts gets no scale of its own: its multiplier would have no digits left.
+    let finest = if live > 0.0 { live } else { greatest(&needed) } * power(bits);
+    let finest = if finest > 0.0 { finest } else { 1.0 };
+    needed.iter().map(|scale| scale.max(finest)).collect()
+}
+
 /// The greatest magnitude.
 fn greatest(numbers: &[f64]) -> f64 {
     numbers.iter().fold(0.0, |greatest, number| f64::max(greatest, number.abs()))
@@ -370,6 +411,16 @@ mod tests {
         %5 = argmax %4 layer=4
         output %5
     ";
+
+    #[test]
+    fn logarithms_are_exact_at_powers_of_two() {
+        for n in 0..1023 {
+            let power = 2f64.powi(n);
+            assert_eq!([power.next_down(), power, power.next_up()].map(ceil_log2), [n, n, n + 1].map(|n| n as u32));
+        }
+        assert_eq!([0.3, f64::MIN_POSITIVE, 1e-320].map(ceil_log2), [0; 3]);
+        assert_eq!(ceil_log2(f64::INFINITY), 1024);
+    }
 
     #[test]
     fn ranges_are_those_that_weights_allow() {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use ndarray::Axis;
-use zknn_ir::eval::eval_real_batch;
+use zknn_ir::eval::eval_real_batch_in_order;
 use zknn_ir::{Class, Graph, NodeId, Number, Op, Range};
 
 use super::{Context, FixedPoint, PassError};
@@ -44,7 +44,8 @@ pub(super) fn of_nodes(graph: &Graph, input: &Number, fixed: &FixedPoint) -> Res
         Some(inputs) => {
             let mut ranges: HashMap<NodeId, Range> = HashMap::new();
             for batch in inputs.axis_chunks_iter(Axis(0), BATCH) {
-                let values = eval_real_batch(graph, &batch.to_owned())?;
+                // The same on every machine: keys depend on it.
+                let values = eval_real_batch_in_order(graph, &batch.to_owned())?;
                 for id in graph.topological() {
                     let range = ranges.entry(id).or_insert(Range::EMPTY);
                     *range = range.union(Range::of(values.get(id)));

@@ -8,7 +8,7 @@
 use super::PlanError;
 use super::cost::Cost;
 use super::program::{Kind, Program, Value};
-use super::security::{Blinding, MAX_BLINDED_SETS, QUOTIENT_DEGREE, Scheme, Soundness};
+use super::security::{Blinding, QUOTIENT_DEGREE, Scheme, Soundness};
 use super::tiles::TileShape;
 use crate::gadget::{DenseTile, Gadget, Place, Shape};
 use serde::{Deserialize, Serialize};
@@ -23,8 +23,8 @@ pub const POSEIDON_CONSTRAINTS: usize = 123;
 
 /// The most columns of wires, or of constants, that a circuit can have.
 pub const MAX_COLUMNS: usize = 1 << 16;
-/// The most routed cells: the permutation counts them in 32 bits.
-const MAX_CELLS: u64 = 1 << 32;
+/// There are fewer routed cells than this: the permutation counts them in 32 bits.
+const CELLS_END: u64 = 1 << 32;
 
 /// Routed wires of plonky2's Poseidon gate: inputs, outputs, swap.
 pub const POSEIDON_ROUTED: usize = 25;
@@ -116,9 +116,8 @@ impl Layout {
         let drafts = drafts(program, free)?;
         let tile = TileShape::choose(program, free)?;
         let layout = Self::place(program, degree_bits, scheme, drafts, tile);
-        let cells = (layout.routed as u64) << degree_bits;
-        let fits = layout.wires <= MAX_COLUMNS && layout.constants <= MAX_COLUMNS && cells <= MAX_CELLS;
-        fits.then_some(layout)
+        let fits = layout.wires <= MAX_COLUMNS && layout.constants <= MAX_COLUMNS;
+        (fits && are_counted(layout.routed, degree_bits)).then_some(layout)
     }
 
     /// The cheapest layout over all sizes.
@@ -132,8 +131,7 @@ impl Layout {
             Some(sets) => PlanError::BlindedSets { sets },
             None => PlanError::TooLarge { max_rows: MAX_ROWS },
         };
-        let can_be_blinded = |layout: &Self| !scheme.zero_knowledge || layout.challenges <= MAX_BLINDED_SETS;
-        let layouts = layouts.into_iter().filter(can_be_blinded);
+        let layouts = layouts.into_iter().filter(|layout| scheme.can_blind(layout.challenges));
         layouts.min_by(|a, b| Cost::of(a).weight().total_cmp(&Cost::of(b).weight())).ok_or(refusal)
     }
 
@@ -231,10 +229,15 @@ impl Layout {
 }
 
 /// The largest size that is tried.
-const MAX_DEGREE_BITS: usize = 20;
+pub const MAX_DEGREE_BITS: usize = 20;
 
 /// The most rows that a circuit can have.
 pub const MAX_ROWS: usize = 1 << MAX_DEGREE_BITS;
+
+/// Whether the permutation can count so many routed columns of `2^degree_bits` rows.
+pub fn are_counted(routed: usize, degree_bits: usize) -> bool {
+    (routed as u64) << degree_bits < CELLS_END
+}
 
 fn poseidon_rows(program: &Program) -> usize {
     let permutations = program.blocks.iter().filter(|block| matches!(block.kind, Kind::Poseidon));
@@ -355,4 +358,19 @@ fn sum<'a>(gadgets: impl IntoIterator<Item = &'a Arc<Gadget>>) -> Shape {
 /// The values at the routed wires of the `i`-th instance of a block with `routed` wires each.
 pub fn wiring(all: &[Value], routed: usize, i: usize) -> &[Value] {
     &all[i * routed..(i + 1) * routed]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 2^32 cells would count as none.
+    #[test]
+    fn the_number_of_cells_fits_32_bits() {
+        for degree_bits in [6, 13, MAX_DEGREE_BITS] {
+            let most = (1usize << 32 >> degree_bits) - QUOTIENT_DEGREE;
+            assert!(are_counted(most, degree_bits) && u32::try_from(most << degree_bits).is_ok());
+            assert!(!are_counted(most + QUOTIENT_DEGREE, degree_bits));
+        }
+    }
 }

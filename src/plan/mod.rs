@@ -5,6 +5,7 @@ mod layout;
 mod print;
 mod program;
 pub mod security;
+mod size;
 mod tiles;
 
 pub use cost::Cost;
@@ -13,6 +14,7 @@ pub use layout::{
     Slot, row_constraints, total, wiring,
 };
 pub use program::{Block, DIGEST, Kind, Matrix, Program, SPONGE_WIDTH, Value, Visibility};
+pub use size::LeastSize;
 pub use tiles::{Tile, TileShape, Tiles};
 
 pub use crate::gadget::Place;
@@ -49,6 +51,7 @@ impl Plan {
         if elements > MAX_ELEMENTS {
             return Err(PlanError::TooLarge { max_rows: MAX_ROWS });
         }
+        LeastSize::of_any(graph, visibility).check(scheme)?;
         let choices = program::choices(graph);
         let first = choices.iter().map(|(id, lowerings)| (*id, lowerings[0])).collect();
         let mut best = Draft::new(graph, visibility, scheme, first);
@@ -95,7 +98,8 @@ struct Draft {
 
 impl Draft {
     fn new(graph: &Graph, visibility: Visibility, scheme: Scheme, lowerings: Lowerings) -> Self {
-        let program = Program::new(graph, visibility, &lowerings);
+        let is_small = LeastSize::new(graph, visibility, &lowerings).check(scheme);
+        let program = is_small.and_then(|()| Program::new(graph, visibility, &lowerings));
         let result = program.and_then(|program| {
             let layout = Layout::cheapest(&program, scheme)?;
             Ok((program, layout))

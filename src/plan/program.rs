@@ -4,7 +4,7 @@ mod conv;
 mod fixed;
 mod matrix;
 
-pub use conv::{Lowerings, choices};
+pub use conv::{Lowering, Lowerings, choices, fused_with};
 pub use matrix::Matrix;
 
 use super::PlanError;
@@ -44,11 +44,11 @@ pub enum Visibility {
 pub const DIGEST: usize = 4;
 
 /// As many values are added at once, so that rows stay narrow.
-const MAX_TERMS: usize = 8;
+pub(super) const MAX_TERMS: usize = 8;
 
 /// Poseidon's state, and how much of it takes up input at once.
 pub const SPONGE_WIDTH: usize = 12;
-const SPONGE_RATE: usize = 8;
+pub const SPONGE_RATE: usize = 8;
 
 /// What a block's instances are.
 #[derive(Clone, Debug)]

@@ -78,6 +78,11 @@ impl Scheme {
         Blinding { single: Oracle::Wires.disclosed().values(), chained: products + SEAM_MARGIN + 1 }
     }
 
+    /// Whether proofs with so many challenge sets hide what they are to hide.
+    pub fn can_blind(self, challenges: usize) -> bool {
+        !self.zero_knowledge || challenges <= MAX_BLINDED_SETS
+    }
+
     /// Columns that are random in all rows: one for each quotient, and so there are as many as challenge sets, and then
     /// [`CODEWORD_MASKS`].
     pub fn mask_wires(self, challenges: usize) -> usize {
@@ -226,6 +231,13 @@ mod tests {
         assert_eq!(BLINDED.mask_wires(3), 5);
         assert_eq!((BLINDED.min_degree_bits(), OPEN.min_degree_bits()), (8, 6));
         assert_eq!((OPEN.blinding().rows(), OPEN.mask_wires(3)), (0, 0));
+    }
+
+    #[test]
+    fn more_sets_than_a_seam_has_room_for_are_refused() {
+        let largest = Soundness { degree_bits: 20, routed: 1 << 11, constraints: 1000 };
+        assert_eq!(largest.challenges(), 4);
+        assert!(!BLINDED.can_blind(4) && BLINDED.can_blind(3) && OPEN.can_blind(4));
     }
 
     #[test]

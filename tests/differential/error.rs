@@ -26,7 +26,9 @@ impl Bound {
         let Some(fixed) = &context.fixed else {
             return is_exact.then_some(Bound { error: 0.0, is_class: false });
         };
-        if fixed.calibration.is_some() {
+        // Numbers that calibration has seen are not clamped; or to an end of their range, which is no farther off.
+        let is_seen = |inputs: &ArrayD<f64>| inputs.outer_iter().any(|seen| seen == input);
+        if !fixed.calibration.as_ref().is_none_or(is_seen) {
             return None;
         }
         let outputs = nn::run_all(model, input).expect("the shape is the model's");
@@ -37,8 +39,9 @@ impl Bound {
         for (index, layer) in model.layers().iter().enumerate() {
             let from = if index == 0 { input } else { &outputs[index - 1] };
             match &layer.kind {
-                LayerKind::Convolution { kernel: weights, .. } | LayerKind::FullyConnected { weights, .. } => {
-                    let summed = sums(weights, greatest(from.iter()), error, unit, fixed.bits);
+                LayerKind::Convolution { kernel: weights, biases } | LayerKind::FullyConnected { weights, biases } => {
+                    let operand = Operand { most: greatest(from.iter()), error, unit };
+                    let summed = sums(weights, biases.as_ref(), &operand, fixed.bits);
                     let (scale, reach) = rescaled(graph, index)?;
                     // The result is rounded, and the multiplier is: that is to be a quarter of what the bits can tell.
                     error = summed + 0.5 * scale + 0.25 * scale.max(reach * 0.5f64.powi(fixed.bits as i32));
@@ -63,18 +66,31 @@ impl Bound {
     }
 }
 
-/// The error of sums of `weights`, rounded to `bits` bits, with numbers up to `most` that are `error` off already, at a
-/// scale of `unit`.
-fn sums(weights: &ArrayD<f64>, most: f64, error: f64, unit: f64, bits: u32) -> f64 {
+/// The numbers that a layer sums.
+struct Operand {
+    /// The greatest magnitude.
+    most: f64,
+    /// How far each may be off.
+    error: f64,
+    /// Their scale.
+    unit: f64,
+}
+
+/// The error of sums of weights, rounded to `bits` bits.
+fn sums(weights: &ArrayD<f64>, biases: Option<&ArrayD<f64>>, operand: &Operand, bits: u32) -> f64 {
+    let &Operand { most, error, unit } = operand;
     let steps = ((1i64 << (bits - 1)) - 1) as f64;
     let coarsest = greatest(weights.iter()) / steps;
-    let of_channel = |channel: ndarray::ArrayViewD<f64>| {
+    let of_channel = |(index, channel): (usize, ndarray::ArrayViewD<f64>)| {
         let step = (greatest(channel.iter()) / steps).max(coarsest * 0.5f64.powi(bits as i32));
         let total: f64 = channel.iter().map(|w| w.abs()).sum();
+        // A bias has the scale of the sums; alone it is told to as many bits as scores are.
+        let bias = biases.map_or(0.0, |biases| biases[index].abs());
+        let bias_step = (step * unit).max(bias * 0.5f64.powi(bits as i32 + 7));
         // The weights are off by half a step, and so is the bias.
-        total * error + 0.5 * step * (channel.len() as f64 * (most + error) + unit)
+        total * error + 0.5 * step * channel.len() as f64 * (most + error) + 0.5 * bias_step
     };
-    weights.outer_iter().map(of_channel).fold(0.0, f64::max)
+    weights.outer_iter().enumerate().map(of_channel).fold(0.0, f64::max)
 }
 
 /// The scale of what a layer's sums become, and how far they reach.

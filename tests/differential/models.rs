@@ -1,6 +1,6 @@
 //! Random models: all layers, odd shapes, extreme weights; and inputs at both ends of their ranges.
 
-use ndarray::{ArrayD, Axis, IxDyn};
+use ndarray::{ArrayD, ArrayViewMutD, Axis, IxDyn};
 use rand::Rng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha20Rng;
@@ -113,6 +113,42 @@ impl Growing {
             _ => self.push(LayerKind::Relu),
         }
     }
+}
+
+/// The model with weights taken away from some layers, and from some channels, and with biases of any size.
+pub fn degenerate(model: &Model, random: &mut ChaCha20Rng) -> Model {
+    let mut shape = model.input_shape();
+    let mut changed = |layer: &Layer| {
+        let mut kind = layer.kind.clone();
+        if let LayerKind::Convolution { kernel: weights, biases } | LayerKind::FullyConnected { weights, biases } =
+            &mut kind
+        {
+            match random.gen_range(0..5) {
+                0 => weights.fill(0.0),
+                1 => weights.mapv_inplace(|w| -w.abs()),
+                2 => weights.outer_iter_mut().filter(|_| random.r#gen()).for_each(|mut channel| channel.fill(0.0)),
+                3 => {
+                    let each = |mut channel: ArrayViewMutD<f64>| channel *= 10f64.powi(random.gen_range(-6..=2));
+                    weights.outer_iter_mut().for_each(each);
+                }
+                _ => {}
+            }
+            let power = 10f64.powi(random.gen_range(-6..=6));
+            let bias = biases.iter_mut().flat_map(|biases| biases.iter_mut());
+            match random.gen_range(0..3) {
+                0 => bias.for_each(|b| *b *= power),
+                1 => bias.for_each(|b| *b = -b.abs() * power),
+                _ => {}
+            }
+        }
+        kind
+    };
+    let mut layers = Vec::new();
+    for layer in model.layers() {
+        layers.push(Layer::new(changed(layer), shape));
+        shape = layer.output_shape();
+    }
+    Model::new(layers, model.input_range()).expect("no shape has changed")
 }
 
 /// Inputs at the lower end, at the upper, at either, and anywhere.

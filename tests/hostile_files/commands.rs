@@ -3,6 +3,7 @@
 #![cfg(unix)]
 
 use super::mutate::{HEADER, HUGE, mutated};
+use super::wrong_leaf;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 use std::fs;
@@ -10,7 +11,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 use tempfile::TempDir;
-use zknn::artifact::{FileKind, seal};
+use zknn::artifact::{CircuitFile, FileKind, VerifyingKey, hex, read, seal, to_bytes};
+use zknn::plan::Visibility;
 
 const DONE: i32 = 0;
 const REJECTED: i32 = 1;
@@ -142,6 +144,58 @@ fn commands_refuse_hostile_circuits() {
         refuses(&["audit", path], &[BAD_INPUT]);
     });
     assert!(!output.exists());
+}
+
+/// A circuit in good order, but for what it commits to.
+#[test]
+fn an_audit_refuses_wrong_leaves() {
+    let file = tempfile::tempdir().expect("a folder");
+    let path = file.path().join("false.zkc");
+    fs::write(&path, to_bytes(FileKind::Circuit, &wrong_leaf(&bytes_of("model.zkc")))).expect("a file");
+    refuses(&["audit", &path.to_string_lossy()], &[BAD_INPUT]);
+    let output = zknn(folder(), &["audit", "model.zkc"]);
+    assert_eq!(output.status.code(), Some(DONE), "{}", stderr(&output));
+    let key: VerifyingKey = read(&folder().join("model.vk"), FileKind::Key).expect("a key");
+    assert!(String::from_utf8_lossy(&output.stdout).contains(&hex(&key.digest())));
+}
+
+/// A tensor of a hundred million elements costs a model a few bytes, and a program in a circuit file too. Before any memory is
+/// taken for them, such a model is found to fit no circuit.
+#[test]
+fn commands_refuse_shapes_that_fit_no_circuit() {
+    let file = tempfile::tempdir().expect("a folder");
+    let path = file.path().join("model.json");
+    let layers = [
+        r#"{"layer_type": "flatten", "input_shape": [67108864, 1, 1]}"#,
+        r#"{"layer_type": "relu", "input_shape": [16384, 8192, 1]}"#,
+        r#"{"layer_type": "max_pool", "input_shape": [8192, 8192, 1], "window": [8192, 8192]}"#,
+        r#"{"layer_type": "convolution", "input_shape": [8192, 8192, 1],
+            "kernel": {"v": 1, "dim": [1, 1, 1, 1], "data": [1]}}, {"layer_type": "relu", "input_shape": [8192, 8192, 1]}"#,
+    ];
+    for layers in layers {
+        fs::write(&path, format!(r#"{{"layers": [{layers}]}}"#)).expect("a file");
+        let path = path.to_string_lossy();
+        for options in [&[][..], &["--input-visibility", "private"], &["--no-zk"]] {
+            refuses(&[&["compile", &path, "-o", "never.zkc"], options].concat(), &[BAD_INPUT]);
+        }
+    }
+    assert!(!folder().join("never.zkc").exists());
+
+    // The leaves of a small circuit, and a program that no such circuit holds.
+    let mut circuit: CircuitFile = read(&folder().join("model.zkc"), FileKind::Circuit).expect("as written");
+    circuit.graph = zknn_ir::parse(
+        "%0 = input : [8192, 8192, 1] fixed(scale 1, 0..=1)
+        %1 = max_pool %0 window=[64, 64]
+        %2 = flatten %1
+        %3 = argmax %2
+        output %3",
+    )
+    .expect("a graph");
+    circuit.options.visibility = Visibility::Private;
+    circuit.options.scheme.zero_knowledge = false;
+    let path = file.path().join("large.zkc");
+    fs::write(&path, to_bytes(FileKind::Circuit, &circuit)).expect("a file");
+    refuses(&["audit", &path.to_string_lossy()], &[BAD_INPUT]);
 }
 
 /// What is no file of ours, or no file at all.

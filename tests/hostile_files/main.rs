@@ -16,7 +16,7 @@ use zknn::artifact::{ArtifactProblem, CircuitFile, FileKind, Options, ProofFile,
 use zknn::front::{Model, parse_tensor};
 use zknn::plan::Visibility;
 use zknn::plan::security::{HashKind, Scheme};
-use zknn::{Circuit, RejectError, compile, verify};
+use zknn::{Audit, Circuit, LoadError, RejectError, compile, verify};
 
 const MODEL: &str = "
 %0 = input : [3] fixed(scale 1, -5..=4)
@@ -140,25 +140,65 @@ fn files_of_different_models_do_not_mix() {
     }
 }
 
+/// A circuit file with one leaf of its commitment changed, and a key that belongs to what it then commits to.
+fn wrong_leaf(circuit: &[u8]) -> CircuitFile {
+    const CAP: usize = 16;
+    let mut file: CircuitFile = from_bytes(FileKind::Circuit, circuit).expect("as written");
+    file.leaves[7 * blake3::OUT_LEN] ^= 1;
+    // Each digest is the hash of the two below it, up to the cap.
+    let mut digests = file.leaves.clone();
+    while digests.len() > CAP * blake3::OUT_LEN {
+        digests = digests.chunks(2 * blake3::OUT_LEN).flat_map(|pair| *blake3::hash(pair).as_bytes()).collect();
+    }
+    file.key.cap = digests;
+    file
+}
+
+/// Nothing about the file's form is wrong: only who computes the commitment anew finds out.
+#[test]
+fn wrong_leaves_do_not_pass_an_audit() {
+    let honest: CircuitFile = from_bytes(FileKind::Circuit, &honest().circuit).expect("as written");
+    let file = wrong_leaf(&to_bytes(FileKind::Circuit, &honest));
+    assert_ne!(file.key.cap, honest.key.cap);
+    let circuit = Circuit::load(file).expect("it belongs together");
+    assert!(matches!(Audit::new(&circuit).err(), Some(LoadError::Commitment)));
+    assert!(Audit::new(&Circuit::load(honest).expect("as written")).is_ok());
+
+    // With the honest cap it does not even belong together.
+    let mut file: CircuitFile = from_bytes(FileKind::Circuit, &crate::honest().circuit).expect("as written");
+    file.leaves[0] ^= 1;
+    assert!(matches!(Circuit::load(file).err(), Some(LoadError::Differs)));
+}
+
 /// A field element has two forms of 64 bits if it is small: itself, and itself plus the order. The second is refused
 /// wherever it stands: in public inputs, in the proof of work, in the commitment of a key.
 #[test]
 fn elements_that_are_not_canonical() {
     const ORDER: u64 = 0xFFFF_FFFF_0000_0001;
-    let key: VerifyingKey = from_bytes(FileKind::Key, &honest().key).expect("as written");
-    let proof: ProofFile = from_bytes(FileKind::Proof, &honest().proof).expect("as written");
-    let mut tried = 0;
-    for at in 0..=proof.proof.len() - 8 {
-        let word = u64::from_le_bytes(std::array::from_fn(|i| proof.proof[at + i]));
-        if let Some(other) = word.checked_add(ORDER) {
+    for hash in [HashKind::Blake3, HashKind::Poseidon] {
+        let honest = files(MODEL, hash);
+        let key: VerifyingKey = from_bytes(FileKind::Key, &honest.key).expect("as written");
+        let proof: ProofFile = from_bytes(FileKind::Proof, &honest.proof).expect("as written");
+        let mut tried = 0;
+        for at in 0..=proof.proof.len() - 8 {
+            let word = u64::from_le_bytes(std::array::from_fn(|i| proof.proof[at + i]));
+            if let Some(other) = word.checked_add(ORDER) {
+                let mut changed = proof.clone();
+                changed.proof[at..at + 8].copy_from_slice(&other.to_le_bytes());
+                assert!(verify(&key, &changed).is_err(), "{word} at {at}");
+                tried += 1;
+            }
+        }
+        // Two outputs, a word of input, and the proof of work.
+        assert!(tried >= 4, "{tried}");
+
+        // And words that are no element in any form, wherever they come to lie.
+        for at in (0..=proof.proof.len() - 8).step_by(61).chain(proof.proof.len() - 40..=proof.proof.len() - 8) {
             let mut changed = proof.clone();
-            changed.proof[at..at + 8].copy_from_slice(&other.to_le_bytes());
-            assert!(verify(&key, &changed).is_err(), "{word} at {at}");
-            tried += 1;
+            changed.proof[at..at + 8].fill(0xFF);
+            assert!(verify(&key, &changed).is_err(), "at {at}");
         }
     }
-    // Two outputs, a word of input, and the proof of work.
-    assert!(tried >= 4, "{tried}");
 
     let other = files(MODEL, HashKind::Poseidon);
     let mut key: VerifyingKey = from_bytes(FileKind::Key, &other.key).expect("as written");

@@ -212,7 +212,7 @@ fn add_bias(sums: &mut [i64], bias: Option<&Weights>) {
 }
 
 /// Brings sums over integer weights to real values and adds the bias.
-fn finish_real(sums: &mut [f64], weights: &Weights, bias: Option<&Weights>) {
+pub(super) fn finish_real(sums: &mut [f64], weights: &Weights, bias: Option<&Weights>) {
     if let Some(scale) = weights.scale() {
         sums.iter_mut().for_each(|sum| *sum *= scale);
     }
@@ -226,7 +226,7 @@ fn finish_real(sums: &mut [f64], weights: &Weights, bias: Option<&Weights>) {
     }
 }
 
-fn elements_f64(weights: &Weights) -> Vec<f64> {
+pub(super) fn elements_f64(weights: &Weights) -> Vec<f64> {
     match weights {
         Weights::Real(data) => data.iter().copied().collect(),
         Weights::Fixed { data, .. } => as_f64(data),

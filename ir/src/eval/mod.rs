@@ -1,11 +1,13 @@
 //! The interpreter: what a graph means.
 //!
 //! [`eval_fixed`] is exact integer arithmetic and the reference for everything downstream; [`eval_real`] is
-//! the floating-point network, whose sums depend in their last bits on the order of addition. Both yield
+//! the floating-point network, whose sums depend in their last bits on the order of addition, but for
+//! [`eval_real_batch_in_order`]. All yield
 //! every node's tensor, which is what calibration and a circuit's witness need. The batch forms take many inputs
 //! at once, along a first axis that all results have too, and share the work on the weights among them.
 
 pub(crate) mod linear;
+pub(crate) mod ordered;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -147,6 +149,17 @@ pub fn eval_real<I: Inputs<f64> + ?Sized>(graph: &Graph, inputs: &I) -> Result<V
 pub fn eval_real_batch<I: Inputs<f64> + ?Sized>(graph: &Graph, inputs: &I) -> Result<Values<f64>, EvalError> {
     let batch = check_batch(graph, inputs.tensors())?;
     Ok(run(graph, inputs.tensors(), &batch, Op::eval_real))
+}
+
+/// As [`eval_real_batch`], but with all sums in one order, each product and each sum rounded by itself: the result is the
+/// same to the last bit on every machine, and each input's is the same in every batch. It takes longer.
+///
+/// # Errors
+///
+/// As for [`eval_real`].
+pub fn eval_real_batch_in_order<I: Inputs<f64> + ?Sized>(graph: &Graph, inputs: &I) -> Result<Values<f64>, EvalError> {
+    let batch = check_batch(graph, inputs.tensors())?;
+    Ok(run(graph, inputs.tensors(), &batch, Op::eval_real_in_order))
 }
 
 /// Evaluates a fixed-point graph in exact integer arithmetic.

@@ -227,6 +227,107 @@ fn a_batch_of_reals_is_its_inputs_one_by_one() {
     }
 }
 
+/// Sums of fractions, whose last bits tell in which order they were added.
+fn fractions() -> (Graph, ArrayD<f64>) {
+    let thirds = |seed, count| noise(seed, count).iter().map(|&value| value as f64 / 3.0).collect::<Vec<_>>();
+    let graph = chain([
+        real_input(&[7, 9, 2]),
+        Op::Conv2d(op::Conv2d { kernel: real(&[5, 3, 2, 2], &thirds(1, 60)), bias: Some(real(&[5], &thirds(2, 5))) }),
+        Op::Relu,
+        Op::Flatten,
+        Op::Dense(op::Dense { weights: real(&[11, 200], &thirds(3, 2200)), bias: Some(real(&[11], &thirds(4, 11))) }),
+        Op::Normalize(op::Normalize { fraction_bits: 24 }),
+    ]);
+    let inputs = ArrayD::from_shape_vec(IxDyn(&[37, 7, 9, 2]), thirds(5, 37 * 126)).unwrap();
+    (graph, inputs)
+}
+
+/// How a machine may add up products: `(weight, number)` one after the other.
+type Sum = fn(&[(f64, f64)]) -> f64;
+
+const IN_ORDER: Sum = |products| products.iter().fold(0.0, |sum, (w, x)| sum + w * x);
+const FUSED: Sum = |products| products.iter().fold(0.0, |sum, (w, x)| w.mul_add(*x, sum));
+const SPLIT: Sum = |products| products.chunks(4).map(IN_ORDER).sum();
+const STRIDED: Sum = |products| {
+    let lane = |lane: usize| products.iter().skip(lane).step_by(4).map(|(w, x)| w * x).sum::<f64>();
+    (lane(0) + lane(1)) + (lane(2) + lane(3))
+};
+
+/// The convolution and the dense layer of [`fractions`] by their definitions, with sums as a machine adds them up.
+fn by_definition(graph: &Graph, inputs: &ArrayD<f64>, sum: Sum) -> Vec<f64> {
+    let parameters = |at: usize| match &graph.node(graph.topological()[at]).op {
+        Op::Conv2d(op::Conv2d { kernel: Weights::Real(weights), bias: Some(Weights::Real(bias)) })
+        | Op::Dense(op::Dense { weights: Weights::Real(weights), bias: Some(Weights::Real(bias)) }) => {
+            (weights.clone(), bias.clone())
+        }
+        other => panic!("{other:?}"),
+    };
+    let ((kernel, kernel_bias), (weights, bias)) = (parameters(1), parameters(4));
+    let mut results = Vec::new();
+    for image in inputs.outer_iter() {
+        let mut hidden = Vec::new();
+        for (y, x, channel) in ndarray::indices((5, 8, 5)) {
+            let taps = ndarray::indices((3, 2, 2)).into_iter();
+            let products = taps.map(|(i, j, c)| (kernel[[channel, i, j, c]], image[[y + i, x + j, c]]));
+            hidden.push((sum(&products.collect::<Vec<_>>()) + kernel_bias[[channel]]).max(0.0));
+        }
+        results.extend(
+            weights
+                .outer_iter()
+                .zip(&bias)
+                .map(|(row, bias)| sum(&row.iter().copied().zip(hidden.iter().copied()).collect::<Vec<_>>()) + bias),
+        );
+    }
+    results
+}
+
+fn bits(numbers: impl IntoIterator<Item = f64>) -> Vec<u64> {
+    numbers.into_iter().map(f64::to_bits).collect()
+}
+
+/// The order is the one that the documentation states; machines that fuse or split sums do otherwise, and the fast way goes
+/// as the machine does.
+#[test]
+fn sums_in_order_are_the_same_on_every_machine() {
+    let (graph, inputs) = fractions();
+    let dense = graph.topological()[4];
+    let ordered = bits(eval_real_batch_in_order(&graph, &inputs).unwrap().get(dense).iter().copied());
+    assert_eq!(ordered, bits(by_definition(&graph, &inputs, IN_ORDER)));
+    for sum in [FUSED, SPLIT, STRIDED] {
+        assert_ne!(ordered, bits(by_definition(&graph, &inputs, sum)), "the sums do not tell orders apart");
+    }
+    let fast = eval_real_batch(&graph, &inputs).unwrap();
+    let pairs = fast.get(dense).iter().zip(&ordered);
+    assert!(pairs.into_iter().all(|(fast, &ordered)| (fast - f64::from_bits(ordered)).abs() < 1e-9));
+}
+
+/// Neither the other inputs of a batch nor the threads that share the work make a difference.
+#[test]
+fn sums_in_order_do_not_depend_on_how_work_is_split() {
+    let (graph, inputs) = fractions();
+    let together = eval_real_batch_in_order(&graph, &inputs).unwrap();
+    for threads in [1, 3] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        for size in [1, 5, 16, 37] {
+            let mut output = Vec::new();
+            for batch in inputs.axis_chunks_iter(Axis(0), size) {
+                let values = pool.install(|| eval_real_batch_in_order(&graph, &batch.to_owned())).unwrap();
+                output.extend(values.output().iter().copied());
+            }
+            assert_eq!(bits(output), bits(together.output().iter().copied()), "{threads} threads, {size} at a time");
+        }
+    }
+}
+
+/// What one machine found, for all others.
+#[test]
+fn sums_in_order_have_these_bits() {
+    let (graph, inputs) = fractions();
+    let values = eval_real_batch_in_order(&graph, &inputs).unwrap();
+    let bytes: Vec<u8> = values.output().iter().flat_map(|value| value.to_bits().to_le_bytes()).collect();
+    insta::assert_snapshot!(blake3::hash(&bytes), @"55087af893465f92555552139bf227ab0b11c91809911aff9f61ffc47f28ef8c");
+}
+
 proptest! {
     #[test]
     fn a_batch_is_its_inputs_one_by_one(

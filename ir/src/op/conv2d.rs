@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::attribute::Visitor;
 use super::{Arity, Class, Factors, Operand, Operation, linear};
-use crate::eval::linear as sums;
+use crate::eval::{linear as sums, ordered};
 use crate::infer::axes;
 use crate::{Fact, InferError, Range, Weights};
 
@@ -62,6 +62,10 @@ impl Operation for Conv2d {
 
     fn eval_real(&self, operands: &[Operand<'_, f64>], result: &Fact) -> Vec<f64> {
         sums::conv2d_real(&self.kernel, self.bias.as_ref(), operands[0].elements, &result.shape)
+    }
+
+    fn eval_real_in_order(&self, operands: &[Operand<'_, f64>], result: &Fact) -> Vec<f64> {
+        ordered::conv2d(&self.kernel, self.bias.as_ref(), operands[0].elements, &result.shape)
     }
 
     fn eval_fixed(&self, operands: &[Operand<'_, i64>], result: &Fact) -> Vec<i64> {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::attribute::Visitor;
 use super::{Arity, Class, Factors, Operand, Operation, linear};
-use crate::eval::linear as sums;
+use crate::eval::{linear as sums, ordered};
 use crate::infer::axes;
 use crate::{Fact, InferError, Range, Weights};
 
@@ -56,6 +56,10 @@ impl Operation for Dense {
 
     fn eval_real(&self, operands: &[Operand<'_, f64>], _: &Fact) -> Vec<f64> {
         sums::dense_real(&self.weights, self.bias.as_ref(), operands[0].elements)
+    }
+
+    fn eval_real_in_order(&self, operands: &[Operand<'_, f64>], _: &Fact) -> Vec<f64> {
+        ordered::dense(&self.weights, self.bias.as_ref(), operands[0].elements)
     }
 
     fn eval_fixed(&self, operands: &[Operand<'_, i64>], _: &Fact) -> Vec<i64> {

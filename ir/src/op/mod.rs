@@ -83,6 +83,12 @@ pub(crate) trait Operation {
     /// fact that [`Operation::infer`] found for the facts of the operands.
     fn eval_real(&self, operands: &[Operand<'_, f64>], result: &Fact) -> Vec<f64>;
 
+    /// As [`Operation::eval_real`], with every sum in the one order that `eval::ordered` states, for an operation that
+    /// leaves a choice.
+    fn eval_real_in_order(&self, operands: &[Operand<'_, f64>], result: &Fact) -> Vec<f64> {
+        self.eval_real(operands, result)
+    }
+
     /// The integers that the result consists of, likewise. The operands are fixed-point.
     fn eval_fixed(&self, operands: &[Operand<'_, i64>], result: &Fact) -> Vec<i64>;
 }
@@ -269,6 +275,12 @@ macro_rules! operations {
             pub(crate) fn eval_real(&self, operands: &[Operand<'_, f64>], result: &Fact) -> Vec<f64> {
                 match self {
                     $(Op::$name $(($op))? => operations!(@value $name $($op)?).eval_real(operands, result),)*
+                }
+            }
+
+            pub(crate) fn eval_real_in_order(&self, operands: &[Operand<'_, f64>], result: &Fact) -> Vec<f64> {
+                match self {
+                    $(Op::$name $(($op))? => operations!(@value $name $($op)?).eval_real_in_order(operands, result),)*
                 }
             }
 

@@ -25,6 +25,9 @@ impl GenericConfig<D> for Blake3Config {
 
 /// A hash of Merkle trees, which has many leaves to hash at once.
 pub trait TreeHasher: Hasher<F> {
+    /// Whether digests are field elements: not all bytes are digests then.
+    const DIGESTS_ARE_ELEMENTS: bool;
+
     /// As `hash_or_noop` of many leaves: the first elements of all are in the first of the `columns`, and so forth.
     fn hash_leaves(columns: &[&[F]]) -> Vec<Self::Hash> {
         (0..points(columns)).map(|point| Self::hash_or_noop(&leaf(columns, point))).collect()
@@ -44,7 +47,9 @@ fn leaf(columns: &[&[F]], point: usize) -> Vec<F> {
     columns.iter().map(|column| column[point]).collect()
 }
 
-impl TreeHasher for PoseidonHash {}
+impl TreeHasher for PoseidonHash {
+    const DIGESTS_ARE_ELEMENTS: bool = true;
+}
 
 /// BLAKE3 over the canonical little-endian bytes of field elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +91,8 @@ impl Hasher<F> for Blake3 {
 }
 
 impl TreeHasher for Blake3 {
+    const DIGESTS_ARE_ELEMENTS: bool = false;
+
     fn hash_leaves(columns: &[&[F]]) -> Vec<Self::Hash> {
         let points = points(columns);
         let whole = points - points % LANES;

@@ -19,9 +19,11 @@ mod weights;
 
 pub use timings::Timings;
 
+use super::columns::selector_columns;
 use super::hash::TreeHasher;
 use super::shape::{CircuitShape, Gates, common_data};
 use super::verify::{Binding, verifier_data};
+use super::wipe::wipe;
 use super::witness::Witness;
 use crate::gadget::field::{D, F};
 use crate::plan::Plan;
@@ -70,6 +72,13 @@ struct Commitment<H: Hasher<F>> {
     tree: Tree<H>,
 }
 
+/// What the salts hide stays hidden by those that no proof has told.
+impl<H: Hasher<F>> Drop for Commitment<H> {
+    fn drop(&mut self) {
+        wipe(self.salts.as_flattened_mut());
+    }
+}
+
 type Hash<C> = <<C as GenericConfig<D>>::Hasher as Hasher<F>>::Hash;
 
 impl<C: GenericConfig<D, F = F, Hasher: TreeHasher>> Prover<C> {
@@ -79,18 +88,33 @@ impl<C: GenericConfig<D, F = F, Hasher: TreeHasher>> Prover<C> {
         Self::with(plan, |preprocessed, domain| preprocessed.leaves::<C::Hasher>(domain))
     }
 
-    /// The prover of `plan`, whose commitment has leaves with these digests. If they are not the right ones, its proofs do
-    /// not hold.
+    /// The prover of `plan`, whose commitment has leaves with these digests. They are taken as they are:
+    /// [`Prover::has_own_leaves`] tells whether they are those of the circuit.
     pub fn with_leaves(plan: &Plan, leaves: Vec<Hash<C>>) -> Self {
         Self::with(plan, |_, _| leaves)
     }
 
     fn with(plan: &Plan, leaves: impl FnOnce(&Preprocessed, &Domain) -> Vec<Hash<C>>) -> Self {
+        let gates = Gates::new(&CircuitShape::new(plan));
+        Self::of_columns(plan, selector_columns(&plan.layout, &gates), leaves)
+    }
+
+    /// The prover of a false circuit: like that of `plan`, but no gate is active in any row.
+    #[cfg(test)]
+    pub fn without_gates(plan: &Plan) -> Self {
+        let selectors = Gates::new(&CircuitShape::new(plan)).selectors();
+        let off = F::from_canonical_u64(super::shape::UNUSED_SELECTOR);
+        Self::of_columns(plan, vec![off; selectors << plan.layout.degree_bits], |preprocessed, domain| {
+            preprocessed.leaves::<C::Hasher>(domain)
+        })
+    }
+
+    fn of_columns(plan: &Plan, selectors: Vec<F>, leaves: impl FnOnce(&Preprocessed, &Domain) -> Vec<Hash<C>>) -> Self {
         let shape = CircuitShape::new(plan);
         let gates = Gates::new(&shape);
         let common = common_data(&shape, &gates);
         let domain = Domain::new(shape.degree_bits, F::coset_shift());
-        let preprocessed = Preprocessed::new(plan, &gates, &common.k_is, &domain);
+        let preprocessed = Preprocessed::new(plan, selectors, &common.k_is, &domain);
         let tree = Tree::new(leaves(&preprocessed, &domain));
         let subgroup = F::two_adic_subgroup(shape.degree_bits);
         Self { shape, gates, common, domain, subgroup, preprocessed, tree, binding: Binding::default() }
@@ -104,6 +128,12 @@ impl<C: GenericConfig<D, F = F, Hasher: TreeHasher>> Prover<C> {
     /// The digests of the commitment's leaves.
     pub fn leaves(&self) -> &[Hash<C>] {
         self.tree.leaves()
+    }
+
+    /// Whether the commitment is that to the constants and the permutation of the plan. It is computed anew, which takes most
+    /// of the time of [`Prover::new`].
+    pub fn has_own_leaves(&self) -> bool {
+        self.preprocessed.leaves::<C::Hasher>(&self.domain) == self.leaves()
     }
 
     /// Makes all proofs depend on `binding`, as the verifier's key does.

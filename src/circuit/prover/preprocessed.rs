@@ -4,9 +4,8 @@ use super::codeword::{Codeword, Columns, Domain};
 use super::fft::{COSETS, LANES};
 use super::merkle::hash_leaves;
 use super::weights::Weights;
-use crate::circuit::columns::{Permutation, mask_column, selector_columns};
+use crate::circuit::columns::{Permutation, mask_column};
 use crate::circuit::hash::TreeHasher;
-use crate::circuit::shape::Gates;
 use crate::gadget::arith::BATCH;
 use crate::gadget::field::{F, Packed};
 use crate::plan::Plan;
@@ -27,12 +26,11 @@ pub struct Preprocessed {
 }
 
 impl Preprocessed {
-    /// The columns of `plan`.
-    pub fn new(plan: &Plan, gates: &Gates, shifts: &[F], domain: &Domain) -> Self {
+    /// The columns of `plan`, after those of its selectors.
+    pub fn new(plan: &Plan, mut values: Vec<F>, shifts: &[F], domain: &Domain) -> Self {
         let layout = &plan.layout;
-        let mut values = Vec::with_capacity((gates.selectors() + 1 + layout.routed) << layout.degree_bits);
-        values.extend(selector_columns(layout, gates));
-        let selectors = gates.selectors();
+        let selectors = values.len() >> layout.degree_bits;
+        values.reserve_exact((1 + layout.routed) << layout.degree_bits);
         if layout.masks > 0 {
             values.extend(mask_column(layout));
         }

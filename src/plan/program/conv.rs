@@ -36,7 +36,7 @@ pub fn choices(graph: &Graph) -> Vec<(NodeId, Vec<Lowering>)> {
 }
 
 /// The pooling or relu that a convolution can take up into its own rows.
-fn fused_with(graph: &Graph, conv: NodeId) -> Option<NodeId> {
+pub fn fused_with(graph: &Graph, conv: NodeId) -> Option<NodeId> {
     let users = graph.users(conv);
     let [user] = users[..] else { return None };
     let fits = matches!(graph.node(user).op, Op::MaxPool(_) | Op::Relu);

@@ -1,11 +1,11 @@
-//! What hides the witness, measured: against what proofs reveal, and against proofs that hide nothing.
+//! What two proofs of one input have in common, and a plain attack on proofs without blinding.
 
-use super::columns::Permutation;
-use super::hash::{Blake3Config, PoseidonConfig, TreeHasher};
-use super::shape::{Gates, common_data};
-use super::*;
+use super::TOY;
+use crate::circuit::hash::{Blake3Config, PoseidonConfig, TreeHasher};
+use crate::circuit::shape::{CircuitShape, Gates, common_data};
+use crate::circuit::{Prover, Secrets, Timings, Witness};
 use crate::gadget::field::{D, F};
-use crate::plan::security::{HashKind, QUOTIENT_DEGREE, RATE_BITS, Scheme};
+use crate::plan::security::{HashKind, RATE_BITS, Scheme};
 use crate::plan::{DIGEST, Plan, Visibility};
 use plonky2::field::polynomial::PolynomialValues;
 use plonky2::field::types::Field;
@@ -17,18 +17,10 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 use std::collections::HashSet;
 
-const MODEL: &str = "
-%0 = input : [3] fixed(scale 1, -5..=4)
-%1 = dense %0 weights=fixed[2, 3] scale 1 [1, -2, 3, 4, 5, -6] bias=fixed[2] scale 1 [7, -8]
-%2 = relu %1
-output %2
-";
-
 const INPUT: &[i64] = &[1, -5, 4];
 
 fn plan(zero_knowledge: bool, hash: HashKind) -> Plan {
-    let graph = zknn_ir::parse(MODEL).expect("a graph");
-    Plan::new(&graph, Visibility::Private, Scheme { zero_knowledge, hash }).expect("a plan")
+    super::plan(TOY, Visibility::Private, Scheme { zero_knowledge, hash })
 }
 
 fn common(plan: &Plan) -> CommonCircuitData<F, D> {
@@ -40,42 +32,6 @@ fn common(plan: &Plan) -> CommonCircuitData<F, D> {
 fn witness(plan: &Plan) -> Witness {
     let secrets = Secrets { salt: [F::ZERO; DIGEST], randomness: ChaCha20Rng::from_entropy() };
     Witness::new(plan, INPUT, secrets)
-}
-
-/// Base field values of one wire polynomial that a proof opens: one at each query, and that at the opening point, which is
-/// in the extension.
-fn opened(common: &CommonCircuitData<F, D>) -> usize {
-    common.fri_params.config.num_query_rounds + D
-}
-
-/// Whether each wire is random in as many rows as a proof opens values of it; whether in as many rows as it opens values of
-/// `Z`, which is opened at one point more, and in one row besides, the seams between chunks are tied and random; and whether
-/// as many columns are random in all rows as there are quotients, and two for the combination of all.
-fn hides(plan: &Plan) -> bool {
-    let (first, second) = (witness(plan), witness(plan));
-    let common = common(plan);
-    let layout = &plan.layout;
-    let differs = |row: usize, column: usize| first.row(row)[column] != second.row(row)[column];
-    let chain = layout.blinding_row + layout.blinding.single..layout.blinding_row + layout.blinding.rows();
-    let singles = (0..layout.wires).all(|column| {
-        let single = (layout.blinding_row..chain.start).filter(|&row| differs(row, column)).count();
-        single >= opened(&common)
-    });
-    let permutation = Permutation::new(plan);
-    // The last wire of a chunk is tied to one at the start of the chunk after it.
-    let is_tied = |row: usize, column: usize| permutation.next(row, column) != (row, column) && differs(row, column);
-    let seams = QUOTIENT_DEGREE - 1..layout.routed - 1;
-    let chained = chain.filter(|&row| seams.clone().step_by(QUOTIENT_DEGREE).all(|column| is_tied(row, column)));
-    let masks = (0..layout.wires).filter(|&column| (0..layout.rows()).all(|row| differs(row, column)));
-    singles && chained.count() > opened(&common) + D && masks.count() >= common.config.num_challenges + D
-}
-
-#[test]
-fn as_much_is_random_as_is_opened() {
-    for hash in [HashKind::Blake3, HashKind::Poseidon] {
-        assert!(hides(&plan(true, hash)));
-        assert!(!hides(&plan(false, hash)), "the test would not notice");
-    }
 }
 
 type Parsed<C> = ProofWithPublicInputs<F, C, D>;

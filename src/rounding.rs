@@ -1,0 +1,184 @@
+//! What rounding costs: the integer program beside floating point, on inputs such as the network is meant for.
+//!
+//! A program can be proved, and be far from the network that it was made from: rounded numbers of few bits hold little of a
+//! signal that is small beside the room that they have to leave. [`measure`] finds that out before anything is proved.
+
+use crate::evaluate::EvaluateError;
+use crate::front::{Model, lower};
+use crate::input;
+use ndarray::{ArrayD, ArrayViewD, Axis, IxDyn, Slice};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha20Rng;
+use zknn_ir::eval::{eval_fixed_batch, eval_real_batch};
+use zknn_ir::{Graph, NodeId, Op};
+
+/// How many random inputs are looked at where there are none for calibration.
+pub const RANDOM_SAMPLES: usize = 32;
+
+/// How many of the calibration inputs are looked at.
+pub const MOST_SAMPLES: usize = 256;
+
+/// How many numbers are held at a time, of all nodes together, unless one input has more.
+const BATCH_NUMBERS: usize = 1 << 21;
+
+/// How far integers are from floating point.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RoundingLoss {
+    /// How many inputs were looked at.
+    pub samples: usize,
+    /// Whether they were drawn, and not those of the calibration.
+    pub is_random: bool,
+    /// The greatest difference of an output, as a fraction of how much the outputs differ from input to input. Of a network
+    /// that ends in argmax the outputs are the scores.
+    pub error: f64,
+    /// How many inputs get the same class; of a network that ends in argmax.
+    pub same_class: Option<usize>,
+}
+
+/// Compares an integer program with the model that it was made from: on the first [`MOST_SAMPLES`] calibration inputs, or
+/// else on [`RANDOM_SAMPLES`] inputs that are the same for each range. Nothing where nothing is rounded.
+///
+/// # Errors
+/// The calibration inputs are none of the program's.
+pub fn measure(
+    graph: &Graph,
+    model: &Model,
+    calibration: Option<&ArrayD<f64>>,
+) -> Result<Option<RoundingLoss>, EvaluateError> {
+    let nodes = graph.topological();
+    if !nodes.iter().any(|&id| matches!(graph.node(id).op, Op::Requantize(_))) {
+        return Ok(None);
+    }
+    let given = calibration.filter(|inputs| inputs.shape().first().is_some_and(|&count| count > 0));
+    let inputs = match given {
+        Some(inputs) => inputs.slice_axis(Axis(0), Slice::from(..inputs.shape()[0].min(MOST_SAMPLES))).to_owned(),
+        None => random_inputs(graph),
+    };
+    let integers = input::integers_batch(graph, &inputs)?;
+    let float = lower(model)?;
+    let mut comparison = Comparison::default();
+    let numbers: usize = nodes.iter().map(|&id| graph.node(id).fact.elements()).sum();
+    let batch = (BATCH_NUMBERS / numbers.max(1)).clamp(1, RANDOM_SAMPLES);
+    let (real_scores, integer_scores) = (scores(&float), scores(graph));
+    let scale = graph.node(integer_scores).fact.scale().unwrap_or(1.0);
+    for (inputs, integers) in inputs.axis_chunks_iter(Axis(0), batch).zip(integers.axis_chunks_iter(Axis(0), batch)) {
+        let reals = eval_real_batch(&float, &inputs.to_owned())?;
+        let rounded = eval_fixed_batch(graph, &integers.to_owned())?;
+        let rounded = rounded.get(integer_scores).mapv(|integer| integer as f64 * scale);
+        for (reals, rounded) in reals.get(real_scores).outer_iter().zip(rounded.outer_iter()) {
+            comparison.add(reals, rounded);
+        }
+    }
+    let is_class = graph.node(graph.output()).op == Op::Argmax;
+    Ok(Some(RoundingLoss {
+        samples: comparison.samples,
+        is_random: given.is_none(),
+        error: comparison.error(),
+        same_class: is_class.then_some(comparison.same_class),
+    }))
+}
+
+/// Inputs from all over the range of the program.
+fn random_inputs(graph: &Graph) -> ArrayD<f64> {
+    let fact = &graph.node(graph.input()).fact;
+    let (scale, (lo, hi)) = (fact.scale().unwrap_or(1.0), fact.interval().unwrap_or_default());
+    let mut random = ChaCha20Rng::seed_from_u64(0);
+    let shape = [&[RANDOM_SAMPLES], &fact.shape[..]].concat();
+    ArrayD::from_shape_simple_fn(IxDyn(&shape), || match scale == 1.0 {
+        // At this scale an input consists of integers.
+        true => random.gen_range(lo..=hi) as f64,
+        false => scale * random.gen_range(lo as f64..=hi as f64),
+    })
+}
+
+/// The node of the numbers that count: the output, or what an argmax at the end chooses from.
+fn scores(graph: &Graph) -> NodeId {
+    let output = graph.output();
+    match (&graph.node(output).op, &graph.operands(output)[..]) {
+        (Op::Argmax, &[scores]) => scores,
+        _ => output,
+    }
+}
+
+/// What has been seen so far.
+#[derive(Debug, Default)]
+struct Comparison {
+    samples: usize,
+    same_class: usize,
+    greatest_difference: f64,
+    /// The least and the greatest number of each output, in floating point.
+    extents: Vec<(f64, f64)>,
+}
+
+impl Comparison {
+    fn add(&mut self, reals: ArrayViewD<f64>, rounded: ArrayViewD<f64>) {
+        self.extents.resize(reals.len(), (f64::INFINITY, f64::NEG_INFINITY));
+        for ((&real, &rounded), (lo, hi)) in reals.iter().zip(&rounded).zip(&mut self.extents) {
+            let difference = (real - rounded).abs();
+            // Infinite numbers of a network that overflows are as far off as can be.
+            let difference = if difference.is_nan() { f64::INFINITY } else { difference };
+            self.greatest_difference = self.greatest_difference.max(difference);
+            (*lo, *hi) = (lo.min(real), hi.max(real));
+        }
+        self.samples += 1;
+        self.same_class += usize::from(class(reals) == class(rounded));
+    }
+
+    /// The greatest difference relative to the greatest extent of an output. Where all inputs have the same outputs, these
+    /// are compared with each other; and where there is only one, with zero.
+    fn error(&self) -> f64 {
+        let of_one = self.extents.iter().map(|(lo, hi)| hi - lo).fold(0.0, f64::max);
+        let lo = self.extents.iter().map(|extent| extent.0).fold(f64::INFINITY, f64::min);
+        let hi = self.extents.iter().map(|extent| extent.1).fold(f64::NEG_INFINITY, f64::max);
+        let spread = [of_one, hi - lo, hi.abs()].into_iter().find(|&spread| spread > 0.0);
+        match spread {
+            // Even where nothing has any spread, or that is infinite too.
+            _ if [0.0, f64::INFINITY].contains(&self.greatest_difference) => self.greatest_difference,
+            Some(spread) => self.greatest_difference / spread,
+            None => f64::INFINITY,
+        }
+    }
+}
+
+/// The index of the greatest number, the lowest of several.
+fn class(scores: ArrayViewD<f64>) -> usize {
+    let mut greatest = (0, f64::NEG_INFINITY);
+    for (index, &score) in scores.iter().enumerate() {
+        if score > greatest.1 {
+            greatest = (index, score);
+        }
+    }
+    greatest.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn compared(samples: &[(&[f64], &[f64])]) -> Comparison {
+        let mut comparison = Comparison::default();
+        for (reals, rounded) in samples {
+            let view = |numbers| ArrayViewD::from_shape(IxDyn(&[reals.len()]), numbers).unwrap();
+            comparison.add(view(reals), view(rounded));
+        }
+        comparison
+    }
+
+    #[test]
+    fn errors_are_relative_to_what_inputs_change() {
+        // Far apart from each other, and hardly any different from input to input.
+        let comparison = compared(&[(&[100.0, 0.0], &[100.0, 1.0]), (&[102.0, 0.0], &[102.0, 0.0])]);
+        assert_eq!((comparison.samples, comparison.same_class, comparison.error()), (2, 2, 0.5));
+        let alike = [([3.0, 7.0], [7.0, 3.0]); 2];
+        let comparison = compared(&alike.each_ref().map(|(reals, rounded)| (&reals[..], &rounded[..])));
+        assert_eq!((comparison.same_class, comparison.error()), (0, 1.0));
+        assert_eq!(compared(&[(&[-4.0], &[-3.0])]).error(), 0.25);
+    }
+
+    #[test]
+    fn nothing_is_far_from_itself_and_infinitely_far_from_zero() {
+        assert_eq!(compared(&[(&[0.0], &[0.0])]).error(), 0.0);
+        assert_eq!(compared(&[(&[0.0], &[0.5])]).error(), f64::INFINITY);
+        assert_eq!(compared(&[(&[f64::INFINITY, 0.0], &[f64::INFINITY, 0.0])]).error(), f64::INFINITY);
+    }
+}
