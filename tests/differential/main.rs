@@ -61,7 +61,7 @@ fn compare(seeds: impl IntoIterator<Item = u64>, trial: fn(u64) -> Trial) -> Tal
 
 #[test]
 fn float_integers_and_witness_agree() {
-    let Tally { models, with_float, rounding, classes } = compare(0..TRIALS, Trial::new);
+    let Tally { models, with_float, rounding, classes, .. } = compare(0..TRIALS, Trial::new);
     assert!(models > 200 && with_float > 400 && rounding > 80 && classes > 20);
 }
 
