@@ -5,7 +5,7 @@ use crate::circuit::constraints_on_wires;
 use crate::gadget::{Gadget, Shape};
 use crate::pipeline::{Circuit, LoadError};
 use crate::plan::security::{CODEWORD_MASKS, POW_BITS, QUERIES, RATE_BITS};
-use crate::plan::{Kind, POSEIDON_CONSTRAINTS, POSEIDON_ROUTED, POSEIDON_WIRES, Plan, Visibility};
+use crate::plan::{Kind, OutputVisibility, POSEIDON_CONSTRAINTS, POSEIDON_ROUTED, POSEIDON_WIRES, Plan, Visibility};
 use std::fmt;
 use zknn_ir::{Graph, MAX_MAGNITUDE};
 
@@ -121,7 +121,12 @@ fn binding(f: &mut fmt::Formatter<'_>, circuit: &Circuit) -> fmt::Result {
         Visibility::Private => "bound by nothing",
     };
     writeln!(f, "  input: {input}; its range is checked by constraints")?;
-    writeln!(f, "  output: {} public inputs", circuit.plan().program.output.len())
+    match options.output_visibility {
+        OutputVisibility::Public => writeln!(f, "  output: {} public inputs", circuit.plan().program.output.len()),
+        OutputVisibility::Committed => {
+            writeln!(f, "  output: its Poseidon digest with a salt is public; its range is checked by constraints")
+        }
+    }
 }
 
 fn security(f: &mut fmt::Formatter<'_>, circuit: &Circuit) -> fmt::Result {

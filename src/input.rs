@@ -51,7 +51,9 @@ pub enum InputError {
     #[error("the input has at {index:?} a number outside the input range {lo}..{hi}")]
     #[diagnostic(
         code(zknn::input::out_of_range),
-        help("clip the input, or declare a wider range: `input_range` in the model, or `--input-range`")
+        help(
+            "clip the input, or declare a wider range: `input_range` in the model, `--input-range`, or `--range` of `commit`"
+        )
     )]
     OutOfRange {
         /// Where the first such element stands.
@@ -80,10 +82,23 @@ pub fn integers(graph: &Graph, input: &ArrayD<f64>) -> Result<ArrayD<i64>, Input
     if input.shape() != fact.shape {
         return Err(InputError::Shape { expected: fact.shape.clone(), got: input.shape().to_vec() });
     }
-    converted(graph, fact, input)
+    converted(fact, rounds(graph), input)
 }
 
-/// The same for a batch of inputs, along the first axis.
+/// The integers that stand for a tensor that any model may take as an input of `fact`: at a scale other than 1 the nearest
+/// multiples.
+///
+/// # Errors
+///
+/// As for [`integers`].
+pub fn integers_of(fact: &Fact, input: &ArrayD<f64>) -> Result<ArrayD<i64>, InputError> {
+    if input.shape() != fact.shape {
+        return Err(InputError::Shape { expected: fact.shape.clone(), got: input.shape().to_vec() });
+    }
+    converted(fact, true, input)
+}
+
+/// As [`integers`], for a batch of inputs along the first axis.
 ///
 /// # Errors
 ///
@@ -93,7 +108,7 @@ pub fn integers_batch(graph: &Graph, inputs: &ArrayD<f64>) -> Result<ArrayD<i64>
     if !matches!(inputs.shape(), [_, input @ ..] if input == fact.shape) {
         return Err(InputError::BatchShape { expected: fact.shape.clone(), got: inputs.shape().to_vec() });
     }
-    converted(graph, fact, inputs)
+    converted(fact, rounds(graph), inputs)
 }
 
 fn input_fact(graph: &Graph) -> Result<&Fact, InputError> {
@@ -101,12 +116,12 @@ fn input_fact(graph: &Graph) -> Result<&Fact, InputError> {
     Ok(&graph.node(node).fact)
 }
 
-fn converted(graph: &Graph, fact: &Fact, input: &ArrayD<f64>) -> Result<ArrayD<i64>, InputError> {
+fn converted(fact: &Fact, rounds: bool, input: &ArrayD<f64>) -> Result<ArrayD<i64>, InputError> {
     let Number::Fixed { scale, lo, hi } = fact.number else {
         return Err(InputError::NotFixed);
     };
     let place = |nth: usize| index(input.shape(), nth);
-    let is_rounded = scale != 1.0 && rounds(graph);
+    let is_rounded = scale != 1.0 && rounds;
     let integer_of = |value: f64| if is_rounded { (value / scale).round() } else { value / scale };
     for (nth, &value) in input.iter().enumerate() {
         let integer = integer_of(value);
@@ -184,6 +199,16 @@ mod tests {
         assert!(integers(&graph, &input(0.0, f64::NAN)).is_err());
         let graph = zknn_ir::parse(&text("1")).unwrap();
         assert!(matches!(integers(&graph, &input(0.7, 0.0)), Err(InputError::Fractional { .. })));
+    }
+
+    #[test]
+    fn a_tensor_that_is_committed_to_is_rounded_as_an_input() {
+        let fact = |scale| Fact { shape: vec![2], number: Number::Fixed { scale, lo: -4, hi: 5 } };
+        let input = |a: f64, b: f64| ndarray::arr1(&[a, b]).into_dyn();
+        assert_eq!(integers_of(&fact(0.5), &input(0.7, -0.75)), Ok(ndarray::arr1(&[1, -2]).into_dyn()));
+        assert!(matches!(integers_of(&fact(0.5), &input(0.0, 2.76)), Err(InputError::OutOfRange { .. })));
+        assert!(matches!(integers_of(&fact(1.0), &input(0.7, 0.0)), Err(InputError::Fractional { .. })));
+        assert!(matches!(integers_of(&fact(1.0), &ndarray::arr1(&[1.0]).into_dyn()), Err(InputError::Shape { .. })));
     }
 
     #[test]

@@ -2,10 +2,12 @@
 //!
 //! A model in JSON ([`front`]) becomes a graph in the intermediate representation ([`zknn_ir`]), is rewritten to
 //! integers ([`passes`]), laid out in rows and columns ([`plan`]) of small statements ([`gadget`]), and proved and
-//! verified with plonky2 ([`circuit`]). [`mod@evaluate`] and [`rounding`] measure what rounding costs. Circuits, verifying keys and
-//! proofs are files ([`artifact`]). [`nn`] runs a model as a plain program, which is what all the rest is held to, and
+//! verified with plonky2 ([`circuit`]). [`mod@evaluate`] and [`rounding`] measure what rounding costs. Circuits, verifying
+//! keys, proofs and openings of commitments are files ([`artifact`]). [`nn`] runs a model as a plain program, which is what
+//! all the rest is held to, and
 //! [`matvec`] makes the smallest model to benchmark.
 
+mod announcement;
 pub mod artifact;
 mod audit;
 pub mod circuit;
@@ -22,7 +24,15 @@ mod pipeline;
 pub mod plan;
 pub mod rounding;
 
+/// The format of files, keys, proofs and commitments that this program writes and reads. Every digest of one of these
+/// has it inside.
+pub const FORMAT_VERSION: u16 = 2;
+
+pub use announcement::{Announcement, InputDisclosure};
 pub use audit::Audit;
 pub use circuit::Timings;
 pub use lowering::{DEFAULT_BITS, DEFAULT_INPUT_RANGE, Lowering, LoweringError, lower};
-pub use pipeline::{Circuit, CompileError, LoadError, ProofError, RejectError, compile, lower_exact, verify};
+pub use pipeline::{
+    Circuit, CompileError, Input, LoadError, ProofError, Proved, RejectError, Request, compile, lower_exact, verify,
+    verify_in_context,
+};

@@ -5,7 +5,7 @@ use crate::front::{self, LayerDiagnostic, LayerKind, Model};
 use crate::passes::{self, Context, FixedPoint, MAX_BITS, MIN_BITS};
 use miette::Diagnostic;
 use ndarray::ArrayD;
-use zknn_ir::Graph;
+use zknn_ir::{Fact, Graph, Number};
 
 /// The input range of a model that declares none: that of a signed byte.
 pub const DEFAULT_INPUT_RANGE: (i64, i64) = (-128, 127);
@@ -18,6 +18,8 @@ pub const DEFAULT_BITS: u32 = 10;
 pub struct Lowering {
     /// The least and the greatest number of the input, where the model's own range is not to be used.
     pub input_range: Option<(i64, i64)>,
+    /// Shape and numbers of the input, where they are those of another model's output. Goes before the range.
+    pub input: Option<Fact>,
     /// The bits of weights and numbers in fixed point, from [`MIN_BITS`] to [`MAX_BITS`].
     pub bits: Option<u32>,
     /// A batch of inputs, to see how large numbers get.
@@ -37,6 +39,20 @@ pub enum LoweringError {
     Bits {
         /// The bits asked for.
         got: u32,
+    },
+    /// The input is to be what no input of the model is.
+    #[error("the input is to have shape {got:?}, and the model takes {expected:?}")]
+    #[diagnostic(
+        code(zknn::fixed::input_shape),
+        help(
+            "the output of the other model must have the shape of this one's input; a `flatten` layer may bring it there"
+        )
+    )]
+    InputShape {
+        /// The shape that the model takes.
+        expected: Vec<usize>,
+        /// The shape asked for.
+        got: Vec<usize>,
     },
     /// Calibration inputs of the wrong shape.
     #[error("the calibration inputs have shape {got:?}, which is no batch of {expected:?}")]
@@ -86,9 +102,17 @@ pub fn lower(
 }
 
 fn context(model: &Model, lowering: &Lowering) -> Result<Context, LoweringError> {
-    let declared = lowering.input_range.or(model.input_range());
+    let given = lowering.input.as_ref();
+    if let Some(got) = given.map(|fact| &fact.shape).filter(|&shape| shape != model.input_shape()) {
+        return Err(LoweringError::InputShape { expected: model.input_shape().to_vec(), got: got.clone() });
+    }
+    let input = given.map(|fact| fact.number.clone());
+    let of_input = input.as_ref().and_then(real_range);
+    let declared = of_input.or(lowering.input_range).or(model.input_range());
     let input_range = declared.unwrap_or(DEFAULT_INPUT_RANGE);
-    let is_exact = lowering.bits.is_none() && lowering.calibration.is_none() && has_integers_only(model);
+    let counts_units = input.as_ref().is_none_or(|number| number.scale() == Some(1.0));
+    let is_exact =
+        counts_units && lowering.bits.is_none() && lowering.calibration.is_none() && has_integers_only(model);
     if is_exact {
         return Ok(Context { input_range, fixed: None });
     }
@@ -100,8 +124,18 @@ fn context(model: &Model, lowering: &Lowering) -> Result<Context, LoweringError>
         check_calibration(model, inputs, declared)?;
     }
     let calibration = lowering.calibration.clone();
-    let fixed = FixedPoint { bits, calibration, input_declared: declared.is_some() };
+    let fixed = FixedPoint { bits, calibration, input_declared: declared.is_some(), input };
     Ok(Context { input_range, fixed: Some(fixed) })
+}
+
+/// The integers around the real numbers that a tensor may hold.
+fn real_range(number: &Number) -> Option<(i64, i64)> {
+    let ((lo, hi), scale) = (number.interval()?, number.scale()?);
+    // At a scale of 1, exactly the interval; casts saturate.
+    if scale == 1.0 {
+        return Some((lo, hi));
+    }
+    Some(((lo as f64 * scale).floor() as i64, (hi as f64 * scale).ceil() as i64))
 }
 
 fn has_integers_only(model: &Model) -> bool {

@@ -1,18 +1,20 @@
 //! Lower, compile, prove, verify.
 
-use crate::artifact::{CircuitFile, Description, Options, ProofFile, Statement, TensorInfo, VerifyingKey, hex};
-use crate::circuit::{self, AnyProver, Checker, CircuitShape, ProveError, Secrets, Timings, VerifyError, Witness};
+mod prove;
+
+pub use prove::{Input, ProofError, Proved, Request};
+
+use crate::artifact::{
+    CircuitFile, Description, Options, ProofFile, Statement, TensorInfo, VerifyingKey, context_digest, hex,
+};
+use crate::circuit::{self, AnyProver, CircuitShape, VerifyError};
 use crate::diagnose;
 use crate::front::{self, LayerDiagnostic, Model};
-use crate::input::{self, InputError};
 use crate::passes::{self, Context};
 use crate::plan::{LeastSize, Plan, PlanError};
 use miette::Diagnostic;
-use ndarray::ArrayD;
 use tracing::{debug, debug_span, info, info_span, trace};
-use zeroize::{Zeroize, Zeroizing};
 use zknn_ir::Graph;
-use zknn_ir::eval::{EvalError, eval_fixed};
 
 /// The model as a graph of integers, which computes exactly what the model does on integers in the input range.
 ///
@@ -63,7 +65,7 @@ impl Draft {
     fn new(mut graph: Graph, options: Options) -> Result<Self, CompileError> {
         zknn_ir::validate(&graph).map_err(|violations| CompileError::Invalid { first: violations[0].to_string() })?;
         graph.remove_dead();
-        let plan = || debug_span!("plan").in_scope(|| Plan::new(&graph, options.visibility, options.scheme));
+        let plan = || debug_span!("plan").in_scope(|| Plan::new(&graph, options.exposure(), options.scheme));
         let (description, plan) = rayon::join(|| describe(&graph, options), plan);
         let (description, plan) = (description?, plan?);
         log(&plan);
@@ -74,20 +76,32 @@ impl Draft {
         Ok(Self { graph, plan, description, shape })
     }
 
-    fn with(self, mut prover: AnyProver) -> Circuit {
+    fn with(self, prover: AnyProver) -> Circuit {
         let options = self.description.options;
         let key = VerifyingKey { description: self.description, shape: self.shape, cap: prover.cap() };
-        prover.bind(&key.binding());
         let leaves = prover.leaves();
         Circuit { file: CircuitFile { options, graph: self.graph, key, leaves }, plan: self.plan, prover }
     }
 }
 
-/// Checks a proof and says what it proves.
+/// Checks a proof that was made in no context, and says what it proves.
 ///
 /// # Errors
-/// The proof is for another key, is malformed, or does not hold.
+/// The proof is for another key or for some context, is malformed, or does not hold.
 pub fn verify(key: &VerifyingKey, proof: &ProofFile) -> Result<Statement, RejectError> {
+    verify_in_context(key, None, proof)
+}
+
+/// Checks a proof and says what it proves. If there is a context, the proof was made for just that text: one that answers a
+/// fresh challenge is no copy of an earlier proof.
+///
+/// # Errors
+/// The proof is for another key or another context, is malformed, or does not hold.
+pub fn verify_in_context(
+    key: &VerifyingKey,
+    context: Option<&str>,
+    proof: &ProofFile,
+) -> Result<Statement, RejectError> {
     let _span = info_span!("verify").entered();
     let shape = &key.shape;
     if let Some(problem) = shape.problem() {
@@ -101,9 +115,12 @@ pub fn verify(key: &VerifyingKey, proof: &ProofFile) -> Result<Statement, Reject
     if proof.key != key.digest() {
         return Err(RejectError::OtherKey);
     }
-    let public = circuit::verify(shape.scheme.hash, shape, &key.cap, &key.binding(), &proof.proof)?;
+    if proof.context != context_digest(context) {
+        return Err(RejectError::OtherContext);
+    }
+    let public = circuit::verify(shape.scheme.hash, shape, &key.cap, &key.binding(context), &proof.proof)?;
     let invalid = RejectError::InvalidKey { problem: "the statement does not fit the circuit" };
-    Statement::new(&key.description, key.digest(), &public, shape.soundness().security_bits()).ok_or(invalid)
+    Statement::new(&key.description, key.digest(), context, &public, shape.soundness().security_bits()).ok_or(invalid)
 }
 
 impl Circuit {
@@ -159,50 +176,6 @@ impl Circuit {
     /// Its rows and columns.
     pub fn plan(&self) -> &Plan {
         &self.plan
-    }
-
-    /// Proves what the model gives on `input`.
-    ///
-    /// # Errors
-    /// The input has the wrong shape, or an element that is no integer in the declared range; or the proof system
-    /// failed.
-    pub fn prove(&self, input: &ArrayD<f64>) -> Result<ProofFile, ProofError> {
-        self.prove_timed(input, &mut Timings::default())
-    }
-
-    /// As [`Circuit::prove`], and notes where the time goes.
-    ///
-    /// # Errors
-    /// The same.
-    pub fn prove_timed(&self, input: &ArrayD<f64>, timings: &mut Timings) -> Result<ProofFile, ProofError> {
-        let _span = info_span!("prove").entered();
-        let mut input = input::integers(&self.file.graph, input)?;
-        // Overwritten when it is dropped.
-        let flat = Zeroizing::new(input.iter().copied().collect::<Vec<i64>>());
-        let (expected, witness) = timings.measure("evaluation and witness", || {
-            rayon::join(|| eval_fixed(&self.file.graph, &input), || Witness::new(&self.plan, &flat, Secrets::fresh()))
-        });
-        input.iter_mut().for_each(Zeroize::zeroize);
-        let expected = expected?;
-        // The circuit computes what the interpreter defines; if it ever did not, no proof should leave.
-        if !witness.outputs().eq(expected.output().iter().copied()) {
-            return Err(self.fault(&flat).unwrap_or(ProofError::Disagreement));
-        }
-        let proof = debug_span!("proof system").in_scope(|| self.prover.prove(&witness, timings))?;
-        debug!(bytes = proof.len(), "proved");
-        let proof = ProofFile { key: self.file.key.digest(), proof };
-        // What does not hold should not leave either, whatever the reason.
-        let verified = timings.measure("verification", || verify(&self.file.key, &proof));
-        verified.map_err(|error| self.fault(&flat).unwrap_or(ProofError::DoesNotHold(error)))?;
-        Ok(proof)
-    }
-
-    /// What a witness for `input` breaks, if anything: a proof that fails for another reason may succeed next time.
-    fn fault(&self, input: &[i64]) -> Option<ProofError> {
-        let checker = Checker::new(&self.plan);
-        let violations = checker.check(&Witness::new(&self.plan, input, Secrets::fresh()));
-        let first = violations.first()?;
-        Some(ProofError::Unsatisfied { count: violations.len(), first: checker.describe(first) })
     }
 }
 
@@ -267,40 +240,6 @@ pub enum LoadError {
     Commitment,
 }
 
-/// Why there is no proof.
-#[derive(Debug, thiserror::Error, Diagnostic)]
-pub enum ProofError {
-    /// The input is not one that the model takes.
-    #[error(transparent)]
-    #[diagnostic(transparent)]
-    Input(#[from] InputError),
-    /// The interpreter refuses it.
-    #[error("the model can't be evaluated: {0}")]
-    #[diagnostic(code(zknn::prove::eval), help("this is a bug in zknn: please report it with the model"))]
-    Eval(#[from] EvalError),
-    /// Witness and interpreter differ.
-    #[error("the circuit and the interpreter disagree")]
-    #[diagnostic(code(zknn::prove::internal), help("this is a bug in zknn: please report it with the model"))]
-    Disagreement,
-    /// The witness breaks constraints.
-    #[error("the witness does not satisfy the circuit ({count} violations), first: {first}")]
-    #[diagnostic(code(zknn::prove::unsatisfied), help("this is a bug in zknn: please report it with the model"))]
-    Unsatisfied {
-        /// How many.
-        count: usize,
-        /// The first, in words; no value is told.
-        first: String,
-    },
-    /// The circuit file is not what it was made as.
-    #[error("the proof does not hold: {0}")]
-    #[diagnostic(code(zknn::prove::rejected), help("compile the model again: the circuit file may be damaged"))]
-    DoesNotHold(#[source] RejectError),
-    /// The proof system failed.
-    #[error(transparent)]
-    #[diagnostic(code(zknn::prove::failed), help("try again: an honest proof fails only by an unlikely chance"))]
-    System(#[from] ProveError),
-}
-
 /// Why a proof was not accepted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Diagnostic)]
 pub enum RejectError {
@@ -311,6 +250,15 @@ pub enum RejectError {
         help("verify with the key that `zknn compile` wrote beside the circuit")
     )]
     OtherKey,
+    /// It was made for another context.
+    #[error("the proof was made for another context")]
+    #[diagnostic(
+        code(zknn::verify::other_context),
+        help(
+            "give with `--context` the text that the proof was asked for with; if it is the right one, ask for a new proof"
+        )
+    )]
+    OtherContext,
     /// The key makes no sense.
     #[error("the key is invalid: {problem}")]
     #[diagnostic(code(zknn::verify::key), help("make the key again with `zknn compile`"))]
@@ -324,5 +272,7 @@ pub enum RejectError {
     Proof(#[from] VerifyError),
 }
 
+#[cfg(test)]
+mod commitment_tests;
 #[cfg(test)]
 mod tests;

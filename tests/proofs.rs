@@ -80,7 +80,16 @@ fn the_proved_output_is_the_one_that_run_computes() {
     let proved_output = json(&exits(proved(), &["verify", "model.vk", "proof.zkp", "--json"], DONE));
     let computed = json(&exits(proved(), &["run", "model.json", "--input", "input.json", "--json"], DONE));
     assert_eq!(proved_output["valid"], true);
-    assert_eq!(proved_output["output"], computed["integer_output"]);
+    let computed = computed["integer_output"].as_object().expect("an output");
+    assert_eq!(computed.keys().collect::<Vec<_>>(), ["data", "dim", "integers", "scale"]);
+    for (name, value) in computed {
+        assert_eq!(&proved_output["output"][name], value, "{name}");
+    }
+    assert_eq!(proved_output["output"]["visibility"], "public");
+    assert_eq!(proved_output["context"], Value::Null);
+    assert_eq!(proved_output["input"]["dim"], serde_json::json!([8, 8, 1]));
+    assert_eq!(proved_output["input"]["range"], serde_json::json!([-8, 7]));
+    assert_eq!(proved_output["input"]["scale"], 1.0);
     assert_eq!(proved_output["zero_knowledge"], true);
     assert_eq!(proved_output["security_bits"], 100);
     assert_eq!(proved_output["input"]["visibility"], "committed");
@@ -107,7 +116,13 @@ fn every_visibility_and_hash() {
             args.push("--no-zk");
         }
         exits(folder.path(), &args, DONE);
-        exits(folder.path(), &["prove", "model.zkc", "--input", "input.json"], DONE);
+        let prove = ["prove", "model.zkc", "--input", "input.json"];
+        if visibility == "public" || !zk {
+            let refused = exits(folder.path(), &[&prove[..], &["-o", "none.zkp"]].concat(), BAD_INPUT);
+            assert!(stderr(&refused).contains("zknn::prove::discloses_input"), "{}", stderr(&refused));
+            assert!(!names(folder.path()).iter().any(|name| name.starts_with("none")));
+        }
+        exits(folder.path(), &[&prove[..], &["--disclose-input"]].concat(), DONE);
         let statement = json(&exits(folder.path(), &["verify", "model.vk", "proof.zkp", "--json"], DONE));
         assert_eq!(statement["input"]["visibility"], visibility);
         assert_eq!(statement["zero_knowledge"], zk);

@@ -135,7 +135,7 @@ fn the_loss_is_that_of_single_runs() {
     let model = deep(None);
     for (bits, calibrated) in [(8, false), (16, false), (8, true)] {
         let calibration = calibrated.then(|| batch(20));
-        let lowering = Lowering { bits: Some(bits), calibration, input_range: None };
+        let lowering = Lowering { bits: Some(bits), calibration, ..Lowering::default() };
         let graph = lower(&model, &lowering, &mut |_, _| {}).expect("it fits");
         let loss = measure(&graph, &model, lowering.calibration.as_ref()).expect("inputs").expect("it rounds");
         let Some(inputs) = lowering.calibration else {

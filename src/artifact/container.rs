@@ -6,12 +6,12 @@
 //! |---|---|
 //! | 0..4 | `ZKNN` |
 //! | 4..6 | format version, little-endian |
-//! | 6 | kind: 1 circuit, 2 verifying key, 3 proof |
+//! | 6 | kind: 1 circuit, 2 verifying key, 3 proof, 4 opening |
 //! | 7 | zero |
 //! | 8..16 | length of the body, little-endian |
 //! | 16..48 | BLAKE3 of bytes 0..16 and the body |
 
-use super::write::{WriteError, write_atomically};
+use super::write::{Access, WriteError, write_with};
 use miette::Diagnostic;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -19,9 +19,10 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use zeroize::Zeroize;
 
 /// The format that this program writes and reads.
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = crate::FORMAT_VERSION;
 
 const MAGIC: [u8; 4] = *b"ZKNN";
 const PREFIX: usize = 16;
@@ -39,6 +40,8 @@ pub enum FileKind {
     Key = 2,
     /// A proof.
     Proof = 3,
+    /// What is behind a commitment: a secret.
+    Opening = 4,
 }
 
 impl fmt::Display for FileKind {
@@ -47,13 +50,22 @@ impl fmt::Display for FileKind {
             FileKind::Circuit => "a circuit",
             FileKind::Key => "a verifying key",
             FileKind::Proof => "a proof",
+            FileKind::Opening => "an opening",
         })
     }
 }
 
 impl FileKind {
     fn from_byte(byte: u8) -> Option<Self> {
-        [Self::Circuit, Self::Key, Self::Proof].into_iter().find(|&kind| kind as u8 == byte)
+        [Self::Circuit, Self::Key, Self::Proof, Self::Opening].into_iter().find(|&kind| kind as u8 == byte)
+    }
+
+    /// Who may read a file of this kind.
+    fn access(self) -> Access {
+        match self {
+            Self::Circuit | Self::Key | Self::Proof => Access::Shared,
+            Self::Opening => Access::Owner,
+        }
     }
 }
 
@@ -111,9 +123,13 @@ impl ArtifactProblem {
     fn help(&self) -> &'static str {
         match self {
             Self::Io(_) => "check the path and its permissions",
-            Self::Foreign => "`zknn compile` writes circuits (.zkc) and keys (.vk), `zknn prove` proofs (.zkp)",
+            Self::Foreign => {
+                "`zknn compile` writes circuits (.zkc) and keys (.vk), `zknn prove` proofs (.zkp), `zknn commit` openings"
+            }
             Self::Version { .. } => "make the file again with this version of zknn, or use the version that made it",
-            Self::Kind { .. } => "check the order of the arguments: `prove CIRCUIT`, `verify KEY PROOF`",
+            Self::Kind { .. } => {
+                "check the order of the arguments: `prove CIRCUIT`, `verify KEY PROOF`, `open COMMITMENT OPENING`"
+            }
             Self::Length { .. } => "the file was cut off or added to: copy it again",
             Self::Damaged => "the file was changed after it was written: copy or make it again",
             Self::Invalid(_) => "make the file again with `zknn compile` or `zknn prove`",
@@ -121,13 +137,23 @@ impl ArtifactProblem {
     }
 }
 
-/// Writes `body` as a file of `kind`: all of it or, on an error, nothing.
+/// Writes `body` as a file of `kind`: all of it or, on an error, nothing. A secret is readable by its owner only, from the
+/// start, and its bytes are wiped from memory.
 ///
 /// # Errors
 /// The file can't be written.
 pub fn write(path: &Path, kind: FileKind, body: &impl Serialize) -> Result<(), WriteError> {
-    let bytes = to_bytes(kind, body);
-    write_atomically(path, |file| file.write_all(&bytes))
+    let mut bytes = to_bytes(kind, body);
+    let written = write_with(path, kind.access(), |file| file.write_all(&bytes));
+    wipe(kind, &mut bytes);
+    written
+}
+
+/// Overwrites the bytes of a secret.
+fn wipe(kind: FileKind, bytes: &mut Vec<u8>) {
+    if kind.access() == Access::Owner {
+        bytes.zeroize();
+    }
 }
 
 /// Reads a file of `kind`.
@@ -135,9 +161,12 @@ pub fn write(path: &Path, kind: FileKind, body: &impl Serialize) -> Result<(), W
 /// # Errors
 /// Whatever is wrong with the file.
 pub fn read<T: DeserializeOwned + Serialize>(path: &Path, kind: FileKind) -> Result<T, ArtifactError> {
-    read_checked(path)
-        .and_then(|bytes| from_bytes(kind, &bytes))
-        .map_err(|problem| ArtifactError { path: path.into(), problem })
+    let value = read_checked(path).and_then(|mut bytes| {
+        let value = from_bytes(kind, &bytes);
+        wipe(kind, &mut bytes);
+        value
+    });
+    value.map_err(|problem| ArtifactError { path: path.into(), problem })
 }
 
 /// The file's bytes, once its header and length agree; nothing is allocated by the header's word alone.
@@ -183,12 +212,17 @@ fn body_length(header: &[u8; HEADER]) -> Result<u64, ArtifactProblem> {
 pub fn to_bytes(kind: FileKind, body: &impl Serialize) -> Vec<u8> {
     let bytes = bincode::serde::encode_to_vec(body, bincode::config::standard());
     // No artifact has a form that serde refuses.
-    seal(kind, &bytes.expect("an artifact has a serial form"))
+    let mut bytes = bytes.expect("an artifact has a serial form");
+    let sealed = seal(kind, &bytes);
+    wipe(kind, &mut bytes);
+    sealed
 }
 
 /// A whole file around the bytes of a body, whatever they are.
 pub fn seal(kind: FileKind, body: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![0; HEADER];
+    // Room for all of it: what grows leaves copies behind, and a body may be a secret.
+    let mut bytes = Vec::with_capacity(HEADER + body.len());
+    bytes.resize(HEADER, 0);
     bytes[..4].copy_from_slice(&MAGIC);
     bytes[4..6].copy_from_slice(&VERSION.to_le_bytes());
     bytes[6] = kind as u8;

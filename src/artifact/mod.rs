@@ -1,26 +1,33 @@
-//! Files: circuits, verifying keys and proofs.
+//! Files: circuits, verifying keys, proofs, and openings of commitments.
 
 mod container;
+mod opening;
+mod packing;
 mod statement;
 mod write;
 
 pub use container::{
     ArtifactError, ArtifactProblem, FileKind, VERSION, from_bytes, read, seal, to_bytes, write as write_file,
 };
-pub use statement::{Disclosure, OutputStatement, Statement, hex};
+pub use opening::{Opening, OpeningError};
+pub use packing::Commitment;
+pub use statement::{Disclosure, OutputDisclosure, OutputStatement, Statement, hex, parse_hex};
 pub use write::{WriteError, write_atomically};
 
 use crate::circuit::{Binding, CircuitShape};
-use crate::plan::Visibility;
 use crate::plan::security::{HashKind, Scheme};
+use crate::plan::{Exposure, OutputVisibility, Visibility};
 use serde::{Deserialize, Serialize};
-use zknn_ir::{Fact, Graph};
+use std::fmt;
+use zknn_ir::{Fact, Graph, Number};
 
 /// How a circuit is made from a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Options {
     /// What the verifier learns about the input.
     pub visibility: Visibility,
+    /// What the verifier learns about the output.
+    pub output_visibility: OutputVisibility,
     /// How proofs are made.
     pub scheme: Scheme,
 }
@@ -28,7 +35,14 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         let scheme = Scheme { zero_knowledge: true, hash: HashKind::Blake3 };
-        Self { visibility: Visibility::Committed, scheme }
+        Self { visibility: Visibility::Committed, output_visibility: OutputVisibility::Public, scheme }
+    }
+}
+
+impl Options {
+    /// What the verifier learns about input and output.
+    pub fn exposure(&self) -> Exposure {
+        Exposure { input: self.visibility, output: self.output_visibility }
     }
 }
 
@@ -83,11 +97,31 @@ pub struct TensorInfo {
     pub hi: i64,
 }
 
+/// Tensors of a higher rank are in no model.
+const MAX_RANK: usize = 8;
+
 impl TensorInfo {
     /// What a fact says, if it is of fixed-point numbers.
     pub fn of(fact: &Fact) -> Option<Self> {
         let ((lo, hi), scale) = (fact.interval()?, fact.scale()?);
         Some(Self { shape: fact.shape.clone(), scale, lo, hi })
+    }
+
+    /// What it says, as a fact.
+    pub fn fact(&self) -> Fact {
+        let Self { scale, lo, hi, .. } = *self;
+        Fact { shape: self.shape.clone(), number: Number::Fixed { scale, lo, hi } }
+    }
+
+    /// Whether such a tensor can be packed and committed to: few axes, a scale that is a positive number, and a range that
+    /// the field tells apart.
+    pub fn is_packable(&self) -> bool {
+        self.has_form() && self.lo <= self.hi && self.hi.abs_diff(self.lo) <= 1 << 62
+    }
+
+    /// Whether it has few axes and a scale that is a positive number.
+    fn has_form(&self) -> bool {
+        self.shape.len() <= MAX_RANK && self.scale.is_finite() && self.scale > 0.0
     }
 
     /// The number of elements, if it is one.
@@ -96,30 +130,47 @@ impl TensorInfo {
     }
 }
 
+impl fmt::Display for TensorInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { shape, scale, lo, hi } = self;
+        write!(f, "shape {shape:?}, integers in {lo}..={hi} times {scale}")
+    }
+}
+
 impl VerifyingKey {
-    /// What every proof under this key depends on: the statement and the gates.
-    pub fn binding(&self) -> Binding {
-        digest(&(&self.description, &self.shape))
+    /// What every proof under this key, in this context, depends on: the statement, the gates and the context.
+    pub fn binding(&self, context: Option<&str>) -> Binding {
+        digest("binding", &(&self.description, &self.shape, context))
     }
 
     /// A digest of the whole key, by which a proof names it.
     pub fn digest(&self) -> [u8; 32] {
-        digest(self)
+        digest("verifying key", self)
     }
 }
 
-/// A proof, and the key it was made for.
+/// A proof, the key it was made for, and the context it was made in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProofFile {
     /// Digest of the verifying key.
     pub key: [u8; 32],
+    /// Digest of the context, by which a verifier with another one is told what is wrong. The proof itself depends on the
+    /// context.
+    pub context: [u8; 32],
     /// The proof system's bytes, public inputs included.
     pub proof: Vec<u8>,
 }
 
-fn digest(value: &impl Serialize) -> [u8; 32] {
+/// A digest of the text that a proof is bound to, or of there being none.
+pub fn context_digest(context: Option<&str>) -> [u8; 32] {
+    digest("context", &context)
+}
+
+/// A digest of what the value is, the format version, and the value.
+fn digest(domain: &str, value: &impl Serialize) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new();
-    bincode::serde::encode_into_std_write(value, &mut hasher, bincode::config::standard())
+    let tagged = ("zknn", domain, crate::FORMAT_VERSION, value);
+    bincode::serde::encode_into_std_write(tagged, &mut hasher, bincode::config::standard())
         // Hashing can't fail to write, and no artifact has a form that serde refuses.
         .expect("an artifact has a serial form");
     *hasher.finalize().as_bytes()

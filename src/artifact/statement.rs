@@ -1,15 +1,12 @@
 //! What a proof says, derived from the bytes that were verified and the key they were verified with.
 
+use super::packing::{Commitment, digest_bytes, unpack};
 use super::{Description, TensorInfo};
 use crate::gadget::PackInput;
-use crate::gadget::field::{F, from_signed, to_signed};
-use crate::plan::{DIGEST, Visibility};
+use crate::gadget::field::{F, to_signed};
+use crate::plan::{DIGEST, OutputVisibility, Visibility};
 use ndarray::{ArrayD, IxDyn};
-use plonky2::field::types::{Field, PrimeField64};
 use std::fmt;
-
-/// Tensors of a higher rank are in no model.
-const MAX_RANK: usize = 8;
 
 /// A statement that was proved.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,6 +21,8 @@ pub struct Statement {
     pub disclosure: Disclosure,
     /// The model's output.
     pub output: OutputStatement,
+    /// The text that the proof was made for, if any: it holds for no other.
+    pub context: Option<String>,
     /// Whether the proof was made to hide what is not disclosed.
     pub zero_knowledge: bool,
     /// Bits of security.
@@ -33,8 +32,8 @@ pub struct Statement {
 /// What is disclosed of the input.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Disclosure {
-    /// A digest of it and a salt.
-    Committed([u8; 32]),
+    /// A digest of it, its shape, scale and range, and a salt.
+    Committed(Commitment),
     /// All of it, as integers.
     Public(ArrayD<i64>),
     /// Nothing.
@@ -44,110 +43,152 @@ pub enum Disclosure {
 /// An output that was proved.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OutputStatement {
-    /// The integers.
-    pub integers: ArrayD<i64>,
-    /// What each is multiplied by to give the real number it stands for.
-    pub scale: f64,
+    /// Its shape, scale and range.
+    pub tensor: TensorInfo,
+    /// What is disclosed of it.
+    pub disclosure: OutputDisclosure,
+}
+
+/// What is disclosed of the output.
+#[derive(Clone, Debug, PartialEq)]
+pub enum OutputDisclosure {
+    /// A digest of it, its shape, scale and range, and a salt.
+    Committed(Commitment),
+    /// All of it, as integers.
+    Public(ArrayD<i64>),
 }
 
 impl OutputStatement {
-    /// The real numbers that the integers stand for.
-    pub fn reals(&self) -> ArrayD<f64> {
-        self.integers.mapv(|y| y as f64 * self.scale)
+    /// The integers, if they are public.
+    pub fn integers(&self) -> Option<&ArrayD<i64>> {
+        match &self.disclosure {
+            OutputDisclosure::Public(integers) => Some(integers),
+            OutputDisclosure::Committed(_) => None,
+        }
+    }
+
+    /// The real numbers that the integers stand for, if they are public.
+    pub fn reals(&self) -> Option<ArrayD<f64>> {
+        Some(self.integers()?.mapv(|y| y as f64 * self.tensor.scale))
     }
 }
 
 impl Statement {
     /// How many public inputs a proof under this description has; nothing if the description makes no sense.
     pub fn public_inputs(description: &Description) -> Option<usize> {
-        let sound = |info: &TensorInfo| info.shape.len() <= MAX_RANK && info.scale.is_finite() && info.scale > 0.0;
-        (sound(&description.input) && sound(&description.output)).then_some(())?;
-        let inputs = description.input.elements()?;
-        let TensorInfo { lo, hi, .. } = description.input;
-        (lo <= hi && hi.abs_diff(lo) <= 1 << 62).then_some(())?;
-        let disclosed = match description.options.visibility {
+        let Description { input, output, options, .. } = description;
+        (input.is_packable() && output.has_form()).then_some(())?;
+        let of_input = match options.visibility {
             Visibility::Committed => DIGEST,
-            Visibility::Public => inputs.div_ceil(PackInput::capacity(lo, hi)),
+            Visibility::Public => input.elements()?.div_ceil(PackInput::capacity(input.lo, input.hi)),
             Visibility::Private => 0,
         };
-        description.output.elements()?.checked_add(disclosed)
+        outputs(description)?.checked_add(of_input)
     }
 
     /// The statement that the public inputs of an accepted proof make; nothing if they are not as many as they must
     /// be.
-    pub fn new(description: &Description, key: [u8; 32], public: &[F], security_bits: usize) -> Option<Self> {
+    pub fn new(
+        description: &Description,
+        key: [u8; 32],
+        context: Option<&str>,
+        public: &[F],
+        security_bits: usize,
+    ) -> Option<Self> {
         if Self::public_inputs(description)? != public.len() {
             return None;
         }
-        let (output, disclosed) = public.split_at(description.output.elements()?);
-        let integers = output.iter().map(|&y| to_signed(y)).collect();
-        let integers = ArrayD::from_shape_vec(IxDyn(&description.output.shape), integers).ok()?;
+        let (output, input) = public.split_at(outputs(description)?);
         let disclosure = match description.options.visibility {
-            Visibility::Committed => Disclosure::Committed(commitment(disclosed)),
-            Visibility::Public => Disclosure::Public(unpack(&description.input, disclosed)?),
+            Visibility::Committed => Disclosure::Committed(digest_bytes(input)),
+            Visibility::Public => Disclosure::Public(unpack(&description.input, input)?),
             Visibility::Private => Disclosure::Private,
+        };
+        let of_output = match description.options.output_visibility {
+            OutputVisibility::Committed => OutputDisclosure::Committed(digest_bytes(output)),
+            OutputVisibility::Public => {
+                let integers = output.iter().map(|&y| to_signed(y)).collect();
+                let integers = ArrayD::from_shape_vec(IxDyn(&description.output.shape), integers);
+                OutputDisclosure::Public(integers.ok()?)
+            }
         };
         Some(Self {
             key,
             model: description.model,
             input: description.input.clone(),
             disclosure,
-            output: OutputStatement { integers, scale: description.output.scale },
+            output: OutputStatement { tensor: description.output.clone(), disclosure: of_output },
+            context: context.map(str::to_string),
             zero_knowledge: description.options.scheme.zero_knowledge,
             security_bits,
         })
     }
 }
 
-fn commitment(elements: &[F]) -> [u8; 32] {
-    let mut bytes = [0; 32];
-    for (chunk, element) in bytes.chunks_exact_mut(8).zip(elements) {
-        chunk.copy_from_slice(&element.to_canonical_u64().to_le_bytes());
+/// How many public inputs are disclosed of the output; nothing if its description makes no sense.
+fn outputs(description: &Description) -> Option<usize> {
+    match description.options.output_visibility {
+        OutputVisibility::Committed => description.output.is_packable().then_some(DIGEST),
+        OutputVisibility::Public => description.output.elements(),
     }
-    bytes
-}
-
-/// The elements of an input from its packed words.
-fn unpack(input: &TensorInfo, words: &[F]) -> Option<ArrayD<i64>> {
-    let size = input.hi.abs_diff(input.lo) + 1;
-    let capacity = PackInput::capacity(input.lo, input.hi);
-    let count = input.elements()?;
-    let mut elements = Vec::with_capacity(words.len() * capacity);
-    for word in words {
-        let mut rest = word.to_canonical_u64();
-        for _ in 0..capacity {
-            let above = F::from_canonical_u64(rest % size);
-            elements.push(to_signed(above + from_signed(input.lo)));
-            rest /= size;
-        }
-    }
-    elements.truncate(count);
-    ArrayD::from_shape_vec(IxDyn(&input.shape), elements).ok()
 }
 
 /// The statement in plain words.
 impl fmt::Display for Statement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let TensorInfo { shape, lo, hi, .. } = &self.input;
-        write!(f, "There is an input X of shape {shape:?}, every element in {lo}..={hi}")?;
+        write!(f, "There is an input X of shape {:?}, every element {}", self.input.shape, elements(&self.input))?;
         match &self.disclosure {
             Disclosure::Committed(digest) => write!(f, ", with commitment {}", hex(digest))?,
             Disclosure::Public(integers) => write!(f, ", made public as {:?}", integers.iter().collect::<Vec<_>>())?,
             Disclosure::Private => {}
         }
-        writeln!(f, ", such that the integer program of the model {} maps X to", hex(&self.model))?;
-        let integers: Vec<i64> = self.output.integers.iter().copied().collect();
-        let reals: Vec<f64> = self.output.reals().iter().copied().collect();
-        writeln!(f, "{reals:?},")?;
-        write!(f, "exactly the integers {integers:?} times {}.", self.output.scale)?;
+        write!(f, ", such that the integer program of the model {} maps X to", hex(&self.model))?;
+        self.output.fmt(f)?;
         if self.disclosure == Disclosure::Private {
             write!(f, "\nNothing binds X: any input in the range that gives this output would do.")?;
+        }
+        if let Some(context) = &self.context {
+            write!(f, "\nThe proof was made for the context {context:?} and holds for no other.")?;
         }
         Ok(())
     }
 }
 
+/// The output as the end of the statement.
+impl fmt::Display for OutputStatement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let TensorInfo { shape, scale, .. } = &self.tensor;
+        match &self.disclosure {
+            OutputDisclosure::Committed(digest) => {
+                let (elements, digest) = (elements(&self.tensor), hex(digest));
+                write!(f, " an output of shape {shape:?}, every element {elements}, with commitment {digest}.")
+            }
+            OutputDisclosure::Public(integers) => {
+                let reals: Vec<f64> = integers.iter().map(|&y| y as f64 * scale).collect();
+                let integers: Vec<i64> = integers.iter().copied().collect();
+                write!(f, "\n{reals:?},\nexactly the integers {integers:?} times {scale}.")
+            }
+        }
+    }
+}
+
+/// Which elements a tensor may have: integers, or multiples of a scale, which are told by their ends, too.
+fn elements(TensorInfo { scale, lo, hi, .. }: &TensorInfo) -> String {
+    if *scale == 1.0 {
+        return format!("in {lo}..={hi}");
+    }
+    let (least, greatest) = (*lo as f64 * scale, *hi as f64 * scale);
+    format!("an integer in {lo}..={hi} times {scale}, from {least} to {greatest}")
+}
+
 /// Bytes in hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The bytes of a digest in hexadecimal, if that is what the text is.
+pub fn parse_hex(text: &str) -> Option<[u8; 32]> {
+    let digits: Vec<u8> = text.chars().map(|c| c.to_digit(16).map(|digit| digit as u8)).collect::<Option<_>>()?;
+    let bytes: Vec<u8> = digits.chunks(2).map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit)).collect();
+    if digits.len() == 64 { bytes.try_into().ok() } else { None }
 }

@@ -53,6 +53,15 @@ pub enum WriteError {
     Failed { path: PathBuf, error: io::Error },
 }
 
+/// Who may read a file that is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    /// Whoever the system's defaults let.
+    Shared,
+    /// Its owner only, where the system has such a thing.
+    Owner,
+}
+
 /// Writes a file through `write`, so that at any time either all of it stands at `path` or what stood there before.
 ///
 /// The bytes go to a temporary file in the same folder, which takes the place of `path` once they are on the disk, and
@@ -62,10 +71,21 @@ pub enum WriteError {
 ///
 /// Those of the file system, and those of `write`.
 pub fn write_atomically(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), WriteError> {
+    write_with(path, Access::Shared, write)
+}
+
+/// As [`write_atomically`], for those who have `access`.
+pub(super) fn write_with(
+    path: &Path,
+    access: Access,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<(), WriteError> {
     let target = target(path)?;
     let (folder, name) = folder_and_name(&target, path)?;
-    let (temporary, file) = Temporary::create(folder, name).map_err(|error| failure(path, folder, error))?;
-    fill(file, write).and_then(|()| temporary.move_to(&target)).map_err(|error| failure(path, folder, error))?;
+    let (temporary, file) = Temporary::create(folder, name, access).map_err(|error| failure(path, folder, error))?;
+    fill(file, access, write)
+        .and_then(|()| temporary.move_to(&target))
+        .map_err(|error| failure(path, folder, error))?;
     // The file is whole either way; this only makes its name last through a crash, where folders can be synced.
     let _ = File::open(folder).and_then(|folder| folder.sync_all());
     Ok(())
@@ -95,8 +115,13 @@ fn folder_and_name<'a>(target: &'a Path, path: &Path) -> Result<(&'a Path, &'a O
     }
 }
 
-fn fill(file: File, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-    let mut buffered = BufWriter::with_capacity(1 << 16, file);
+fn fill(file: File, access: Access, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    let capacity = match access {
+        Access::Shared => 1 << 16,
+        // A buffer would be left in memory with a secret in it.
+        Access::Owner => 0,
+    };
+    let mut buffered = BufWriter::with_capacity(capacity, file);
     write(&mut buffered)?;
     buffered.into_inner()?.sync_all()
 }
@@ -119,7 +144,7 @@ struct Temporary {
 
 impl Temporary {
     /// A new file in the folder, hidden, and named after the file that it is to become.
-    fn create(folder: &Path, name: &OsStr) -> io::Result<(Temporary, File)> {
+    fn create(folder: &Path, name: &OsStr, access: Access) -> io::Result<(Temporary, File)> {
         const ATTEMPTS: u32 = 1000;
         let mut attempt = 0;
         loop {
@@ -127,7 +152,7 @@ impl Temporary {
             hidden.push(name);
             hidden.push(format!(".{}-{attempt}.tmp", process::id()));
             let path = folder.join(hidden);
-            match OpenOptions::new().write(true).create_new(true).open(&path) {
+            match options(access).open(&path) {
                 Ok(file) => return Ok((Temporary { path: Some(path) }, file)),
                 Err(error) if error.kind() == ErrorKind::AlreadyExists && attempt < ATTEMPTS => {
                     attempt += 1;
@@ -153,6 +178,17 @@ impl Drop for Temporary {
             let _ = fs::remove_file(path);
         }
     }
+}
+
+/// How the temporary file is opened.
+fn options(access: Access) -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    if access == Access::Owner {
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    }
+    options
 }
 
 #[cfg(test)]
@@ -233,6 +269,20 @@ mod tests {
         assert_eq!(code(ErrorKind::ReadOnlyFilesystem), "zknn::write::read_only");
         assert_eq!(code(ErrorKind::StorageFull), "zknn::write::disk_full");
         assert_eq!(code(ErrorKind::QuotaExceeded), "zknn::write::disk_full");
+    }
+
+    /// Even where a file that everybody may read is replaced.
+    #[cfg(unix)]
+    #[test]
+    fn what_is_for_the_owner_nobody_else_may_read() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out");
+        let mode = || fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        write_atomically(&path, |w| w.write_all(b"text")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        write_with(&path, Access::Owner, |w| w.write_all(b"secret")).unwrap();
+        assert_eq!((mode(), fs::read(&path).unwrap()), (0o600, b"secret".to_vec()));
     }
 
     #[cfg(unix)]

@@ -115,7 +115,7 @@ mod tests {
     use super::*;
     use crate::circuit::hash::{Blake3Config, PoseidonConfig};
     use crate::circuit::shape::{CircuitShape, Gates, common_data};
-    use crate::circuit::{Prover, Secrets, Timings, Witness};
+    use crate::circuit::{Binding, Prover, Secrets, Timings, Witness};
     use crate::plan::security::{HashKind, Scheme};
     use crate::plan::{Plan, Visibility};
 
@@ -148,7 +148,8 @@ mod tests {
         let shape = CircuitShape::new(&plan);
         let common = common_data(&shape, &Gates::new(&shape));
         let witness = Witness::new(&plan, &[1, -5, 4], Secrets::fresh());
-        let bytes = Prover::<C>::new(&plan).prove(&witness, &mut Timings::default()).expect("a proof");
+        let bytes =
+            Prover::<C>::new(&plan).prove(&witness, &Binding::default(), &mut Timings::default()).expect("a proof");
         let proof = read_proof::<C>(&bytes, &common).expect("as written");
         assert_eq!(proof.to_bytes(), bytes);
 

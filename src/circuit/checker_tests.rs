@@ -3,7 +3,7 @@
 use super::*;
 use crate::gadget::field::F;
 use crate::plan::security::{HashKind, Scheme};
-use crate::plan::{Kind, Plan, Visibility};
+use crate::plan::{Exposure, Kind, OutputVisibility, Plan, Visibility};
 use plonky2::field::types::{Field, Field64};
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
@@ -66,10 +66,12 @@ const RESIDUAL: &str = "
 output %10
 ";
 
-fn plan(text: &str, visibility: Visibility, zero_knowledge: bool) -> Plan {
+fn plan(text: &str, exposure: impl Into<Exposure>, zero_knowledge: bool) -> Plan {
     let graph = zknn_ir::parse(text).expect("a graph");
-    Plan::new(&graph, visibility, Scheme { zero_knowledge, hash: HashKind::Blake3 }).expect("a plan")
+    Plan::new(&graph, exposure, Scheme { zero_knowledge, hash: HashKind::Blake3 }).expect("a plan")
 }
+
+const COMMITTED: Exposure = Exposure { input: Visibility::Committed, output: OutputVisibility::Committed };
 
 /// Every gate and lowering between them.
 pub(super) fn plans() -> Vec<Plan> {
@@ -82,6 +84,8 @@ pub(super) fn plans() -> Vec<Plan> {
         plan(POOLS, Visibility::Committed, false),
         plan(FIXED, Visibility::Committed, false),
         plan(RESIDUAL, Visibility::Public, true),
+        plan(DENSE, COMMITTED, false),
+        plan(CNN, COMMITTED, false),
     ]);
     plans
 }

@@ -2,7 +2,7 @@
 
 use super::hash::{Blake3Config, PoseidonConfig, TreeHasher};
 use super::*;
-use crate::artifact::{CircuitFile, FileKind, Options, ProofFile, VerifyingKey, from_bytes, to_bytes};
+use crate::artifact::{CircuitFile, FileKind, Options, ProofFile, VerifyingKey, context_digest, from_bytes, to_bytes};
 use crate::gadget::field::{D, F, from_signed};
 use crate::plan::security::{HashKind, Scheme};
 use crate::plan::{Kind, Plan};
@@ -29,12 +29,11 @@ fn forge<C: GenericConfig<D, F = F, Hasher: TreeHasher>>(
     let plan = Plan::new(&graph, options.visibility, options.scheme).expect("a plan");
     let honest = compile(graph.clone(), options).expect("a circuit");
 
-    let mut prover = wrap(Prover::without_gates(&plan));
+    let prover = wrap(Prover::without_gates(&plan));
     let key = VerifyingKey { cap: prover.cap(), ..honest.key().clone() };
-    prover.bind(&key.binding());
     let witness = lie(&plan);
-    let proof = prover.prove(&witness, &mut Timings::default()).expect("a proof");
-    let proof = ProofFile { key: key.digest(), proof };
+    let proof = prover.prove(&witness, &key.binding(None), &mut Timings::default()).expect("a proof");
+    let proof = ProofFile { key: key.digest(), context: context_digest(None), proof };
     (CircuitFile { options, graph, key, leaves: prover.leaves() }, proof)
 }
 
@@ -54,9 +53,9 @@ fn lie(plan: &Plan) -> Witness {
 fn check((file, proof): (CircuitFile, ProofFile)) {
     // The key says what the honest one says, and a lie holds under it.
     let statement = verify(&file.key, &proof).expect("whoever trusts the key believes it");
-    assert_eq!(statement.output.integers.iter().copied().collect::<Vec<_>>(), LIE);
+    assert_eq!(statement.output.integers().expect("a public output").iter().copied().collect::<Vec<_>>(), LIE);
     let honest = compile(file.graph.clone(), file.options).expect("a circuit");
-    assert_eq!(file.key.binding(), honest.key().binding());
+    assert_eq!(file.key.binding(None), honest.key().binding(None));
     assert!(verify(honest.key(), &ProofFile { key: honest.key().digest(), ..proof }).is_err());
     assert!(Audit::new(&honest).is_ok());
 

@@ -228,15 +228,15 @@ fn another_public_input_is_noticed() {
 fn inputs_out_of_range_are_noticed() {
     for plan in plans() {
         let checker = Checker::new(&plan);
-        let Some((lo, hi)) = plan.program.blocks.iter().find_map(|block| match &block.kind {
+        let of_input = plan.program.blocks.iter().filter(|block| block.label == "%0 input");
+        let mut range = of_input.filter_map(|block| match &block.kind {
             Kind::Gadget(gadget) => match &**gadget {
-                Gadget::Constants(numbers) => Some((numbers.0[3], numbers.0[4])),
+                Gadget::PackInput(gadget) => Some(gadget.range()),
                 _ => None,
             },
             _ => None,
-        }) else {
-            panic!("the ends of the range are constants")
-        };
+        });
+        let (lo, hi) = range.next().expect("the input is packed");
         for outside in [lo - 1, hi + 1, hi + 1000, i64::MIN / 4] {
             let mut values = input(&plan);
             *values.last_mut().expect("an input") = outside;

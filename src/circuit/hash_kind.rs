@@ -63,22 +63,14 @@ impl AnyProver {
         }
     }
 
-    /// Makes all proofs depend on `binding`.
-    pub fn bind(&mut self, binding: &Binding) {
-        match self {
-            Self::Blake3(prover) => prover.bind(binding),
-            Self::Poseidon(prover) => prover.bind(binding),
-        }
-    }
-
-    /// A proof that the witness satisfies the circuit.
+    /// A proof that the witness satisfies the circuit, which depends on `binding`.
     ///
     /// # Errors
     /// As [`Prover::prove`].
-    pub fn prove(&self, witness: &Witness, timings: &mut Timings) -> Result<Vec<u8>, ProveError> {
+    pub fn prove(&self, witness: &Witness, binding: &Binding, timings: &mut Timings) -> Result<Vec<u8>, ProveError> {
         match self {
-            Self::Blake3(prover) => prover.prove(witness, timings),
-            Self::Poseidon(prover) => prover.prove(witness, timings),
+            Self::Blake3(prover) => prover.prove(witness, binding, timings),
+            Self::Poseidon(prover) => prover.prove(witness, binding, timings),
         }
     }
 }

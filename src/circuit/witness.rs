@@ -22,16 +22,18 @@ pub struct Witness {
     pub cells: Vec<F>,
     /// Columns.
     pub wires: usize,
-    /// The public inputs: the output, and what is disclosed of the input.
+    /// The public inputs: what is disclosed of the output, and of the input.
     pub public: Vec<F>,
-    /// How many of them are the output.
-    output: usize,
+    /// The model's output.
+    outputs: Vec<i64>,
 }
 
 /// The secrets that a proof is made with, apart from the input. The salt is overwritten when they are dropped.
 pub struct Secrets {
-    /// The salt of the commitment.
+    /// The salt of the commitment to the input.
     pub salt: [F; DIGEST],
+    /// The salt of the commitment to the output.
+    pub output_salt: [F; DIGEST],
     /// Where blinding comes from.
     pub randomness: ChaCha20Rng,
 }
@@ -39,7 +41,12 @@ pub struct Secrets {
 impl Secrets {
     /// Fresh ones, from the operating system.
     pub fn fresh() -> Self {
-        Self { salt: F::rand_array(), randomness: ChaCha20Rng::from_entropy() }
+        Self::with_salt(F::rand_array())
+    }
+
+    /// Fresh ones, but for the salt of the commitment to the input.
+    pub fn with_salt(salt: [F; DIGEST]) -> Self {
+        Self { salt, output_salt: F::rand_array(), randomness: ChaCha20Rng::from_entropy() }
     }
 }
 
@@ -71,19 +78,23 @@ impl Witness {
         let cells = (0..layout.rows() * layout.wires).into_par_iter().map(|_| F::ZERO).collect();
         let values = vec![F::ZERO; plan.values()];
         let mut filling = Filling { plan, values, cells, forge };
-        for (value, &element) in plan.program.input.clone().zip(input) {
+        for (&value, &element) in plan.program.input.iter().zip(input) {
             filling.values[value as usize] = from_signed(element);
         }
-        for (value, salt) in plan.program.salt.clone().zip(secrets.salt) {
-            filling.values[value as usize] = salt;
+        let program = &plan.program;
+        for (values, salt) in [(&program.salt, secrets.salt), (&program.output_salt, secrets.output_salt)] {
+            for (value, element) in values.clone().zip(salt) {
+                filling.values[value as usize] = element;
+            }
         }
         filling.blocks();
         filling.idle();
         filling.public_row(&mut secrets.randomness);
         filling.blinding(&mut secrets.randomness);
-        let public = plan.program.public.iter().map(|&value| filling.values[value as usize]).collect();
+        let public = program.public.iter().map(|&value| filling.values[value as usize]).collect();
+        let outputs = program.output.iter().map(|&value| to_signed(filling.values[value as usize])).collect();
         let cells = mem::take(&mut filling.cells);
-        Self { cells, wires: layout.wires, public, output: plan.program.output.len() }
+        Self { cells, wires: layout.wires, public, outputs }
     }
 
     /// The wires of one row.
@@ -93,7 +104,7 @@ impl Witness {
 
     /// The model's output.
     pub fn outputs(&self) -> impl Iterator<Item = i64> + '_ {
-        self.public[..self.output].iter().map(|&y| to_signed(y))
+        self.outputs.iter().copied()
     }
 }
 

@@ -2,12 +2,13 @@
 
 use super::range;
 use clap::value_parser;
-use miette::Report;
-use std::path::PathBuf;
+use miette::{Diagnostic, Report};
+use std::path::{Path, PathBuf};
+use zknn::artifact::{FileKind, TensorInfo, VerifyingKey, read};
 use zknn::front::{Model, read_tensor};
 use zknn::passes::{MAX_BITS, MIN_BITS};
 use zknn::{Lowering, lower};
-use zknn_ir::Graph;
+use zknn_ir::{Fact, Graph};
 
 /// The options, for the commands that have them.
 #[derive(Debug, clap::Args)]
@@ -15,6 +16,11 @@ use zknn_ir::Graph;
 pub(super) struct Args {
     #[command(flatten)]
     range: range::Args,
+
+    /// Take shape, scale and range of the input from the output of this key's model: its committed output may then be the
+    /// committed input of this model
+    #[arg(long, value_name = "KEY", conflicts_with = "input_range")]
+    input_from: Option<PathBuf>,
 
     /// Round the model to fixed point, with this many bits for weights and numbers [default: 10 if the model has
     /// fractions, else none are rounded]
@@ -37,6 +43,37 @@ impl Args {
     pub(super) fn read(&self) -> Result<Lowering, Report> {
         let read = |path: &PathBuf| read_tensor(path).map_err(|error| Report::new(*error));
         let calibration = self.calibrate.as_ref().map(read).transpose()?;
-        Ok(Lowering { input_range: self.range.given(), bits: self.bits, calibration })
+        let input = self.input_from.as_ref().map(|path| output_of(path)).transpose()?;
+        Ok(Lowering { input_range: self.range.given(), input, bits: self.bits, calibration })
     }
+
+    /// The first option that was given.
+    pub(super) fn given(&self) -> Option<&'static str> {
+        let given = [
+            (self.range.given().is_some(), "--input-range"),
+            (self.input_from.is_some(), "--input-from"),
+            (self.bits.is_some(), "--bits"),
+            (self.calibrate.is_some(), "--calibrate"),
+        ];
+        given.into_iter().find_map(|(is_given, name)| is_given.then_some(name))
+    }
+}
+
+/// An output that no model takes.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+#[error("the output of the key {} is no input of a model: {output}", key.display())]
+#[diagnostic(code(zknn::fixed::input_from), help("an input has a range of integers not wider than 2^62"))]
+struct NoInput {
+    key: PathBuf,
+    output: TensorInfo,
+}
+
+/// The output of a key's model.
+fn output_of(path: &Path) -> Result<Fact, Report> {
+    let key: VerifyingKey = read(path, FileKind::Key)?;
+    let output = key.description.output;
+    if !output.is_packable() {
+        return Err(NoInput { key: path.into(), output }.into());
+    }
+    Ok(output.fact())
 }

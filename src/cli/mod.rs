@@ -1,10 +1,11 @@
 //! The commands, one a file. Each takes its arguments apart, calls the library, and prints.
 //!
-//! Results go to stdout, talk to stderr. The exit code is 0 when all went well, 1 when `verify` rejects a proof or
-//! `eval` a loss of accuracy, and 2
-//! for bad input and everything else that can go wrong, wrong arguments included.
+//! Results go to stdout, talk to stderr. The exit code is 0 when all went well, 1 when `verify` rejects a proof, `open` an
+//! opening, or `eval` a loss of accuracy, and 2 for bad input and everything else that can go wrong, wrong arguments
+//! included.
 
 mod audit;
+mod commit;
 mod compile;
 mod demo;
 mod eval;
@@ -14,6 +15,7 @@ mod logs;
 mod lowering;
 mod matvec;
 mod memory;
+mod open;
 mod options;
 mod output;
 mod plan;
@@ -59,8 +61,10 @@ const USAGE: &str =
 enum Command {
     Demo(demo::Args),
     Compile(compile::Args),
+    Commit(commit::Args),
     Prove(prove::Args),
     Verify(verify::Args),
+    Open(open::Args),
     Run(run::Args),
     Eval(eval::Args),
     Ir(ir::Args),
@@ -94,6 +98,11 @@ impl Cli {
     /// The arguments, if there is one thing that they ask for.
     fn checked(self) -> Result<Self, clap::Error> {
         let error = |kind, text: &str| Err(Self::command().error(kind, text));
+        if let Some(Command::Verify(args)) = &self.command
+            && let Some((kind, text)) = args.problem()
+        {
+            return error(kind, &text);
+        }
         match (&self.command, self.matvec.any(), self.matvec.missing()) {
             (Some(_), Some(option), _) => {
                 error(ErrorKind::ArgumentConflict, &format!("{option} is for the benchmark, which is no command"))
@@ -121,8 +130,10 @@ impl Command {
         match self {
             Command::Demo(args) => args.run(),
             Command::Compile(args) => args.run(),
+            Command::Commit(args) => args.run(),
             Command::Prove(args) => args.run(),
             Command::Verify(args) => args.run(),
+            Command::Open(args) => args.run(),
             Command::Run(args) => args.run(),
             Command::Eval(args) => args.run(),
             Command::Ir(args) => args.run(),

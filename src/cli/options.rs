@@ -2,20 +2,25 @@
 
 use clap::ValueEnum;
 use zknn::artifact::Options;
-use zknn::plan::Visibility;
 use zknn::plan::security::{HashKind, Scheme};
+use zknn::plan::{OutputVisibility, Visibility};
 
-/// The options, for the commands that have them.
+/// The options, for the commands that have them. None has a default here, so that it shows which were given.
 #[derive(Debug, clap::Args)]
 #[group(skip)]
 pub(super) struct Args {
-    /// What the verifier learns about the input: a salted digest, all of it, or nothing
-    #[arg(long, value_name = "VISIBILITY", value_enum, default_value = "committed")]
-    input_visibility: InputVisibility,
+    /// What the verifier learns about the input: a salted digest, all of it, or nothing [default: committed]
+    #[arg(long, value_name = "VISIBILITY", value_enum)]
+    input_visibility: Option<InputVisibility>,
 
-    /// The hash of the Merkle trees; poseidon is slower, for proofs that are verified inside another circuit
-    #[arg(long, value_name = "HASH", value_enum, default_value = "blake3")]
-    hash: Hash,
+    /// What the verifier learns about the output: all of it, or a salted digest [default: public]
+    #[arg(long, value_name = "VISIBILITY", value_enum)]
+    output_visibility: Option<OutputOption>,
+
+    /// The hash of the Merkle trees; poseidon is slower, for proofs that are verified inside another circuit [default:
+    /// blake3]
+    #[arg(long, value_name = "HASH", value_enum)]
+    hash: Option<Hash>,
 
     /// Make proofs that may tell more than they state
     #[arg(long)]
@@ -30,6 +35,12 @@ enum InputVisibility {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
+enum OutputOption {
+    Public,
+    Committed,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
 enum Hash {
     Blake3,
     Poseidon,
@@ -38,19 +49,38 @@ enum Hash {
 impl Args {
     /// The options as the library takes them.
     pub(super) fn options(&self) -> Options {
+        let default = Options::default();
         Options {
             visibility: match self.input_visibility {
-                InputVisibility::Committed => Visibility::Committed,
-                InputVisibility::Public => Visibility::Public,
-                InputVisibility::Private => Visibility::Private,
+                None => default.visibility,
+                Some(InputVisibility::Committed) => Visibility::Committed,
+                Some(InputVisibility::Public) => Visibility::Public,
+                Some(InputVisibility::Private) => Visibility::Private,
+            },
+            output_visibility: match self.output_visibility {
+                None => default.output_visibility,
+                Some(OutputOption::Public) => OutputVisibility::Public,
+                Some(OutputOption::Committed) => OutputVisibility::Committed,
             },
             scheme: Scheme {
                 zero_knowledge: !self.no_zk,
                 hash: match self.hash {
-                    Hash::Blake3 => HashKind::Blake3,
-                    Hash::Poseidon => HashKind::Poseidon,
+                    None => default.scheme.hash,
+                    Some(Hash::Blake3) => HashKind::Blake3,
+                    Some(Hash::Poseidon) => HashKind::Poseidon,
                 },
             },
         }
+    }
+
+    /// The first option that was given.
+    pub(super) fn given(&self) -> Option<&'static str> {
+        let given = [
+            (self.input_visibility.is_some(), "--input-visibility"),
+            (self.output_visibility.is_some(), "--output-visibility"),
+            (self.hash.is_some(), "--hash"),
+            (self.no_zk, "--no-zk"),
+        ];
+        given.into_iter().find_map(|(is_given, name)| is_given.then_some(name))
     }
 }

@@ -26,7 +26,7 @@ impl Args {
         let model = Model::read(&self.model).map_err(|error| Report::new(*error))?;
         let graph = self.lowering.lower(&model, &mut |_, _| {})?;
         let options = self.options.options();
-        let plan = Plan::new(&graph, options.visibility, options.scheme).map_err(CompileError::Plan)?;
+        let plan = Plan::new(&graph, options.exposure(), options.scheme).map_err(CompileError::Plan)?;
         output::result(&plan.to_string())?;
         Ok(ExitCode::SUCCESS)
     }

@@ -2,13 +2,14 @@
 
 use super::progress::step;
 use super::{output, timings};
-use miette::Report;
+use miette::{Diagnostic, Report};
+use ndarray::ArrayD;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use zknn::artifact::{FileKind, ProofFile, read, write_file};
+use zknn::artifact::{FileKind, Opening, VerifyingKey, read, to_bytes, write_file};
 use zknn::front::read_tensor;
-use zknn::input::integers_batch;
-use zknn::{Circuit, Timings};
+use zknn::input::{integers, integers_batch};
+use zknn::{Announcement, Circuit, Input, Proved, Request, Timings};
 
 /// Prove what a circuit's model gives on an input.
 #[derive(Debug, clap::Args)]
@@ -17,45 +18,150 @@ pub(super) struct Args {
     circuit: PathBuf,
 
     /// The input, a tensor in a JSON file; or many, in a tensor with one more axis, the first, which makes as many proofs
-    #[arg(long, value_name = "FILE")]
-    input: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "opening")]
+    input: Option<PathBuf>,
 
-    /// The proof to write; of many inputs proof-0.zkp, proof-1.zkp and so on
+    /// The input with the salt that it is committed to with already: an opening that `zknn commit` wrote, or `zknn prove`
+    /// for an output; with --input, the input must be the same
+    #[arg(long, value_name = "FILE")]
+    opening: Option<PathBuf>,
+
+    /// The proof to write; of many inputs proof-0.zkp, proof-1.zkp and so on. Openings, which are secret, stand beside it:
+    /// of the input in proof.zkp.opening, of a committed output in proof.zkp.output.opening
     #[arg(short, long, value_name = "FILE", default_value = "proof.zkp")]
     output: PathBuf,
+
+    /// Write no openings: nobody will ever be able to open the commitments
+    #[arg(long)]
+    no_opening: bool,
+
+    /// Refuse a circuit of another key than this one
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+
+    /// Bind the proof to this text, for example a challenge of the verifier; it holds for no other
+    #[arg(long, value_name = "TEXT")]
+    context: Option<String>,
+
+    /// Prove even if proofs of this circuit disclose the input
+    #[arg(long)]
+    disclose_input: bool,
 
     #[command(flatten)]
     timings: timings::Args,
 }
 
+/// Why nothing is proved, though it could be.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+enum Refusal {
+    #[error("proofs of this circuit disclose the input: {reasons}")]
+    #[diagnostic(
+        code(zknn::prove::discloses_input),
+        help("give `--disclose-input` if the input is no secret; otherwise compile the model with other options")
+    )]
+    DisclosesInput { reasons: String },
+
+    #[error("the circuit is not that of the key {}", path.display())]
+    #[diagnostic(
+        code(zknn::prove::other_key),
+        help("take the circuit that was compiled with this key, or compile the model that you mean to prove")
+    )]
+    OtherKey { path: PathBuf },
+
+    #[error("the input is not the one in the opening {}", path.display())]
+    #[diagnostic(
+        code(zknn::prove::other_input),
+        help("leave out `--input`, since the opening holds the input, or commit to this one with `zknn commit`")
+    )]
+    OtherInput { path: PathBuf },
+}
+
 impl Args {
     pub(super) fn run(self) -> Result<ExitCode, Report> {
-        let input = read_tensor(&self.input).map_err(|error| Report::new(*error))?;
+        let read_input = |path: &PathBuf| read_tensor(path).map_err(|error| Report::new(*error));
+        let input = self.input.as_ref().map(read_input).transpose()?;
+        let read_opening = |path: &PathBuf| Ok::<_, Report>((path.clone(), read(path, FileKind::Opening)?));
+        let opening: Option<(PathBuf, Opening)> = self.opening.as_ref().map(read_opening).transpose()?;
+        let key: Option<VerifyingKey> = self.key.as_ref().map(|path| read(path, FileKind::Key)).transpose()?;
         let mut timings = Timings::default();
         let file = timings.measure("reading", || read(&self.circuit, FileKind::Circuit))?;
         let circuit = step("load the circuit", || timings.measure("loading", || Circuit::load(file)))?;
-        let axes = circuit.key().description.input.shape.len();
-        if input.ndim() != axes + 1 {
-            let proof = step("prove", || circuit.prove_timed(&input, &mut timings))?;
-            self.timings.tell(&timings);
-            return write(&self.output, &proof);
-        }
-        // Before the first proof, for each takes its time.
-        integers_batch(&circuit.file().graph, &input)?;
-        for (index, input) in input.outer_iter().enumerate() {
-            let proof = step("prove", || circuit.prove_timed(&input.to_owned(), &mut timings))?;
-            self.timings.tell(&timings);
-            timings = Timings::default();
-            write(&numbered(&self.output, index), &proof)?;
+        self.check(&circuit, key.as_ref(), opening.as_ref().map(|(_, opening)| opening))?;
+        if let Some((path, opening)) = opening {
+            let is_same =
+                |input: &ArrayD<f64>| Ok::<_, Report>(integers(&circuit.file().graph, input)? == opening.integers());
+            if !input.as_ref().map(is_same).transpose()?.unwrap_or(true) {
+                return Err(Refusal::OtherInput { path }.into());
+            }
+            self.prove(&circuit, Input::Opening(&opening), &self.output, timings)?;
+        } else if let Some(input) = input {
+            self.prove_tensor(&circuit, &input, timings)?;
         }
         Ok(ExitCode::SUCCESS)
     }
+
+    /// Tells what is about to be proved, and whether it may be.
+    fn check(&self, circuit: &Circuit, key: Option<&VerifyingKey>, opening: Option<&Opening>) -> Result<(), Refusal> {
+        let (context, commitment) = (self.context.as_deref(), opening.map(Opening::commitment));
+        output::talk(&Announcement { circuit, context, commitment }.to_string());
+        let bytes = |key| to_bytes(FileKind::Key, key);
+        if let (Some(path), Some(key)) = (&self.key, key)
+            && bytes(key) != bytes(circuit.key())
+        {
+            return Err(Refusal::OtherKey { path: path.clone() });
+        }
+        let ways: Vec<String> = circuit.input_disclosures().iter().map(ToString::to_string).collect();
+        if !ways.is_empty() && !self.disclose_input {
+            return Err(Refusal::DisclosesInput { reasons: ways.join("; ") });
+        }
+        Ok(())
+    }
+
+    /// Proves one input, or each of many.
+    fn prove_tensor(&self, circuit: &Circuit, input: &ArrayD<f64>, mut timings: Timings) -> Result<(), Report> {
+        if input.ndim() != circuit.key().description.input.shape.len() + 1 {
+            return self.prove(circuit, Input::Tensor(input), &self.output, timings);
+        }
+        // Before the first proof, for each takes its time.
+        integers_batch(&circuit.file().graph, input)?;
+        for (index, input) in input.outer_iter().enumerate() {
+            let path = numbered(&self.output, index);
+            self.prove(circuit, Input::Tensor(&input.to_owned()), &path, std::mem::take(&mut timings))?;
+        }
+        Ok(())
+    }
+
+    fn prove(&self, circuit: &Circuit, input: Input<'_>, path: &Path, mut timings: Timings) -> Result<(), Report> {
+        let request = Request { input, context: self.context.as_deref() };
+        let proved = step("prove", || circuit.prove_request(request, &mut timings))?;
+        self.timings.tell(&timings);
+        let Proved { proof, input: of_input, output: of_output } = proved;
+        // An input that was opened has its opening already.
+        let of_input = of_input.filter(|_| matches!(input, Input::Tensor(_)));
+        write_file(path, FileKind::Proof, &proof)?;
+        let openings = [(of_input, "opening"), (of_output, "output.opening")].map(|(opening, name)| {
+            let opening = opening.filter(|_| !self.no_opening)?;
+            Some((opening, beside(path, name)))
+        });
+        for (opening, beside) in openings.into_iter().flatten() {
+            if let Err(error) = write_file(&beside, FileKind::Opening, &opening) {
+                // Nobody could ever open what it commits to. If it can't be removed, the error is told all the same.
+                let _ = std::fs::remove_file(path);
+                return Err(error.into());
+            }
+            output::talk(&format!("wrote {}, which is secret", beside.display()));
+        }
+        output::talk(&format!("wrote {}", path.display()));
+        Ok(())
+    }
 }
 
-fn write(path: &Path, proof: &ProofFile) -> Result<ExitCode, Report> {
-    write_file(path, FileKind::Proof, proof)?;
-    output::talk(&format!("wrote {}", path.display()));
-    Ok(ExitCode::SUCCESS)
+/// `proof.zkp.opening` for `proof.zkp`.
+fn beside(path: &Path, name: &str) -> PathBuf {
+    let mut file = path.file_name().unwrap_or_default().to_os_string();
+    file.push(".");
+    file.push(name);
+    path.with_file_name(file)
 }
 
 /// `proof-3.zkp` for `proof.zkp` and 3.
@@ -77,5 +183,11 @@ mod tests {
     fn the_number_comes_before_the_extension() {
         assert_eq!(numbered(Path::new("a/proof.zkp"), 12), Path::new("a/proof-12.zkp"));
         assert_eq!(numbered(Path::new("p"), 0), Path::new("p-0"));
+    }
+
+    #[test]
+    fn openings_have_the_name_of_the_proof() {
+        assert_eq!(beside(Path::new("a/proof.zkp"), "opening"), Path::new("a/proof.zkp.opening"));
+        assert_eq!(beside(Path::new("p"), "output.opening"), Path::new("p.output.opening"));
     }
 }

@@ -15,16 +15,24 @@ pub(super) struct Args {
     input_range: Option<InputRange>,
 }
 
+/// Two integers, in order.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct InputRange {
+pub(super) struct InputRange {
     lo: i64,
     hi: i64,
+}
+
+impl InputRange {
+    /// The least and the greatest integer.
+    pub(super) fn ends(self) -> (i64, i64) {
+        (self.lo, self.hi)
+    }
 }
 
 impl Args {
     /// The range that was given.
     pub(super) fn given(&self) -> Option<(i64, i64)> {
-        self.input_range.map(|InputRange { lo, hi }| (lo, hi))
+        self.input_range.map(InputRange::ends)
     }
 }
 

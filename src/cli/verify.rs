@@ -1,46 +1,121 @@
 //! `zknn verify`
 
-use super::{EXIT_REJECTED, output};
-use miette::{IntoDiagnostic, Report};
+mod json;
+
+use super::progress::step;
+use super::{EXIT_REJECTED, lowering, options, output};
+use clap::error::ErrorKind;
+use miette::{Diagnostic, IntoDiagnostic, Report};
 use serde::Serialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use zknn::artifact::{Disclosure, FileKind, ProofFile, Statement, VerifyingKey, hex, read};
-use zknn::{RejectError, verify};
+use zknn::artifact::{FileKind, ProofFile, Statement, VerifyingKey, hex, read, to_bytes};
+use zknn::front::Model;
+use zknn::{RejectError, compile, verify_in_context};
 
 /// Check a proof, and print what it proves.
+///
+/// With --model the key is derived from the model, and with the options that it was compiled with; a key that is given as
+/// well must be the same byte by byte.
 #[derive(Debug, clap::Args)]
+#[command(
+    override_usage = "zknn verify [OPTIONS] <KEY> <PROOF>\n       zknn verify --model <MODEL> [OPTIONS] [KEY] <PROOF>"
+)]
 pub(super) struct Args {
-    /// The key, as `zknn compile` wrote it
-    key: PathBuf,
+    /// The key, as `zknn compile` wrote it, and the proof, as `zknn prove` wrote it
+    #[arg(value_name = "FILE", num_args = 1..=2, required = true)]
+    files: Vec<PathBuf>,
 
-    /// The proof, as `zknn prove` wrote it
-    proof: PathBuf,
+    /// Derive the key by compiling this model
+    #[arg(long, value_name = "MODEL")]
+    model: Option<PathBuf>,
+
+    /// The text that the proof must be bound to
+    #[arg(long, value_name = "TEXT")]
+    context: Option<String>,
 
     /// Print JSON, for other programs
     #[arg(long)]
     json: bool,
+
+    #[command(flatten)]
+    lowering: lowering::Args,
+
+    #[command(flatten)]
+    options: options::Args,
+}
+
+/// The key that was given is not the model's.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+#[error("the key {} is not the one that {} compiles to", key.display(), model.display())]
+#[diagnostic(
+    code(zknn::verify::other_model),
+    help("give the options that the model was compiled with; if they are right, the key is of another model")
+)]
+struct OtherModel {
+    key: PathBuf,
+    model: PathBuf,
 }
 
 impl Args {
+    /// What is wrong with the arguments, if anything: how many files there must be depends on `--model`, and so does whether
+    /// options to compile with make sense.
+    pub(super) fn problem(&self) -> Option<(ErrorKind, String)> {
+        let given = self.lowering.given().or(self.options.given());
+        match (&self.model, self.files.len(), given) {
+            (None, 1, _) => {
+                let text = "a key is needed before the proof, or a model with --model";
+                Some((ErrorKind::MissingRequiredArgument, text.into()))
+            }
+            (None, _, Some(option)) => {
+                Some((ErrorKind::ArgumentConflict, format!("{option} is for compiling a model, which --model names")))
+            }
+            (None, _, None) | (Some(_), _, _) => None,
+        }
+    }
+
     pub(super) fn run(self) -> Result<ExitCode, Report> {
-        let key: VerifyingKey = read(&self.key, FileKind::Key)?;
-        let proof: ProofFile = read(&self.proof, FileKind::Proof)?;
-        match verify(&key, &proof) {
+        // clap asks for one file at least.
+        let (proof, key) =
+            self.files.split_last().map(|(proof, keys)| (proof.clone(), keys.first())).unwrap_or_default();
+        let given: Option<VerifyingKey> = key.map(|path| read(path, FileKind::Key)).transpose()?;
+        let proof: ProofFile = read(&proof, FileKind::Proof)?;
+        let derived = self.model.as_ref().map(|path| self.derived(path)).transpose()?;
+        let bytes = |key: &VerifyingKey| to_bytes(FileKind::Key, key);
+        let key = match (derived, given) {
+            (Some(derived), Some(given)) if bytes(&derived) != bytes(&given) => {
+                let path = |path: Option<&PathBuf>| path.cloned().unwrap_or_default();
+                return self.reject(OtherModel { key: path(key), model: path(self.model.as_ref()) });
+            }
+            (Some(key), _) | (None, Some(key)) => key,
+            // There is a key where there is no model.
+            (None, None) => return Ok(ExitCode::from(super::EXIT_BAD_INPUT)),
+        };
+        match verify_in_context(&key, self.context.as_deref(), &proof) {
             Ok(statement) => {
-                output::result(&if self.json { json(&statement)? } else { text(&statement) })?;
+                output::result(&if self.json { json::statement(&statement)? } else { text(&statement) })?;
                 Ok(ExitCode::SUCCESS)
             }
             Err(error @ RejectError::InvalidKey { .. }) => Err(error.into()),
-            Err(error) => {
-                if self.json {
-                    let rejection = Rejection { valid: false, reason: error.to_string() };
-                    output::result(&serde_json::to_string(&rejection).into_diagnostic()?)?;
-                }
-                output::talk(&format!("{:?}", Report::new(error)));
-                Ok(ExitCode::from(EXIT_REJECTED))
-            }
+            Err(error) => self.reject(error),
         }
+    }
+
+    /// The key of the model, compiled with the options.
+    fn derived(&self, path: &Path) -> Result<VerifyingKey, Report> {
+        let model = step("read the model", || Model::read(path)).map_err(|error| Report::new(*error))?;
+        let graph = self.lowering.lower(&model, &mut |_, _| {})?;
+        let circuit = step("compile", || compile(graph, self.options.options()))?;
+        Ok(circuit.key().clone())
+    }
+
+    fn reject(&self, error: impl Diagnostic + Send + Sync + 'static) -> Result<ExitCode, Report> {
+        if self.json {
+            let rejection = Rejection { valid: false, reason: error.to_string() };
+            output::result(&serde_json::to_string(&rejection).into_diagnostic()?)?;
+        }
+        output::talk(&format!("{:?}", Report::new(error)));
+        Ok(ExitCode::from(EXIT_REJECTED))
     }
 }
 
@@ -64,62 +139,4 @@ pub(super) fn text(statement: &Statement) -> String {
 struct Rejection {
     valid: bool,
     reason: String,
-}
-
-#[derive(Serialize)]
-struct Acceptance {
-    valid: bool,
-    /// Digest of the key.
-    key: String,
-    /// Digest of the integer program.
-    model: String,
-    input: Input,
-    output: Output,
-    zero_knowledge: bool,
-    security_bits: usize,
-}
-
-#[derive(Serialize)]
-#[serde(tag = "visibility", rename_all = "lowercase")]
-enum Input {
-    Committed { commitment: String },
-    Public(Output),
-    Private,
-}
-
-#[derive(Serialize)]
-struct Output {
-    dim: Vec<usize>,
-    /// The real numbers that the integers stand for.
-    data: Vec<f64>,
-    integers: Vec<i64>,
-    scale: f64,
-}
-
-impl Output {
-    fn new(integers: &ndarray::ArrayD<i64>, scale: f64) -> Self {
-        Self {
-            dim: integers.shape().to_vec(),
-            data: integers.iter().map(|&y| y as f64 * scale).collect(),
-            integers: integers.iter().copied().collect(),
-            scale,
-        }
-    }
-}
-
-fn json(statement: &Statement) -> Result<String, Report> {
-    let acceptance = Acceptance {
-        valid: true,
-        key: hex(&statement.key),
-        model: hex(&statement.model),
-        input: match &statement.disclosure {
-            Disclosure::Committed(digest) => Input::Committed { commitment: hex(digest) },
-            Disclosure::Public(integers) => Input::Public(Output::new(integers, statement.input.scale)),
-            Disclosure::Private => Input::Private,
-        },
-        output: Output::new(&statement.output.integers, statement.output.scale),
-        zero_knowledge: statement.zero_knowledge,
-        security_bits: statement.security_bits,
-    };
-    serde_json::to_string(&acceptance).into_diagnostic()
 }

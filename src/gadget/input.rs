@@ -1,4 +1,4 @@
-//! The range check of the model's input, and its packing for the commitment.
+//! The range check of the model's input, or of an output that is committed to, and its packing for the commitment.
 
 use super::digits::DigitWires;
 use super::{Cells, Digits, Shape, Statement};
@@ -47,6 +47,14 @@ impl PackInput {
 
     fn sides(&self) -> usize {
         1 + usize::from(self.two_sided)
+    }
+}
+
+#[cfg(test)]
+impl PackInput {
+    /// The least and the greatest integer that it lets pass.
+    pub fn range(&self) -> (i64, i64) {
+        (self.lo, self.hi)
     }
 }
 

@@ -20,7 +20,7 @@ mod tests;
 use ndarray::ArrayD;
 use thiserror::Error;
 use zknn_ir::eval::EvalError;
-use zknn_ir::{Graph, InferError, NodeId, Violation, validate};
+use zknn_ir::{Graph, InferError, NodeId, Number, Violation, validate};
 
 /// What the passes are told beside the graph.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,6 +40,8 @@ pub struct FixedPoint {
     pub calibration: Option<ArrayD<f64>>,
     /// Whether the input range is a promise, and not only what is assumed where nothing is known.
     pub input_declared: bool,
+    /// The numbers of the input, where they are not to be chosen by its range and calibration.
+    pub input: Option<Number>,
 }
 
 /// The fewest bits that numbers can have.

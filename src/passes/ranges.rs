@@ -13,10 +13,13 @@ const BATCH: usize = 32;
 
 /// The integers that stand for the input.
 ///
-/// Where the input can consist of integers that fit `bits` bits, as those of an image do, they stand for themselves:
+/// They may be given. Where the input can consist of integers that fit `bits` bits, as those of an image do, they stand for themselves:
 /// no calibration input is to have a fraction, and the range is the declared one, or the one found. Otherwise the scale
 /// is such that the greatest magnitude just fits.
 pub(super) fn input_number(context: &Context, fixed: &FixedPoint) -> Number {
+    if let Some(given) = &fixed.input {
+        return given.clone();
+    }
     let declared = Range { lo: context.input_range.0 as f64, hi: context.input_range.1 as f64 };
     let range = match &fixed.calibration {
         Some(inputs) if !fixed.input_declared => Range::of(inputs),

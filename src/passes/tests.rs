@@ -65,7 +65,7 @@ fn wide_pool_through_the_pipeline() {
 fn digit_cnn_through_the_pipeline() {
     let model = Model::read(Path::new("testdata/digits/cnn.json")).unwrap();
     let calibration = crate::front::read_tensor(Path::new("testdata/digits/calibration.json")).unwrap();
-    let fixed = FixedPoint { bits: 8, calibration: Some(calibration), input_declared: true };
+    let fixed = FixedPoint { bits: 8, calibration: Some(calibration), input_declared: true, input: None };
     let mut graph = lower(&model).unwrap();
     run(&mut graph, &Context { input_range: (0, 16), fixed: Some(fixed) }, &mut |_, _| {}).unwrap();
     insta::assert_snapshot!(print(&graph));
@@ -159,7 +159,7 @@ fn calibrated_programs_are_the_same_on_every_machine() {
     reversed.invert_axis(ndarray::Axis(0));
     let digest = |model: &Model, inputs: &ArrayD<f64>| {
         let mut graph = lower(model).unwrap();
-        let fixed = FixedPoint { bits: 10, calibration: Some(inputs.clone()), input_declared: true };
+        let fixed = FixedPoint { bits: 10, calibration: Some(inputs.clone()), input_declared: true, input: None };
         run(&mut graph, &Context { input_range: (0, 16), fixed: Some(fixed) }, &mut |_, _| {}).unwrap();
         crate::artifact::hex(&graph.digest())
     };
@@ -181,7 +181,7 @@ proptest! {
         let input = fill(model.input_shape(), &sketch.input);
         let expected = crate::nn::run(&model, &input).unwrap();
         let mut graph = lower(&model).unwrap();
-        let fixed = FixedPoint { bits: 16, calibration: None, input_declared: true };
+        let fixed = FixedPoint { bits: 16, calibration: None, input_declared: true, input: None };
         let context = Context { input_range: (-5, 4), fixed: Some(fixed) };
         // What is summed up too often leaves no room, and is refused.
         prop_assume!(run(&mut graph, &context, &mut |_, _| {}).is_ok());
@@ -258,7 +258,7 @@ fn fifty_residual_blocks_keep_their_bits_and_their_signal() {
     let views: Vec<_> = inputs.iter().map(|input| input.view()).collect();
     let calibration = Some(ndarray::stack(ndarray::Axis(0), &views).unwrap());
     for bits in [8, 12] {
-        let fixed = FixedPoint { bits, calibration: calibration.clone(), input_declared: false };
+        let fixed = FixedPoint { bits, calibration: calibration.clone(), input_declared: false, input: None };
         let mut graph = lower(&model).unwrap();
         run(&mut graph, &Context { input_range: (-1, 1), fixed: Some(fixed) }, &mut |_, _| {}).unwrap();
         let is_linear = |id: &NodeId| graph.node(*id).op.factors().is_some();

@@ -2,10 +2,12 @@
 
 use super::*;
 use crate::artifact::{self, Disclosure, FileKind};
-use crate::plan::Visibility;
+use crate::circuit::{Secrets, Timings, Witness};
 use crate::plan::security::{HashKind, Scheme};
-use ndarray::IxDyn;
+use crate::plan::{OutputVisibility, Visibility};
+use ndarray::{ArrayD, IxDyn};
 use std::sync::OnceLock;
+use zknn_ir::eval::eval_fixed;
 
 const MODEL: &str = "
 %0 = input : [4, 4, 1] fixed(scale 1, -5..=4)
@@ -48,7 +50,7 @@ fn proof() -> &'static ProofFile {
 fn the_statement_is_what_the_interpreter_computes() {
     let statement = verify(circuit().key(), proof()).expect("the proof holds");
     let expected = eval_fixed(&graph(MODEL), &integers(4)).expect("in range");
-    assert_eq!(&statement.output.integers, expected.output());
+    assert_eq!(statement.output.integers(), Some(expected.output()));
     assert_eq!(statement.model, graph(MODEL).digest());
     assert!(matches!(statement.disclosure, Disclosure::Committed(_)));
     assert_eq!(statement.security_bits, 100);
@@ -74,10 +76,10 @@ fn a_class_is_proved_in_fixed_point() {
     for first in [-5, 4] {
         let expected = eval_fixed(&graph(CLASS), &integers(first)).expect("in range");
         let statement = verify(circuit.key(), &circuit.prove(&input(first)).expect("a proof")).expect("it holds");
-        assert_eq!(&statement.output.integers, expected.output());
+        assert_eq!(statement.output.integers(), Some(expected.output()));
         let expected = eval_fixed(&graph(&scores), &integers(first)).expect("in range");
         let statement = verify(scoring.key(), &scoring.prove(&input(first)).expect("a proof")).expect("it holds");
-        assert_eq!(&statement.output.integers, expected.output());
+        assert_eq!(statement.output.integers(), Some(expected.output()));
     }
 }
 
@@ -99,8 +101,8 @@ fn a_public_input_is_printed_as_it_was() {
 
 #[test]
 fn a_private_input_is_said_to_be_unbound() {
-    let options =
-        Options { visibility: Visibility::Private, scheme: Scheme { zero_knowledge: true, hash: HashKind::Poseidon } };
+    let scheme = Scheme { zero_knowledge: true, hash: HashKind::Poseidon };
+    let options = Options { visibility: Visibility::Private, scheme, ..options() };
     let circuit = compile(graph(MODEL), options).expect("a circuit");
     let statement = verify(circuit.key(), &circuit.prove(&input(1)).expect("a proof")).expect("it holds");
     assert!(statement.to_string().contains("Nothing binds X"));
@@ -137,12 +139,14 @@ fn one_weight_makes_another_key() {
 
 #[test]
 fn an_edited_description_is_rejected() {
-    let edits: [fn(&mut VerifyingKey); 5] = [
+    let edits: [fn(&mut VerifyingKey); 7] = [
         |key| key.description.model[3] ^= 1,
         |key| key.description.output.scale = 2.0,
         |key| key.description.input.lo = -6,
         |key| key.description.input.shape = vec![16],
         |key| key.description.options.visibility = Visibility::Private,
+        |key| key.description.options.output_visibility = OutputVisibility::Committed,
+        |key| key.description.output.hi += 1,
     ];
     for edit in edits {
         let mut key = circuit().key().clone();
@@ -205,7 +209,7 @@ fn a_forced_witness_with_an_input_out_of_range_does_not_verify() {
         let flat: Vec<i64> = integers(outside).iter().copied().collect();
         let witness = Witness::new(circuit().plan(), &flat, Secrets::fresh());
         // plonky2's prover gives up where the quotient is no polynomial; if it ever does not, the verifier must refuse.
-        if let Ok(forged) = circuit().prover.prove(&witness, &mut Timings::default()) {
+        if let Ok(forged) = circuit().prover.prove(&witness, &circuit().key().binding(None), &mut Timings::default()) {
             let forged = ProofFile { proof: forged, ..proof().clone() };
             assert!(verify(circuit().key(), &forged).is_err());
         }
@@ -223,7 +227,7 @@ output %1
     let circuit = compile(graph(text), options()).expect("a circuit");
     let x = ArrayD::from_shape_vec(IxDyn(&[2, 2, 1]), vec![-5.0, 4.0, 0.0, 1.0]).expect("a tensor");
     let statement = verify(circuit.key(), &circuit.prove(&x).expect("a proof")).expect("it holds");
-    assert_eq!(statement.output.integers, x.mapv(|x| 3 * x as i64));
+    assert_eq!(statement.output.integers(), Some(&x.mapv(|x| 3 * x as i64)));
 }
 
 #[test]
@@ -235,7 +239,7 @@ output %0
     let circuit = compile(graph(text), options()).expect("a circuit");
     let x = ArrayD::from_shape_vec(IxDyn(&[3]), vec![9.0, 0.0, 4.0]).expect("a tensor");
     let statement = verify(circuit.key(), &circuit.prove(&x).expect("a proof")).expect("it holds");
-    assert_eq!(statement.output.integers, x.mapv(|x| x as i64));
+    assert_eq!(statement.output.integers(), Some(&x.mapv(|x| x as i64)));
 }
 
 #[test]
@@ -253,8 +257,8 @@ output %1
 fn a_longer_form_of_the_same_contents_is_refused() {
     let bytes = artifact::to_bytes(FileKind::Proof, proof());
     let length = proof().proof.len() as u64;
-    // After the header and the key's digest, the length as a mark and a few bytes; the same number takes eight, too.
-    let at = 48 + 32;
+    // After the header and the digests of key and context, the length as a mark and a few bytes; the same number takes eight, too.
+    let at = 48 + 32 + 32;
     let short = bincode::encode_to_vec(length, bincode::config::standard()).expect("a number");
     assert_eq!(bytes[at..at + short.len()], short);
     let mut longer = [&bytes[..at], &[0xFD], &length.to_le_bytes(), &bytes[at + short.len()..]].concat();
@@ -291,7 +295,7 @@ fn a_key_of_absurd_shape_is_an_error() {
 #[test]
 fn the_soundness_report() {
     let scheme = |zero_knowledge, hash| Scheme { zero_knowledge, hash };
-    let with = |visibility, scheme| Options { visibility, scheme };
+    let with = |visibility, scheme| Options { visibility, scheme, ..options() };
     for (name, text, options) in [
         ("audit", MODEL, with(Visibility::Committed, scheme(true, HashKind::Blake3))),
         ("audit_without_zero_knowledge", MODEL, options()),

@@ -7,15 +7,17 @@ mod program;
 pub mod security;
 mod size;
 mod tiles;
+mod visibility;
 
 pub use cost::Cost;
 pub use layout::{
     Layout, MAX_COLUMNS, MAX_ROWS, POSEIDON_CONSTRAINTS, POSEIDON_ROUTED, POSEIDON_WIRES, Part, Placement, RowKind,
     Slot, row_constraints, total, wiring,
 };
-pub use program::{Block, DIGEST, Kind, Matrix, Program, SPONGE_WIDTH, Value, Visibility};
+pub use program::{Block, DIGEST, Kind, Matrix, Program, SPONGE_WIDTH, Value, commitment_domain};
 pub use size::LeastSize;
 pub use tiles::{Tile, TileShape, Tiles};
+pub use visibility::{Exposure, OutputVisibility, Visibility};
 
 pub use crate::gadget::Place;
 
@@ -42,7 +44,8 @@ impl Plan {
     ///
     /// # Errors
     /// What can't be stated in the field, or fits no circuit.
-    pub fn new(graph: &Graph, visibility: Visibility, scheme: Scheme) -> Result<Self, PlanError> {
+    pub fn new(graph: &Graph, exposure: impl Into<Exposure>, scheme: Scheme) -> Result<Self, PlanError> {
+        let exposure = exposure.into();
         let (inputs, outputs) = (graph.inputs().len(), graph.outputs().len());
         if inputs > 1 || outputs > 1 {
             return Err(PlanError::SeveralEnds { inputs, outputs });
@@ -51,16 +54,16 @@ impl Plan {
         if elements > MAX_ELEMENTS {
             return Err(PlanError::TooLarge { max_rows: MAX_ROWS });
         }
-        LeastSize::of_any(graph, visibility).check(scheme)?;
+        LeastSize::of_any(graph, exposure.input).check(scheme)?;
         let choices = program::choices(graph);
         let first = choices.iter().map(|(id, lowerings)| (*id, lowerings[0])).collect();
-        let mut best = Draft::new(graph, visibility, scheme, first);
+        let mut best = Draft::new(graph, exposure, scheme, first);
         // One convolution after the other: trying all combinations would take too long for many.
         for (id, lowerings) in &choices {
             for &lowering in &lowerings[1..] {
                 let mut changed = best.lowerings.clone();
                 changed.insert(*id, lowering);
-                best = best.or(Draft::new(graph, visibility, scheme, changed));
+                best = best.or(Draft::new(graph, exposure, scheme, changed));
             }
         }
         let (program, layout) = best.result?;
@@ -77,12 +80,13 @@ impl Plan {
 #[cfg(test)]
 impl Plan {
     /// Plans between which every way to state a convolution occurs, cheap or not.
-    pub fn every_lowering(graph: &Graph, visibility: Visibility, scheme: Scheme) -> Vec<Self> {
+    pub fn every_lowering(graph: &Graph, exposure: impl Into<Exposure>, scheme: Scheme) -> Vec<Self> {
+        let exposure = exposure.into();
         let choices = program::choices(graph);
         let most = choices.iter().map(|(_, lowerings)| lowerings.len()).max().unwrap_or(1);
         let plan = |n: usize| {
             let nth = choices.iter().map(|(id, lowerings)| (*id, lowerings[n.min(lowerings.len() - 1)])).collect();
-            let (program, layout) = Draft::new(graph, visibility, scheme, nth).result.expect("a plan");
+            let (program, layout) = Draft::new(graph, exposure, scheme, nth).result.expect("a plan");
             let tiles = Tiles::cut(&program, layout.tile);
             Self { program, layout, tiles }
         };
@@ -97,9 +101,9 @@ struct Draft {
 }
 
 impl Draft {
-    fn new(graph: &Graph, visibility: Visibility, scheme: Scheme, lowerings: Lowerings) -> Self {
-        let is_small = LeastSize::new(graph, visibility, &lowerings).check(scheme);
-        let program = is_small.and_then(|()| Program::new(graph, visibility, &lowerings));
+    fn new(graph: &Graph, exposure: Exposure, scheme: Scheme, lowerings: Lowerings) -> Self {
+        let is_small = LeastSize::new(graph, exposure.input, &lowerings).check(scheme);
+        let program = is_small.and_then(|()| Program::new(graph, exposure, &lowerings));
         let result = program.and_then(|program| {
             let layout = Layout::cheapest(&program, scheme)?;
             Ok((program, layout))

@@ -1,18 +1,17 @@
 //! The IR as gadget instances over a table of values: what is computed, before anything has a place.
 
+mod commitment;
 mod conv;
 mod fixed;
 mod matrix;
 
+pub use commitment::commitment_domain;
 pub use conv::{Lowering, Lowerings, choices, fused_with};
 pub use matrix::Matrix;
 
-use super::PlanError;
-use crate::gadget::{
-    Add, Constants, FRACTION_BITS, Gadget, MAX_ELEMENTS, Max, NormRound, NormSquare, NormTotal, PackInput,
-};
+use super::{Exposure, PlanError};
+use crate::gadget::{Add, FRACTION_BITS, Gadget, MAX_ELEMENTS, Max, NormRound, NormSquare, NormTotal};
 use ndarray::{ArcArray, Dimension, Ix1, Ix2, IxDyn};
-use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -25,21 +24,6 @@ pub type Value = u32;
 pub const ZERO: Value = 0;
 /// The value that is always 1.
 pub const ONE: Value = 1;
-/// The values that are always the input's number of elements and the ends of its range: with them a commitment to one
-/// sort of input is none to another.
-const INPUT_DOMAIN: [Value; 3] = [2, 3, 4];
-
-/// What the verifier learns about the input.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Visibility {
-    /// A salted Poseidon digest of it.
-    Committed,
-    /// All of it.
-    Public,
-    /// Nothing: some input in the range gives the output.
-    Private,
-}
-
 /// Field elements of the salt of a commitment, and of its digest.
 pub const DIGEST: usize = 4;
 
@@ -90,12 +74,14 @@ pub struct Program {
     /// The statements, each after those that determine its inputs.
     pub blocks: Vec<Block>,
     /// The model's input.
-    pub input: Range<Value>,
-    /// The salt of the commitment; empty without one.
+    pub input: Arc<[Value]>,
+    /// The salt of the commitment to it; empty without one.
     pub salt: Range<Value>,
     /// The model's output.
     pub output: Arc<[Value]>,
-    /// The public inputs of the proof: the output, then the commitment or the packed input.
+    /// The salt of the commitment to it; empty without one.
+    pub output_salt: Range<Value>,
+    /// The public inputs of the proof: the output or its commitment, then the commitment or the packed input.
     pub public: Vec<Value>,
     /// The Poseidon digest of the public inputs.
     pub public_hash: [Value; DIGEST],
@@ -120,22 +106,23 @@ impl Program {
     /// # Errors
     /// A node whose values can't be stated: a real number, an interval too wide to compare in, a vector too long to
     /// normalize.
-    pub fn new(graph: &Graph, visibility: Visibility, lowerings: &Lowerings) -> Result<Self, PlanError> {
+    pub fn new(graph: &Graph, exposure: Exposure, lowerings: &Lowerings) -> Result<Self, PlanError> {
         let mut writer = Writer::new(graph, lowerings);
-        let input = writer.input(visibility)?;
+        writer.constants(exposure);
+        let input = writer.input(exposure.input)?;
         for id in graph.topological() {
             writer.node(id)?;
         }
-        let output = writer.tensor(graph.output());
-        let mut public: Vec<Value> = output.to_vec();
-        public.extend(&input.public);
+        let output = writer.output(exposure.output)?;
+        let public = [output.public, input.public].concat();
         let public_hash = writer.sponge("public inputs", &public);
         Ok(Self {
             values: writer.next as usize,
-            blocks: writer.blocks,
-            input: input.elements,
+            input: writer.tensor(graph.input()),
             salt: input.salt,
-            output,
+            output: writer.tensor(graph.output()),
+            output_salt: output.salt,
+            blocks: writer.blocks,
             public,
             public_hash,
         })
@@ -148,12 +135,6 @@ impl Program {
     }
 }
 
-struct InputBinding {
-    elements: Range<Value>,
-    salt: Range<Value>,
-    public: Vec<Value>,
-}
-
 struct Writer<'a> {
     graph: &'a Graph,
     lowerings: &'a Lowerings,
@@ -162,12 +143,13 @@ struct Writer<'a> {
     /// The values of each tensor that was written, in row-major order: any values, in any order, so that an operation
     /// that only moves numbers is a list of what is there already.
     tensors: HashMap<NodeId, Arc<[Value]>>,
+    /// The numbers that the first values always are.
+    numbers: Vec<i64>,
 }
 
 impl<'a> Writer<'a> {
     fn new(graph: &'a Graph, lowerings: &'a Lowerings) -> Self {
-        let next = INPUT_DOMAIN[2] + 1;
-        Self { graph, lowerings, next, blocks: Vec::new(), tensors: HashMap::new() }
+        Self { graph, lowerings, next: 0, blocks: Vec::new(), tensors: HashMap::new(), numbers: Vec::new() }
     }
 
     fn fresh(&mut self, count: usize) -> Range<Value> {
@@ -222,57 +204,6 @@ impl<'a> Writer<'a> {
             return Err(PlanError::TooWide { node: self.label(id), lo, hi });
         }
         Ok(spread)
-    }
-
-    fn input(&mut self, visibility: Visibility) -> Result<InputBinding, PlanError> {
-        let id = self.graph.input();
-        let range = self.fresh_tensor(id);
-        let elements = self.tensor(id);
-        self.spread(id, false)?;
-        let (lo, hi) = self.interval(id)?;
-        let numbers = vec![0, 1, elements.len() as i64, lo, hi];
-        let wiring = [ZERO, ONE].into_iter().chain(INPUT_DOMAIN).collect();
-        self.gadget("constants".into(), Constants(numbers), wiring, None);
-        let capacity = PackInput::capacity(lo, hi);
-        let words: Vec<Value> = self.fresh(elements.len().div_ceil(capacity)).collect();
-        let whole = elements.len() / capacity;
-        for (chunks, words, count) in [
-            (&elements[..whole * capacity], &words[..whole], capacity),
-            (&elements[whole * capacity..], &words[whole..], elements.len() % capacity),
-        ] {
-            if !words.is_empty() {
-                let instances = chunks.chunks(count).zip(words);
-                let wiring = instances.flat_map(|(chunk, word)| chunk.iter().chain([word])).copied().collect();
-                self.gadget(format!("{id} input"), PackInput::new(lo, hi, count), wiring, None);
-            }
-        }
-        Ok(match visibility {
-            Visibility::Private => InputBinding { elements: range, salt: 0..0, public: Vec::new() },
-            Visibility::Public => InputBinding { elements: range, salt: 0..0, public: words },
-            Visibility::Committed => {
-                let salt = self.fresh(DIGEST);
-                let message: Vec<Value> = INPUT_DOMAIN.into_iter().chain(salt.clone()).chain(words).collect();
-                let public = self.sponge("input commitment", &message).to_vec();
-                InputBinding { elements: range, salt, public }
-            }
-        })
-    }
-
-    /// Poseidon's sponge in overwrite mode, as plonky2's `hash_n_to_hash_no_pad` has it.
-    fn sponge(&mut self, label: &str, message: &[Value]) -> [Value; DIGEST] {
-        let mut state = [ZERO; SPONGE_WIDTH];
-        let mut wiring = Vec::new();
-        for chunk in message.chunks(SPONGE_RATE) {
-            state[..chunk.len()].copy_from_slice(chunk);
-            wiring.extend(state);
-            for (slot, value) in state.iter_mut().zip(self.fresh(SPONGE_WIDTH)) {
-                *slot = value;
-            }
-            wiring.extend(state);
-            wiring.push(ZERO);
-        }
-        self.blocks.push(Block { label: label.into(), kind: Kind::Poseidon, wiring, own_rows: None });
-        std::array::from_fn(|i| state[i])
     }
 
     fn node(&mut self, id: NodeId) -> Result<(), PlanError> {

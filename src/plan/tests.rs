@@ -129,7 +129,9 @@ fn balance(plan: &Plan) {
         }
     }
 
-    let mut pinned: HashSet<Value> = plan.program.input.clone().chain(plan.program.salt.clone()).collect();
+    let program = &plan.program;
+    let salts = [&program.salt, &program.output_salt].into_iter().cloned().flatten();
+    let mut pinned: HashSet<Value> = program.input.iter().copied().chain(salts).collect();
     let mut used: HashSet<(usize, usize)> = HashSet::new();
     for placement in &layout.placements {
         let block = &plan.program.blocks[placement.block];

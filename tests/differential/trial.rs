@@ -59,7 +59,7 @@ impl Trial {
         let inputs = models::inputs(&model, input_range, random);
         let calibration = random.r#gen::<bool>().then(|| models::batch(&inputs[2..]));
         let bits = random.gen_range(MIN_BITS..=MAX_BITS);
-        let fixed = (sort == Sort::Real).then_some(FixedPoint { bits, calibration, input_declared: true });
+        let fixed = (sort == Sort::Real).then_some(FixedPoint { bits, calibration, input_declared: true, input: None });
         Self { model, context: Context { input_range, fixed }, inputs }
     }
 

@@ -46,7 +46,8 @@ fn folder() -> &'static Path {
         for (from, to) in [("tiny_mlp.json", "model.json"), ("tiny_mlp_input.json", "input.json")] {
             fs::copy(models.join(from), folder.path().join(to)).expect("test data");
         }
-        for args in [&["compile", "model.json", "--no-zk"][..], &["prove", "model.zkc", "--input", "input.json"]] {
+        let prove = &["prove", "model.zkc", "--input", "input.json", "--disclose-input"];
+        for args in [&["compile", "model.json", "--no-zk"][..], prove] {
             let output = zknn(folder.path(), args);
             assert_eq!(output.status.code(), Some(DONE), "{}", stderr(&output));
         }
@@ -96,7 +97,7 @@ fn hostile(kind: FileKind, file: &[u8], seed: u64) -> Vec<Vec<u8>> {
     for _ in 0..60 {
         files.push(seal(kind, &mutated(body, body, &mut random)));
     }
-    for other in ["model.zkc", "model.vk", "proof.zkp"] {
+    for other in ["model.zkc", "model.vk", "proof.zkp", "proof.zkp.opening"] {
         files.push(seal(kind, &bytes_of(other)[HEADER..]));
     }
     let noise: Vec<u8> = (0..512).map(|_| random.r#gen()).collect();
@@ -140,7 +141,8 @@ fn commands_refuse_hostile_keys() {
 fn commands_refuse_hostile_circuits() {
     let output = folder().join("never.zkp");
     each(FileKind::Circuit, "model.zkc", 3, |path| {
-        refuses(&["prove", path, "--input", "input.json", "-o", &output.to_string_lossy()], &[BAD_INPUT]);
+        let output = output.to_string_lossy();
+        refuses(&["prove", path, "--input", "input.json", "--disclose-input", "-o", &output], &[BAD_INPUT]);
         refuses(&["audit", path], &[BAD_INPUT]);
     });
     assert!(!output.exists());
@@ -196,6 +198,22 @@ fn commands_refuse_shapes_that_fit_no_circuit() {
     let path = file.path().join("large.zkc");
     fs::write(&path, to_bytes(FileKind::Circuit, &circuit)).expect("a file");
     refuses(&["audit", &path.to_string_lossy()], &[BAD_INPUT]);
+}
+
+#[test]
+fn commands_refuse_hostile_openings() {
+    let commitment = "0".repeat(64);
+    each(FileKind::Opening, "proof.zkp.opening", 4, |path| {
+        refuses(&["open", &commitment, path], &[REJECTED, BAD_INPUT])
+    });
+    let output = folder().join("never-opened.zkp");
+    let honest = "proof.zkp.opening";
+    for args in [["open", "0x12", honest], ["open", &commitment[1..], honest], ["open", &commitment, "model.vk"]] {
+        refuses(&args, &[BAD_INPUT]);
+    }
+    let name = output.to_string_lossy();
+    refuses(&["prove", "model.zkc", "--opening", "model.vk", "--disclose-input", "-o", &name], &[BAD_INPUT]);
+    assert!(!output.exists());
 }
 
 /// What is no file of ours, or no file at all.

@@ -12,7 +12,9 @@ use rand_chacha::ChaCha20Rng;
 use std::fs;
 use std::path::Path;
 use std::sync::OnceLock;
-use zknn::artifact::{ArtifactProblem, CircuitFile, FileKind, Options, ProofFile, VerifyingKey, from_bytes, to_bytes};
+use zknn::artifact::{
+    ArtifactProblem, CircuitFile, FileKind, Opening, Options, ProofFile, TensorInfo, VerifyingKey, from_bytes, to_bytes,
+};
 use zknn::front::{Model, parse_tensor};
 use zknn::plan::Visibility;
 use zknn::plan::security::{HashKind, Scheme};
@@ -33,7 +35,8 @@ struct Files {
 
 fn files(text: &str, hash: HashKind) -> Files {
     let graph = zknn_ir::parse(text).expect("a graph");
-    let options = Options { visibility: Visibility::Public, scheme: Scheme { zero_knowledge: false, hash } };
+    let scheme = Scheme { zero_knowledge: false, hash };
+    let options = Options { visibility: Visibility::Public, scheme, ..Options::default() };
     let circuit = compile(graph, options).expect("a circuit");
     let input = ndarray::arr1(&[1.0, -5.0, 4.0]).into_dyn();
     let proof = circuit.prove(&input).expect("a proof");
@@ -94,6 +97,23 @@ fn changed_circuits() {
     assert!(reached > 300, "{reached} circuits reached the compiler");
 }
 
+/// An opening that is read is of a tensor that there is, and of no commitment but its own.
+#[test]
+fn changed_openings() {
+    let tensor = TensorInfo { shape: vec![2, 3], scale: 0.5, lo: -5, hi: 4 };
+    let honest = Opening::new(tensor, vec![1, -5, 4, 0, 0, -1]).expect("an opening");
+    let commitment = honest.commitment();
+    let mut reached = 0;
+    attack(FileKind::Opening, &to_bytes(FileKind::Opening, &honest), 5000, 6, |bytes| {
+        if let Ok(opening) = from_bytes::<Opening>(FileKind::Opening, bytes) {
+            assert_ne!(opening.commitment(), commitment);
+            assert_eq!(opening.integers().shape(), opening.tensor().shape);
+            reached += 1;
+        }
+    });
+    assert!(reached > 100, "{reached} openings were read");
+}
+
 /// Changes without a new digest, and of the envelope itself.
 #[test]
 fn changed_envelopes() {
@@ -112,7 +132,7 @@ fn changed_envelopes() {
             changed[8..16].copy_from_slice(&length.to_le_bytes());
             assert!(read_any(kind, &changed).is_err(), "length {length}");
         }
-        for other in [FileKind::Circuit, FileKind::Key, FileKind::Proof] {
+        for other in [FileKind::Circuit, FileKind::Key, FileKind::Proof, FileKind::Opening] {
             assert_eq!(read_any(other, file).is_ok(), other == kind);
         }
     }
@@ -123,6 +143,7 @@ fn read_any(kind: FileKind, bytes: &[u8]) -> Result<(), ArtifactProblem> {
         FileKind::Circuit => from_bytes::<CircuitFile>(kind, bytes).map(drop),
         FileKind::Key => from_bytes::<VerifyingKey>(kind, bytes).map(drop),
         FileKind::Proof => from_bytes::<ProofFile>(kind, bytes).map(drop),
+        FileKind::Opening => from_bytes::<Opening>(kind, bytes).map(drop),
     }
 }
 

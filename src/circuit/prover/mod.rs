@@ -54,7 +54,6 @@ pub struct Prover<C: GenericConfig<D, F = F>> {
     subgroup: Vec<F>,
     preprocessed: Preprocessed,
     tree: Tree<C::Hasher>,
-    binding: Binding,
 }
 
 /// Why no proof was made.
@@ -82,8 +81,7 @@ impl<H: Hasher<F>> Drop for Commitment<H> {
 type Hash<C> = <<C as GenericConfig<D>>::Hasher as Hasher<F>>::Hash;
 
 impl<C: GenericConfig<D, F = F, Hasher: TreeHasher>> Prover<C> {
-    /// The prover of `plan`, which commits to its constants and permutation. The statement, once the commitment is known, is
-    /// bound by [`Prover::bind`].
+    /// The prover of `plan`, which commits to its constants and permutation.
     pub fn new(plan: &Plan) -> Self {
         Self::with(plan, |preprocessed, domain| preprocessed.leaves::<C::Hasher>(domain))
     }
@@ -117,7 +115,7 @@ impl<C: GenericConfig<D, F = F, Hasher: TreeHasher>> Prover<C> {
         let preprocessed = Preprocessed::new(plan, selectors, &common.k_is, &domain);
         let tree = Tree::new(leaves(&preprocessed, &domain));
         let subgroup = F::two_adic_subgroup(shape.degree_bits);
-        Self { shape, gates, common, domain, subgroup, preprocessed, tree, binding: Binding::default() }
+        Self { shape, gates, common, domain, subgroup, preprocessed, tree }
     }
 
     /// The commitment to the circuit's constants and permutation.
@@ -136,21 +134,17 @@ impl<C: GenericConfig<D, F = F, Hasher: TreeHasher>> Prover<C> {
         self.preprocessed.leaves::<C::Hasher>(&self.domain) == self.leaves()
     }
 
-    /// Makes all proofs depend on `binding`, as the verifier's key does.
-    pub fn bind(&mut self, binding: &Binding) {
-        self.binding = *binding;
-    }
-
-    /// A proof that the witness satisfies the circuit, in canonical bytes. If it does not, the proof does not hold.
+    /// A proof that the witness satisfies the circuit, in canonical bytes, which depends on `binding`. If it does not, the proof
+    /// does not hold.
     ///
     /// # Errors
     /// With a probability of about `2^-39`, the permutation argument divides by zero, or the verifier's point is one of the
     /// rows; other randomness mends either.
-    pub fn prove(&self, witness: &Witness, timings: &mut Timings) -> Result<Vec<u8>, ProveError> {
+    pub fn prove(&self, witness: &Witness, binding: &Binding, timings: &mut Timings) -> Result<Vec<u8>, ProveError> {
         let failed = |what: &str| ProveError::Failed(what.into());
         let sets = self.shape.challenges;
         let public_hash = C::InnerHasher::hash_no_pad(&witness.public);
-        let mut challenger = self.transcript();
+        let mut challenger = self.transcript(binding);
         challenger.observe_hash::<C::InnerHasher>(public_hash);
 
         let cells = Rows::new(&witness.cells, witness.wires);
@@ -215,10 +209,10 @@ impl<C: GenericConfig<D, F = F, Hasher: TreeHasher>> Prover<C> {
     }
 
     /// The transcript up to the circuit's digest.
-    fn transcript(&self) -> Challenger<F, C::Hasher> {
+    fn transcript(&self, binding: &Binding) -> Challenger<F, C::Hasher> {
         let mut challenger = Challenger::new();
         self.common.fri_params.observe(&mut challenger);
-        let digest = verifier_data::<C>(&self.common, self.cap(), &self.binding).circuit_digest;
+        let digest = verifier_data::<C>(&self.common, self.cap(), binding).circuit_digest;
         challenger.observe_hash::<C::Hasher>(digest);
         challenger
     }

@@ -3,7 +3,7 @@
 use super::TOY;
 use crate::circuit::hash::{Blake3Config, PoseidonConfig, TreeHasher};
 use crate::circuit::shape::{CircuitShape, Gates, common_data};
-use crate::circuit::{Prover, Secrets, Timings, Witness};
+use crate::circuit::{Binding, Prover, Secrets, Timings, Witness};
 use crate::gadget::field::{D, F};
 use crate::plan::security::{HashKind, RATE_BITS, Scheme};
 use crate::plan::{DIGEST, Plan, Visibility};
@@ -13,8 +13,6 @@ use plonky2::fri::oracle::SALT_SIZE;
 use plonky2::plonk::circuit_data::CommonCircuitData;
 use plonky2::plonk::config::GenericConfig;
 use plonky2::plonk::proof::ProofWithPublicInputs;
-use rand::SeedableRng;
-use rand_chacha::ChaCha20Rng;
 use std::collections::HashSet;
 
 const INPUT: &[i64] = &[1, -5, 4];
@@ -30,14 +28,14 @@ fn common(plan: &Plan) -> CommonCircuitData<F, D> {
 
 /// The same salt for all, so that only blinding tells witnesses apart.
 fn witness(plan: &Plan) -> Witness {
-    let secrets = Secrets { salt: [F::ZERO; DIGEST], randomness: ChaCha20Rng::from_entropy() };
+    let secrets = Secrets::with_salt([F::ZERO; DIGEST]);
     Witness::new(plan, INPUT, secrets)
 }
 
 type Parsed<C> = ProofWithPublicInputs<F, C, D>;
 
 fn proof<C: GenericConfig<D, F = F, Hasher: TreeHasher>>(prover: &Prover<C>, plan: &Plan) -> Parsed<C> {
-    let bytes = prover.prove(&witness(plan), &mut Timings::default()).expect("an honest proof");
+    let bytes = prover.prove(&witness(plan), &Binding::default(), &mut Timings::default()).expect("an honest proof");
     Parsed::<C>::from_bytes(bytes, &common(plan)).expect("as written")
 }
 
@@ -99,7 +97,7 @@ fn leaves_are_salted() {
 /// are then among those of the wire polynomials that the guess gives. The columns looked at hold nothing random in any
 /// row but those of blinding.
 fn confirms(proof: &Parsed<Blake3Config>, plan: &Plan, guess: &[i64]) -> bool {
-    let secrets = Secrets { salt: [F::ZERO; DIGEST], randomness: ChaCha20Rng::from_entropy() };
+    let secrets = Secrets::with_salt([F::ZERO; DIGEST]);
     let witness = Witness::new(plan, guess, secrets);
     let rounds = &proof.proof.opening_proof.query_round_proofs;
     (0..DIGEST).all(|column| {

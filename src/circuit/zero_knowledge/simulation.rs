@@ -13,7 +13,7 @@ use plonky2::field::types::{Field, PrimeField64};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 fn witness(plan: &Plan, seed: u64) -> Witness {
-    let input: Vec<i64> = plan.program.input.clone().map(|value| i64::from(value % 3)).collect();
+    let input: Vec<i64> = plan.program.input.iter().map(|value| i64::from(value % 3)).collect();
     Witness::new(plan, &input, secrets(random_salt(seed), seed))
 }
 
@@ -127,7 +127,7 @@ fn real_and_simulated_openings_have_one_distribution() {
     const TRANSCRIPTS: u64 = 40;
     let plan = plan(TOY, Visibility::Private, BLINDED);
     let reader = Reader::new(&plan);
-    let public = witness(&plan, 1).public;
+    let public = witness(&plan, 1).public.clone();
     let real = Sample::of(&reader, (0..TRANSCRIPTS).map(|seed| Transcript::real(&plan, &witness(&plan, seed))));
     let simulated = Sample::of(&reader, (0..TRANSCRIPTS).map(|seed| simulate(&plan, &public, seed)));
     for (oracle, histogram) in &real.histograms {

@@ -36,7 +36,7 @@ impl Transcript {
     pub fn real(plan: &Plan, witness: &Witness) -> Self {
         let reader = Reader::new(plan);
         let prover = Prover::<Blake3Config>::new(plan);
-        let bytes = prover.prove(witness, &mut Timings::default()).expect("a proof");
+        let bytes = prover.prove(witness, &Binding::default(), &mut Timings::default()).expect("a proof");
         let key = Key::<Blake3Config>::new(&CircuitShape::new(plan), prover.cap(), &Binding::default());
         key.verify(&bytes).expect("the proof holds");
         let proof = ProofWithPublicInputs::<F, Blake3Config, D>::from_bytes(bytes, &reader.common).expect("as written");

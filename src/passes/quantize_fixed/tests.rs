@@ -5,7 +5,7 @@ use super::*;
 
 fn context(bits: u32, calibration: Option<(&[usize], &[f64])>) -> Context {
     let calibration = calibration.map(|(shape, data)| ArrayD::from_shape_vec(IxDyn(shape), data.to_vec()).unwrap());
-    Context { input_range: (-4, 4), fixed: Some(FixedPoint { bits, calibration, input_declared: true }) }
+    Context { input_range: (-4, 4), fixed: Some(FixedPoint { bits, calibration, input_declared: true, input: None }) }
 }
 
 const CNN: &str = "

@@ -1,0 +1,74 @@
+//! `zknn commit`
+
+use super::{output, range};
+use miette::{Diagnostic, Report};
+use ndarray::ArrayD;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use zknn::artifact::{FileKind, Opening, TensorInfo, VerifyingKey, hex, read, write_file};
+use zknn::front::read_tensor;
+use zknn::input::integers_of;
+
+/// Commit to an input: print a salted digest of it, and write the opening, to prove with and to open the digest with.
+///
+/// The digest binds the elements, their number and order, and shape, range and scale: a model takes it for its input only
+/// if its own input has the same shape, range and scale.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The input, a tensor in a JSON file
+    input: PathBuf,
+
+    /// Take shape, range and scale from the input of this key's model
+    #[arg(long, value_name = "KEY", conflicts_with_all = ["range", "scale"], required_unless_present = "range")]
+    key: Option<PathBuf>,
+
+    /// The least and the greatest integer that an input of the model may hold, both inclusive, for example -5..4
+    #[arg(long, value_name = "LO..HI", allow_hyphen_values = true)]
+    range: Option<range::InputRange>,
+
+    /// What these integers are multiplied by to give the real numbers of the input, which are rounded to multiples of it
+    #[arg(long, value_name = "SCALE", default_value_t = 1.0)]
+    scale: f64,
+
+    /// The opening to write. It holds the input, and is readable by its owner only
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+}
+
+/// Nothing that can be committed to.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+#[error("there are no commitments to tensors of {tensor}")]
+#[diagnostic(
+    code(zknn::commit::tensor),
+    help("the scale must be a positive number, and a range of integers not wider than 2^62")
+)]
+struct Unpackable {
+    tensor: TensorInfo,
+}
+
+impl Args {
+    pub(super) fn run(self) -> Result<ExitCode, Report> {
+        let input = read_tensor(&self.input).map_err(|error| Report::new(*error))?;
+        let tensor = self.tensor(&input)?;
+        if !tensor.is_packable() {
+            return Err(Unpackable { tensor }.into());
+        }
+        let integers = integers_of(&tensor.fact(), &input)?;
+        let opening = Opening::new(tensor, integers.into_iter().collect())?;
+        write_file(&self.output, FileKind::Opening, &opening)?;
+        output::talk(&format!("wrote {}, which is secret", self.output.display()));
+        output::result(&hex(&opening.commitment()))?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// What is committed to, but for its elements.
+    fn tensor(&self, input: &ArrayD<f64>) -> Result<TensorInfo, Report> {
+        if let Some(path) = &self.key {
+            let key: VerifyingKey = read(path, FileKind::Key)?;
+            return Ok(key.description.input);
+        }
+        // clap asks for one of the two.
+        let (lo, hi) = self.range.map(range::InputRange::ends).unwrap_or(zknn::DEFAULT_INPUT_RANGE);
+        Ok(TensorInfo { shape: input.shape().to_vec(), scale: self.scale, lo, hi })
+    }
+}
