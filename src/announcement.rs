@@ -4,7 +4,7 @@ use crate::artifact::{Commitment, hex};
 use crate::pipeline::Circuit;
 use crate::plan::{OutputVisibility, Visibility};
 use std::fmt;
-use zknn_ir::{Graph, NodeId, Op, Weights};
+use zknn_ir::{Graph, NodeId, Op, Weights, op};
 
 /// A way in which proofs of a circuit disclose the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +85,7 @@ fn shows_input(graph: &Graph) -> bool {
     loop {
         let operand = graph.operands(id).first().copied();
         match operand {
-            None => return matches!(graph.node(id).op, Op::Input { .. }),
+            None => return matches!(graph.node(id).op, Op::Input(_)),
             Some(operand) if !keeps_elements(graph, id, operand) => return false,
             Some(operand) => id = operand,
         }
@@ -96,9 +96,11 @@ fn keeps_elements(graph: &Graph, id: NodeId, operand: NodeId) -> bool {
     let interval = graph.node(operand).fact.interval();
     let is_rectified = interval.is_some_and(|(lo, _)| lo >= 0);
     match &graph.node(id).op {
-        Op::Input { .. } | Op::Flatten => true,
+        Op::Input(_) | Op::Flatten | Op::Pad(_) => true,
+        // A multiple of one value; sums of others may tell of it, or not.
+        Op::Add => graph.operands(id).iter().all(|&other| other == operand),
         Op::Relu => is_rectified,
-        Op::MaxPool { window, relu } => *window == [1, 1] && (!relu || is_rectified),
+        Op::MaxPool(op::MaxPool { window, relu }) => *window == [1, 1] && (!relu || is_rectified),
         // Not below one, a factor leaves unlike integers apart, and so does rounding; clamping must not, either.
         Op::Requantize(op) => interval.is_some_and(|interval| {
             let (least, greatest) = op.quotients(interval);
@@ -106,9 +108,9 @@ fn keeps_elements(graph: &Graph, id: NodeId, operand: NodeId) -> bool {
             let is_wide = i128::from(op.lo) <= least && greatest <= i128::from(op.hi);
             is_wide && op.multipliers.iter().all(|&multiplier| multiplier >= factor)
         }),
-        Op::Dense { weights, .. } => copies_columns(weights),
-        Op::Conv2d { kernel, .. } => matches!(kernel.shape(), [_, 1, 1, _]) && copies_columns(kernel),
-        Op::Normalize { .. } | Op::Argmax => false,
+        Op::Dense(op::Dense { weights, .. }) => copies_columns(weights),
+        Op::Conv2d(op::Conv2d { kernel, .. }) => matches!(kernel.shape(), [_, 1, 1, _]) && copies_columns(kernel),
+        Op::Normalize(_) | Op::Argmax => false,
     }
 }
 
@@ -142,7 +144,9 @@ mod tests {
         shows("output %0", true);
         shows("%1 = flatten %0\noutput %1", true);
         shows("%1 = relu %0\n%2 = max_pool %1 window=[1, 1]\noutput %2", true);
+        shows("%1 = pad %0 before=[1, 0, 0] after=[0, 0, 2]\n%2 = add %1 %1 %1\noutput %2", true);
         shows("%1 = max_pool %0 window=[2, 1]\noutput %1", false);
+        shows("%1 = requantize %0 multipliers=[1] shift=9 clamp=0..=1 scale 1\n%2 = add %1 %0\noutput %2", false);
         shows("%1 = flatten %0\n%2 = argmax %1\noutput %2", false);
         shows("%1 = flatten %0\n%2 = normalize %1 fraction_bits=24\noutput %2", false);
     }

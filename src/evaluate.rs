@@ -6,7 +6,7 @@ use miette::Diagnostic;
 use ndarray::{ArrayD, ArrayView1, ArrayViewD, Axis};
 use thiserror::Error;
 use zknn_ir::eval::{EvalError, Values, eval_fixed_batch, eval_real_batch};
-use zknn_ir::{Graph, NodeId, Op};
+use zknn_ir::{Class, Graph, NodeId, Op};
 
 /// How many inputs are evaluated at a time: enough for matrix products, few enough for the cache.
 const BATCH: usize = 64;
@@ -174,50 +174,53 @@ struct Station {
     requantize: Option<NodeId>,
 }
 
-/// The tensors between layers that sum, normalize or choose, and the output. What they are in floating point is the
-/// output of the layer before; without a lowered model the program is its own counterpart.
+/// The tensors that layers read which sum, normalize or choose, and the output. What they are in floating point is what
+/// the same layer reads there; without a lowered model the program is its own counterpart.
 fn stations(graph: &Graph, lowered: Option<&Graph>) -> Vec<Station> {
-    let float_nodes = lowered.map(Graph::topological);
     let mut stations = Vec::new();
     for integer in graph.topological() {
-        let next = match graph.users(integer)[..] {
-            _ if integer == graph.output() => None,
-            [user] => Some(graph.node(user)),
-            _ => continue,
-        };
-        let sums = |op: &Op| matches!(op, Op::Conv2d { .. } | Op::Dense { .. } | Op::Normalize { .. } | Op::Argmax);
-        if next.is_some_and(|next| !sums(&next.op)) {
-            continue;
-        }
         let source = source(graph, integer);
-        if matches!(graph.node(source).op, Op::Input { .. } | Op::Argmax) {
+        if matches!(graph.node(source).op, Op::Input(_) | Op::Argmax) {
             continue;
         }
-        // A lowered model is its input, and then one node for each layer.
-        let layer = match (next, &float_nodes) {
-            (Some(next), _) => next.layer.and_then(|layer| layer.checked_sub(1)),
-            (None, Some(nodes)) => nodes.len().checked_sub(2),
-            (None, None) => graph.node(integer).layer,
-        };
-        let Some(layer) = layer else { continue };
-        let float = match &float_nodes {
-            Some(nodes) => nodes.get(layer + 1).copied(),
-            None => Some(integer),
+        let computes =
+            |user: &NodeId| matches!(graph.node(*user).op.class(), Class::Linear | Class::Sum | Class::Function);
+        let float = match graph.users(integer).into_iter().find(computes) {
+            _ if integer == graph.output() => lowered.map_or(Some(integer), Graph::try_output),
+            Some(user) => lowered.map_or(Some(integer), |lowered| counterpart(graph, lowered, integer, user)),
+            None => None,
         };
         let Some(float) = float else { continue };
+        // In a program that was not lowered here, the layer is the one that its own node came from.
+        let Some(layer) = lowered.unwrap_or(graph).node(float).layer else { continue };
         let requantize = Some(source).filter(|&id| matches!(graph.node(id).op, Op::Requantize(_)));
         stations.push(Station { layer, integer, float, requantize });
     }
     stations
 }
 
+/// What the layer of `user` reads in the lowered model, where `user` reads `integer`: passes leave operands in order.
+fn counterpart(graph: &Graph, lowered: &Graph, integer: NodeId, user: NodeId) -> Option<NodeId> {
+    let layer = graph.node(user).layer?;
+    let position = graph.operands(user).iter().position(|&operand| operand == integer)?;
+    let node = lowered.topological().into_iter().find(|&id| lowered.node(id).layer == Some(layer))?;
+    lowered.operands(node).get(position).copied()
+}
+
 /// The node that made the numbers, which others between only selected.
 fn source(graph: &Graph, mut id: NodeId) -> NodeId {
-    while let (Op::Relu | Op::Flatten | Op::MaxPool { .. }, &[operand]) = (&graph.node(id).op, &graph.operands(id)[..])
-    {
-        id = operand;
+    loop {
+        let op = &graph.node(id).op;
+        let selects = match op.class() {
+            Class::View { .. } | Class::Greatest { .. } => true,
+            Class::Monotone { .. } => *op == Op::Relu,
+            Class::Input | Class::Linear | Class::Sum | Class::Function => false,
+        };
+        match graph.operands(id)[..] {
+            [operand] if selects => id = operand,
+            _ => return id,
+        }
     }
-    id
 }
 
 impl Station {

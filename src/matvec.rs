@@ -9,7 +9,7 @@ use miette::Diagnostic;
 use ndarray::{ArcArray2, Array1, ArrayD};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
-use zknn_ir::{Graph, InferError, MAX_MAGNITUDE, Number, Op, Weights};
+use zknn_ir::{Graph, InferError, MAX_MAGNITUDE, Number, Op, Weights, op};
 
 /// The most weights that a matrix may have: as many as the IR lets a tensor have elements.
 pub const MAX_WEIGHTS: usize = zknn_ir::MAX_ELEMENTS;
@@ -143,8 +143,8 @@ impl MatVec {
         let number = Number::Fixed { scale: 1.0, lo: 0, hi: (1 << bits) - 1 };
         let weights = Weights::Fixed { data: self.weights.clone().into_dyn(), scale: 1.0 };
         let mut graph = Graph::new();
-        let input = graph.add(Op::Input { shape: vec![inputs], number }, &[], None)?;
-        let product = graph.add(Op::Dense { weights, bias: None }, &[input], None)?;
+        let input = graph.add(Op::Input(op::Input { shape: vec![inputs], number }), &[], None)?;
+        let product = graph.add(Op::Dense(op::Dense { weights, bias: None }), &[input], None)?;
         graph.set_output(product);
         Ok(graph)
     }

@@ -4,8 +4,11 @@
 //! floats are their bits: no two graphs that differ in meaning share an encoding. What a graph's history
 //! leaves behind (node numbers, dead nodes, layer annotations, memory layout) is not in it.
 
+use std::convert::Infallible;
+
+use crate::op::attribute::Visitor;
 use crate::weights::contiguous;
-use crate::{Fact, Graph, Number, Op, Requantize, Weights};
+use crate::{Fact, Graph, Number, Op, Weights};
 
 /// Where encoded bytes go.
 pub(crate) trait Sink {
@@ -25,8 +28,8 @@ impl Sink for blake3::Hasher {
 }
 
 impl Graph {
-    /// The canonical encoding of everything the output depends on: operations with their weights, facts,
-    /// edges, and which node is the output.
+    /// The canonical encoding of all inputs and everything the outputs depend on: operations with their weights, facts,
+    /// edges, and which nodes are the outputs.
     ///
     /// Nodes are numbered in an order that only the shape of the graph decides, so the way a graph was built
     /// leaves no trace. [`crate::Node::layer`] and dead nodes are not part of it.
@@ -56,9 +59,16 @@ impl Graph {
             }
             fact(&node.fact, sink);
         }
-        sink.put(&[u8::from(listing.output.is_some())]);
-        if let Some(position) = listing.output {
-            length(position, sink);
+        match &listing.outputs[..] {
+            [] => sink.put(&[0]),
+            [output] => {
+                sink.put(&[1]);
+                length(*output, sink);
+            }
+            outputs => {
+                sink.put(&[2]);
+                shape(outputs, sink);
+            }
         }
     }
 }
@@ -81,45 +91,72 @@ pub(crate) fn weights(weights: &Weights, sink: &mut impl Sink) {
 }
 
 fn op(op: &Op, sink: &mut impl Sink) {
-    match op {
-        Op::Input { shape: axes, number: kind } => {
-            sink.put(&[0]);
-            shape(axes, sink);
-            number(kind, sink);
-        }
-        Op::Conv2d { kernel, bias } => linear(1, kernel, bias.as_ref(), sink),
-        Op::Dense { weights, bias } => linear(2, weights, bias.as_ref(), sink),
-        Op::MaxPool { window, relu } => {
-            sink.put(&[3]);
-            length(window[0], sink);
-            length(window[1], sink);
-            sink.put(&[u8::from(*relu)]);
-        }
-        Op::Relu => sink.put(&[4]),
-        Op::Flatten => sink.put(&[5]),
-        Op::Normalize { fraction_bits } => {
-            sink.put(&[6]);
-            sink.put(&u64::from(*fraction_bits).to_le_bytes());
-        }
-        Op::Requantize(Requantize { multipliers, shift, lo, hi, scale }) => {
-            sink.put(&[7]);
-            length(multipliers.len(), sink);
-            words(multipliers, i64::cast_unsigned, sink);
-            for word in [i64::from(*shift), *lo, *hi] {
-                sink.put(&word.to_le_bytes());
-            }
-            float(*scale, sink);
-        }
-        Op::Argmax => sink.put(&[8]),
-    }
+    sink.put(&[op.tag()]);
+    // A visitor may change what it is shown, so it is shown a copy; weights are shared.
+    let Ok(()) = op.clone().attributes(&mut Encoder(sink));
 }
 
-fn linear(tag: u8, matrix: &Weights, bias: Option<&Weights>, sink: &mut impl Sink) {
-    sink.put(&[tag]);
-    weights(matrix, sink);
-    sink.put(&[u8::from(bias.is_some())]);
-    if let Some(bias) = bias {
-        weights(bias, sink);
+/// Writes attributes in their order.
+struct Encoder<'a, S>(&'a mut S);
+
+impl<S: Sink> Visitor for Encoder<'_, S> {
+    type Error = Infallible;
+
+    fn fact(&mut self, axes: &mut Vec<usize>, kind: &mut Number) -> Result<(), Infallible> {
+        shape(axes, self.0);
+        number(kind, self.0);
+        Ok(())
+    }
+
+    fn weights(&mut self, _: &'static str, tensor: &mut Weights) -> Result<(), Infallible> {
+        weights(tensor, self.0);
+        Ok(())
+    }
+
+    fn optional_weights(&mut self, _: &'static str, tensor: &mut Option<Weights>) -> Result<(), Infallible> {
+        self.0.put(&[u8::from(tensor.is_some())]);
+        if let Some(tensor) = tensor {
+            weights(tensor, self.0);
+        }
+        Ok(())
+    }
+
+    fn bits(&mut self, _: &'static str, bits: &mut u32) -> Result<(), Infallible> {
+        self.0.put(&u64::from(*bits).to_le_bytes());
+        Ok(())
+    }
+
+    fn flag(&mut self, _: &'static str, flag: &mut bool) -> Result<(), Infallible> {
+        self.0.put(&[u8::from(*flag)]);
+        Ok(())
+    }
+
+    fn height_and_width(&mut self, _: &'static str, sides: &mut [usize; 2]) -> Result<(), Infallible> {
+        length(sides[0], self.0);
+        length(sides[1], self.0);
+        Ok(())
+    }
+
+    fn lengths(&mut self, _: &'static str, lengths: &mut Vec<usize>) -> Result<(), Infallible> {
+        shape(lengths, self.0);
+        Ok(())
+    }
+
+    fn integers(&mut self, _: &'static str, integers: &mut Vec<i64>) -> Result<(), Infallible> {
+        length(integers.len(), self.0);
+        words(integers, i64::cast_unsigned, self.0);
+        Ok(())
+    }
+
+    fn interval(&mut self, _: &'static str, lo: &mut i64, hi: &mut i64) -> Result<(), Infallible> {
+        self.0.put(&lo.to_le_bytes());
+        self.0.put(&hi.to_le_bytes());
+        Ok(())
+    }
+
+    fn scale(&mut self, scale: &mut f64) -> Result<(), Infallible> {
+        float(*scale, self.0);
+        Ok(())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use crate::op::Arity;
 use crate::{NodeId, infer};
 
 /// Why [`crate::infer()`] has no fact for an operation on given operands.
@@ -16,8 +17,48 @@ pub enum InferError {
         /// The operation's name.
         op: &'static str,
         /// How many it takes.
-        expected: usize,
+        expected: Arity,
         /// How many there are.
+        got: usize,
+    },
+    /// Operands that must have one shape and do not.
+    #[error("operand {operand} of {op} has shape {got:?}, the first has {expected:?}")]
+    OperandShape {
+        /// The operation's name.
+        op: &'static str,
+        /// Which operand, counted from zero.
+        operand: usize,
+        /// The shape of the first.
+        expected: Vec<usize>,
+        /// The shape of this one.
+        got: Vec<usize>,
+    },
+    /// Operands that must have one scale and do not.
+    #[error("operand {operand} of {op} has scale {got}, the first has {expected}")]
+    OperandScale {
+        /// The operation's name.
+        op: &'static str,
+        /// Which operand, counted from zero.
+        operand: usize,
+        /// The scale of the first.
+        expected: f64,
+        /// The scale of this one.
+        got: f64,
+    },
+    /// Operands of which some are real and some are not.
+    #[error("operand {operand} of {op} and the first are not both real or both fixed-point")]
+    MixedOperands {
+        /// The operation's name.
+        op: &'static str,
+        /// The first that differs, counted from zero.
+        operand: usize,
+    },
+    /// Borders for another number of axes.
+    #[error("pad has borders for {got} axes, its input has {axes}")]
+    Borders {
+        /// The axes of the operand.
+        axes: usize,
+        /// How many borders there are, before or after.
         got: usize,
     },
     /// A tensor with the wrong number of axes.

@@ -1,4 +1,4 @@
-//! The graph: operations, the edges between them, and the output.
+//! The graph: operations, the edges between them, inputs and outputs.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -26,27 +26,29 @@ pub struct Node {
     pub layer: Option<usize>,
 }
 
-/// A network: nodes, the edges from operands to users, and which node is the output.
+/// A network: nodes, the edges from operands to users, and which nodes are the outputs. Inputs are in the order in which
+/// they were added, outputs in the order in which they were chosen.
 ///
 /// Facts are inferred when a node is added. Rewriting an operation or an edge leaves them stale until
 /// [`Graph::refresh_facts`]; a graph with stale facts is not evaluated.
 ///
 /// Methods that take a [`NodeId`] panic when it does not name a node of this graph.
 ///
-/// Two graphs are equal when they have the same nodes, edges and output, however they were built.
+/// Two graphs are equal when they have the same nodes, edges, inputs and outputs, however they were built.
 #[derive(Clone, Default)]
 pub struct Graph {
     /// An edge leads from an operand to its user and holds the operand's position.
     nodes: StableDiGraph<Node, u32>,
-    output: Option<NodeId>,
+    inputs: Vec<NodeId>,
+    outputs: Vec<NodeId>,
     stale: bool,
 }
 
 /// A graph as a plain list, each node named by its position in it.
 pub(crate) struct Listing {
     pub(crate) nodes: Vec<Listed>,
-    /// The position of the output.
-    pub(crate) output: Option<usize>,
+    /// The positions of the outputs.
+    pub(crate) outputs: Vec<usize>,
 }
 
 /// A node in a [`Listing`].
@@ -71,47 +73,70 @@ impl Graph {
         let op = op.into_standard_layout();
         let facts: Vec<&Fact> = operands.iter().map(|&id| &self.node(id).fact).collect();
         let fact = infer(&op, &facts)?;
+        let is_input = is_input(&op);
         let id = self.nodes.add_node(Node { op, fact, layer });
         for (position, operand) in (0..).zip(operands) {
             self.nodes.add_edge(operand.0, id, position);
         }
+        if is_input {
+            self.inputs.push(NodeId(id));
+        }
         Ok(NodeId(id))
     }
 
-    /// Makes a node's result that of the graph.
+    /// Makes a node's result the only one of the graph.
     pub fn set_output(&mut self, id: NodeId) {
-        self.output = Some(id);
+        self.outputs = vec![id];
     }
 
-    /// The node whose result is that of the graph.
+    /// Makes the nodes' results those of the graph, in that order.
+    pub fn set_outputs(&mut self, ids: Vec<NodeId>) {
+        self.outputs = ids;
+    }
+
+    /// The node whose result is that of a graph with one output; of several, the first.
     ///
     /// # Panics
     ///
-    /// If [`Graph::set_output`] was never called. Graphs that were validated, parsed or deserialized have
-    /// an output.
+    /// If none was ever chosen. Graphs that were validated, parsed or deserialized have an output.
     pub fn output(&self) -> NodeId {
         // The contract above is the proof.
-        self.output.expect("the graph has no output yet")
+        self.try_output().expect("the graph has no output yet")
     }
 
-    /// The node whose result is that of the graph, if it was chosen yet.
+    /// As [`Graph::output`], if one was chosen yet.
     pub fn try_output(&self) -> Option<NodeId> {
-        self.output
+        self.outputs.first().copied()
     }
 
-    /// The input node.
+    /// The nodes whose results are those of the graph, in their order.
+    pub fn outputs(&self) -> &[NodeId] {
+        &self.outputs
+    }
+
+    /// Whether a node's result is one of the graph's.
+    pub fn is_output(&self, id: NodeId) -> bool {
+        self.outputs.contains(&id)
+    }
+
+    /// The input of a graph with one; of several, the first.
     ///
     /// # Panics
     ///
-    /// If there is none. Graphs that were validated, parsed or deserialized have exactly one.
+    /// If there is none. Graphs that were validated, parsed or deserialized have an input.
     pub fn input(&self) -> NodeId {
         // As for the output.
         self.try_input().expect("the graph has no input yet")
     }
 
-    /// The input node, if there is one.
+    /// As [`Graph::input`], if there is one.
     pub fn try_input(&self) -> Option<NodeId> {
-        self.inputs().next()
+        self.inputs.first().copied()
+    }
+
+    /// The inputs, in their order.
+    pub fn inputs(&self) -> &[NodeId] {
+        &self.inputs
     }
 
     /// The node of that name.
@@ -160,16 +185,21 @@ impl Graph {
 
     /// All nodes, operands before their users.
     ///
-    /// First come those that the output depends on, in an order that the edges alone decide, then dead ones
-    /// by ascending id. On a graph with a cycle, which [`crate::validate()`] reports, some node precedes an
+    /// First come the inputs in their order, then those that the outputs depend on, in an order that the edges alone
+    /// decide, then dead ones by ascending id. On a graph with a cycle, which [`crate::validate()`] reports, some node precedes an
     /// operand of its own.
     pub fn topological(&self) -> Vec<NodeId> {
-        let roots = self.output.into_iter().chain(self.node_ids());
-        self.post_order(roots)
+        self.post_order(self.inputs.iter().chain(&self.outputs).copied().chain(self.node_ids()))
     }
 
     /// Replaces what a node computes. Facts are stale until [`Graph::refresh_facts`].
     pub fn replace_op(&mut self, id: NodeId, op: Op) {
+        if is_input(&op) != is_input(&self.node(id).op) {
+            match is_input(&op) {
+                true => self.inputs.push(id),
+                false => self.inputs.retain(|&input| input != id),
+            }
+        }
         self.nodes[id.0].op = op.into_standard_layout();
         self.stale = true;
     }
@@ -195,7 +225,7 @@ impl Graph {
         self.stale = true;
     }
 
-    /// Lets everything that reads `from` read `to` instead, the graph's output included.
+    /// Lets everything that reads `from` read `to` instead, the graph's outputs included.
     ///
     /// `to` itself goes on reading `from` if it does, so a node is put behind another by adding it and
     /// redirecting to it. Facts are stale until [`Graph::refresh_facts`].
@@ -209,16 +239,15 @@ impl Graph {
         for (user, index) in edges {
             self.set_operand(user, index, to);
         }
-        if self.output == Some(from) {
-            self.output = Some(to);
+        for output in self.outputs.iter_mut().filter(|output| **output == from) {
+            *output = to;
         }
         self.stale = true;
     }
 
-    /// Removes every node that the output does not depend on, except inputs. Other ids stay valid.
+    /// Removes every node that no output depends on, except inputs. Other ids stay valid.
     pub fn remove_dead(&mut self) {
-        let mut live: HashSet<NodeId> = self.live().into_iter().collect();
-        live.extend(self.inputs());
+        let live: HashSet<NodeId> = self.live().into_iter().collect();
         self.nodes.retain_nodes(|_, index| live.contains(&NodeId(index)));
     }
 
@@ -253,14 +282,9 @@ impl Graph {
         infer(&self.node(id).op, &facts)
     }
 
-    /// All input nodes; a valid graph has one.
-    pub(crate) fn inputs(&self) -> impl Iterator<Item = NodeId> {
-        self.node_ids().filter(|&id| matches!(self.node(id).op, Op::Input { .. }))
-    }
-
-    /// What the output depends on, operands first, itself last; empty without an output.
+    /// The inputs, and what the outputs depend on, operands first.
     pub(crate) fn live(&self) -> Vec<NodeId> {
-        self.post_order(self.output.into_iter())
+        self.post_order(self.inputs.iter().chain(&self.outputs).copied())
     }
 
     /// The graph as a plain list, in topological order.
@@ -268,7 +292,7 @@ impl Graph {
         self.list(self.topological())
     }
 
-    /// The same, of what the output depends on.
+    /// The same, of the inputs and what the outputs depend on.
     pub(crate) fn live_listing(&self) -> Listing {
         self.list(self.live())
     }
@@ -281,7 +305,7 @@ impl Graph {
             .iter()
             .map(|&id| Listed { id, operands: self.operands(id).iter().filter_map(position).collect() })
             .collect();
-        Listing { nodes, output: self.output.as_ref().and_then(position) }
+        Listing { nodes, outputs: self.outputs.iter().filter_map(position).collect() }
     }
 
     fn node_ids(&self) -> impl Iterator<Item = NodeId> {
@@ -314,10 +338,14 @@ impl Graph {
     }
 }
 
+fn is_input(op: &Op) -> bool {
+    matches!(op, Op::Input(_))
+}
+
 impl PartialEq for Graph {
     fn eq(&self, other: &Self) -> bool {
         let (ours, theirs) = (self.listing(), other.listing());
-        ours.output == theirs.output
+        ours.outputs == theirs.outputs
             && ours.nodes.len() == theirs.nodes.len()
             && ours
                 .nodes

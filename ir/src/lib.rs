@@ -17,10 +17,10 @@ mod fact;
 mod graph;
 mod infer;
 mod lex;
-mod op;
+pub mod op;
 mod parse;
 mod print;
-mod requantize;
+mod range;
 mod serial;
 #[cfg(test)]
 mod testing;
@@ -30,12 +30,11 @@ mod weights;
 pub use error::InferError;
 pub use fact::{Fact, Number};
 pub use graph::{Graph, Node, NodeId};
-pub use infer::{
-    ChannelBound, MAX_ELEMENTS, MAX_FRACTION_BITS, MAX_MAGNITUDE, MAX_NORMALIZE_LENGTH, channel_bounds, infer,
-};
-pub use op::Op;
+pub use infer::{MAX_ELEMENTS, MAX_FRACTION_BITS, MAX_MAGNITUDE, MAX_NORMALIZE_LENGTH, infer};
+pub use op::linear::{ChannelBound, channel_bounds};
+pub use op::{Arity, Class, Factors, MAX_SHIFT, Op, Requantize};
 pub use parse::{ParseError, ParseErrorKind, parse, parse_with};
 pub use print::{INLINE_LIMIT, print};
-pub use requantize::{MAX_SHIFT, Requantize};
+pub use range::Range;
 pub use validate::{Violation, validate};
 pub use weights::Weights;

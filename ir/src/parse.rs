@@ -1,18 +1,18 @@
 //! The text form, read.
 
 mod line;
+mod read;
 
 use std::collections::HashMap;
 
-use ndarray::{ArcArray, IxDyn};
 use thiserror::Error;
 
 use line::Line;
+use read::Reader;
 
-use crate::fact::element_count;
-use crate::lex::{Token, TokenKind, tokens};
+use crate::lex::{TokenKind, tokens};
 use crate::validate::structure;
-use crate::{Fact, Graph, InferError, NodeId, Op, Requantize, Violation, Weights};
+use crate::{Fact, Graph, InferError, NodeId, Op, Violation, Weights};
 
 /// Where and why a text is not a graph.
 #[derive(Clone, Debug, PartialEq, Error)]
@@ -49,7 +49,7 @@ pub enum ParseErrorKind {
     /// A node that an earlier line defines already.
     #[error("`%{0}` is already defined")]
     Redefined(u32),
-    /// A second choice of the output.
+    /// A second choice of the outputs.
     #[error("the output is already chosen")]
     SecondOutput,
     /// A list of weights that does not fill its shape.
@@ -139,12 +139,15 @@ impl Parser<'_> {
 
     fn output(&mut self, line: &mut Line<'_>) -> Located<()> {
         let start = line.next().column;
-        let id = self.operand(line)?;
+        let mut outputs = vec![self.operand(line)?];
+        while let TokenKind::Node(_) = line.peek().kind {
+            outputs.push(self.operand(line)?);
+        }
         line.end()?;
-        if self.graph.try_output().is_some() {
+        if !self.graph.outputs().is_empty() {
             return Err(at(start, ParseErrorKind::SecondOutput));
         }
-        self.graph.set_output(id);
+        self.graph.set_outputs(outputs);
         Ok(())
     }
 
@@ -158,26 +161,14 @@ impl Parser<'_> {
         while let TokenKind::Node(_) = line.peek().kind {
             operands.push(self.operand(line)?);
         }
-        let op = match op_name {
-            "input" => None,
-            other => Some(self.op(other, op_column, line)?),
-        };
-        let layer = match line.eat_word("layer") {
-            true => {
-                line.mark("=")?;
-                Some(line.number("a layer number")?)
-            }
-            false => None,
-        };
+        let unknown = || at(op_column, ParseErrorKind::UnknownOp(op_name.to_owned()));
+        let mut op = Op::blank(op_name).ok_or_else(unknown)?;
+        op.attributes(&mut Reader { line, weights: self.weights })?;
+        let layer = line.layer()?;
         let fact_column = line.peek().column;
         let stated = match line.eat_mark(":") {
             true => Some(line.fact()?),
             false => None,
-        };
-        let op = match (op, &stated) {
-            (Some(op), _) => op,
-            (None, Some(Fact { shape, number })) => Op::Input { shape: shape.clone(), number: number.clone() },
-            (None, None) => return Err(line.expected("`:` and the fact of the input")),
         };
         line.end()?;
         if self.names.contains_key(&name) {
@@ -195,89 +186,12 @@ impl Parser<'_> {
         }
     }
 
-    /// What follows the operands of an operation other than the input.
-    fn op(&self, name: &str, column: usize, line: &mut Line<'_>) -> Located<Op> {
-        Ok(match name {
-            "conv2d" => Op::Conv2d { kernel: self.attribute("kernel", line)?, bias: self.bias(line)? },
-            "dense" => Op::Dense { weights: self.attribute("weights", line)?, bias: self.bias(line)? },
-            "max_pool" => {
-                line.attribute("window")?;
-                Op::MaxPool { window: line.height_and_width()?, relu: line.eat_word("relu") }
-            }
-            "relu" => Op::Relu,
-            "flatten" => Op::Flatten,
-            "normalize" => {
-                line.attribute("fraction_bits")?;
-                Op::Normalize { fraction_bits: line.number("a number of bits")? }
-            }
-            "requantize" => Op::Requantize(requantize(line)?),
-            "argmax" => Op::Argmax,
-            _ => return Err(at(column, ParseErrorKind::UnknownOp(name.to_owned()))),
-        })
-    }
-
     fn operand(&self, line: &mut Line<'_>) -> Located<NodeId> {
         let column = line.peek().column;
         let name = line.node()?;
         let id = self.names.get(&name).copied();
         id.ok_or_else(|| at(column, ParseErrorKind::Undefined(name)))
     }
-
-    fn bias(&self, line: &mut Line<'_>) -> Located<Option<Weights>> {
-        match line.peek().kind {
-            TokenKind::Word("bias") => self.attribute("bias", line).map(Some),
-            _ => Ok(None),
-        }
-    }
-
-    fn attribute(&self, name: &'static str, line: &mut Line<'_>) -> Located<Weights> {
-        line.attribute(name)?;
-        let fixed = line.eat_word("fixed");
-        if !fixed && !line.eat_word("real") {
-            return Err(line.expected("`fixed` or `real`"));
-        }
-        let shape = line.shape()?;
-        let scale = if fixed { Some(line.scale()?) } else { None };
-        let Token { kind, column } = *line.peek();
-        match (kind, scale) {
-            (TokenKind::Digest(digest), _) => {
-                line.next();
-                let error = |kind: fn(String) -> ParseErrorKind| at(column, kind(digest.to_owned()));
-                let found = (self.weights)(digest).ok_or_else(|| error(ParseErrorKind::Unresolved))?;
-                let same = found.shape() == shape && found.scale() == scale && found.short_digest() == digest;
-                same.then_some(found).ok_or_else(|| error(ParseErrorKind::WrongWeights))
-            }
-            (_, Some(scale)) => {
-                let list = line.list(|line| line.number("an integer weight"))?;
-                let data = tensor(shape, list).map_err(|kind| at(column, kind))?;
-                Ok(Weights::Fixed { data, scale })
-            }
-            (_, None) => {
-                let list = line.list(|line| line.number("a real weight"))?;
-                let data = tensor(shape, list).map_err(|kind| at(column, kind))?;
-                Ok(Weights::Real(data))
-            }
-        }
-    }
-}
-
-fn requantize(line: &mut Line<'_>) -> Located<Requantize> {
-    line.attribute("multipliers")?;
-    let multipliers = line.list(|line| line.number("an integer multiplier"))?;
-    line.attribute("shift")?;
-    let shift = line.number("a number of bits")?;
-    line.attribute("clamp")?;
-    let (lo, hi) = line.interval()?;
-    Ok(Requantize { multipliers, shift, lo, hi, scale: line.scale()? })
-}
-
-fn tensor<T>(shape: Vec<usize>, list: Vec<T>) -> Result<ArcArray<T, IxDyn>, ParseErrorKind> {
-    let got = list.len();
-    let mismatch = |shape| ParseErrorKind::ElementCount { shape, got };
-    if element_count(&shape) != Some(got) {
-        return Err(mismatch(shape));
-    }
-    ArcArray::from_shape_vec(shape.as_slice(), list).map_err(|_| mismatch(shape))
 }
 
 #[cfg(test)]

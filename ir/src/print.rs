@@ -4,7 +4,8 @@ use std::fmt::{self, Write};
 
 use crate::fact::Scale;
 use crate::graph::Listed;
-use crate::{Graph, Op, Requantize, Weights};
+use crate::op::attribute::Visitor;
+use crate::{Graph, Number, Weights};
 
 /// Weights of at most this many elements are printed element by element.
 pub const INLINE_LIMIT: usize = 32;
@@ -26,10 +27,14 @@ fn write_graph(text: &mut String, graph: &Graph) -> fmt::Result {
         write!(text, "%{at} = ")?;
         write_node(text, graph, listed)?;
     }
-    match listing.output {
-        Some(at) => writeln!(text, "output %{at}"),
-        None => Ok(()),
+    if listing.outputs.is_empty() {
+        return Ok(());
     }
+    text.push_str("output");
+    for at in &listing.outputs {
+        write!(text, " %{at}")?;
+    }
+    writeln!(text)
 }
 
 fn write_node(text: &mut String, graph: &Graph, listed: &Listed) -> fmt::Result {
@@ -38,35 +43,60 @@ fn write_node(text: &mut String, graph: &Graph, listed: &Listed) -> fmt::Result 
     for operand in &listed.operands {
         write!(text, " %{operand}")?;
     }
-    match &node.op {
-        Op::Input { .. } | Op::Relu | Op::Flatten | Op::Argmax => {}
-        Op::Conv2d { kernel, bias } => {
-            write_weights(text, "kernel", kernel)?;
-            write_bias(text, bias.as_ref())?;
-        }
-        Op::Dense { weights, bias } => {
-            write_weights(text, "weights", weights)?;
-            write_bias(text, bias.as_ref())?;
-        }
-        Op::MaxPool { window, relu } => {
-            write!(text, " window={window:?}")?;
-            if *relu {
-                text.push_str(" relu");
-            }
-        }
-        Op::Normalize { fraction_bits } => write!(text, " fraction_bits={fraction_bits}")?,
-        Op::Requantize(Requantize { multipliers, shift, lo, hi, scale }) => {
-            write!(text, " multipliers={multipliers:?} shift={shift} clamp={lo}..={hi} scale {}", Scale(*scale))?;
-        }
-    }
+    // A visitor may change what it is shown, so it is shown a copy; weights are shared.
+    node.op.clone().attributes(&mut Writer(text))?;
     if let Some(layer) = node.layer {
         write!(text, " layer={layer}")?;
     }
     writeln!(text, " : {}", node.fact)
 }
 
-fn write_bias(text: &mut String, bias: Option<&Weights>) -> fmt::Result {
-    bias.map_or(Ok(()), |bias| write_weights(text, "bias", bias))
+/// Writes attributes, each after a space.
+struct Writer<'a>(&'a mut String);
+
+impl Visitor for Writer<'_> {
+    type Error = fmt::Error;
+
+    fn fact(&mut self, _: &mut Vec<usize>, _: &mut Number) -> fmt::Result {
+        // It ends the line of every node.
+        Ok(())
+    }
+
+    fn weights(&mut self, name: &'static str, weights: &mut Weights) -> fmt::Result {
+        write_weights(self.0, name, weights)
+    }
+
+    fn optional_weights(&mut self, name: &'static str, weights: &mut Option<Weights>) -> fmt::Result {
+        weights.as_ref().map_or(Ok(()), |weights| write_weights(self.0, name, weights))
+    }
+
+    fn bits(&mut self, name: &'static str, bits: &mut u32) -> fmt::Result {
+        write!(self.0, " {name}={bits}")
+    }
+
+    fn flag(&mut self, name: &'static str, flag: &mut bool) -> fmt::Result {
+        if *flag { write!(self.0, " {name}") } else { Ok(()) }
+    }
+
+    fn height_and_width(&mut self, name: &'static str, sides: &mut [usize; 2]) -> fmt::Result {
+        write!(self.0, " {name}={sides:?}")
+    }
+
+    fn lengths(&mut self, name: &'static str, lengths: &mut Vec<usize>) -> fmt::Result {
+        write!(self.0, " {name}={lengths:?}")
+    }
+
+    fn integers(&mut self, name: &'static str, integers: &mut Vec<i64>) -> fmt::Result {
+        write!(self.0, " {name}={integers:?}")
+    }
+
+    fn interval(&mut self, name: &'static str, lo: &mut i64, hi: &mut i64) -> fmt::Result {
+        write!(self.0, " {name}={lo}..={hi}")
+    }
+
+    fn scale(&mut self, scale: &mut f64) -> fmt::Result {
+        write!(self.0, " scale {}", Scale(*scale))
+    }
 }
 
 fn write_weights(text: &mut String, name: &str, weights: &Weights) -> fmt::Result {

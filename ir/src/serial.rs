@@ -2,17 +2,18 @@
 //!
 //! A graph is stored as a plain list of operations in topological order. Facts are not stored: reading
 //! infers them, so a file cannot claim what does not follow. Reading an untrusted file yields a graph with
-//! true facts, one input and an output, or an error, and never panics; memory grows only with bytes that
+//! true facts, an input and an output, or an error, and never panics; memory grows only with bytes that
 //! were really there, as long as the format checks lengths likewise. (bincode does where bytes are borrowed.)
 //!
 //! Integers of a tensor are stored in as few bytes as its largest needs, the same number for each: millions of
 //! them are read as fast as they are copied.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use ndarray::{ArcArray, IxDyn};
 use rayon::prelude::*;
-use serde::de::Error as _;
+use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -77,7 +78,54 @@ fn integer(bytes: &[u8]) -> i64 {
 #[derive(Serialize, Deserialize)]
 struct GraphForm<'a> {
     nodes: Vec<NodeForm<'a>>,
-    output: u32,
+    outputs: OutputsForm,
+}
+
+/// The positions of the outputs. One is stored as it is; several as [`OutputsForm::SEVERAL`], which is no position, and
+/// the list of them.
+#[derive(Debug, PartialEq)]
+struct OutputsForm(Vec<u32>);
+
+impl OutputsForm {
+    const SEVERAL: u32 = u32::MAX;
+}
+
+impl Serialize for OutputsForm {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.0[..] {
+            [output] => (output,).serialize(serializer),
+            outputs => (Self::SEVERAL, outputs).serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for OutputsForm {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_tuple(2, OutputsVisitor)
+    }
+}
+
+struct OutputsVisitor;
+
+impl<'de> Visitor<'de> for OutputsVisitor {
+    type Value = OutputsForm;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the positions of the outputs")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<OutputsForm, A::Error> {
+        let missing = |at: usize| A::Error::invalid_length(at, &self);
+        let first: u32 = elements.next_element()?.ok_or_else(|| missing(0))?;
+        if first != OutputsForm::SEVERAL {
+            return Ok(OutputsForm(vec![first]));
+        }
+        let outputs: Vec<u32> = elements.next_element()?.ok_or_else(|| missing(1))?;
+        match outputs.len() {
+            0 | 1 => Err(A::Error::custom("a list of several outputs has fewer than two")),
+            _ => Ok(OutputsForm(outputs)),
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -144,8 +192,8 @@ impl Serialize for Graph {
                 })
             })
             .collect::<Result<_, S::Error>>()?;
-        let output = listing.output.ok_or_else(|| S::Error::custom("the graph has no output"))?;
-        GraphForm { nodes, output: position(output)? }.serialize(serializer)
+        let outputs = listing.outputs.iter().map(|&at| position(at)).collect::<Result<_, _>>()?;
+        GraphForm { nodes, outputs: OutputsForm(outputs) }.serialize(serializer)
     }
 }
 
@@ -166,7 +214,8 @@ impl<'de> Deserialize<'de> for Graph {
                 .map_err(|error| D::Error::custom(format!("node {at}: {error}")))?;
             ids.push(id);
         }
-        graph.set_output(find(&ids, form.output)?);
+        let outputs = form.outputs.0.iter().map(|&at| find(&ids, at)).collect::<Result<_, _>>()?;
+        graph.set_outputs(outputs);
         match structure(&graph).into_iter().next() {
             Some(violation) => Err(D::Error::custom(violation)),
             None => Ok(graph),

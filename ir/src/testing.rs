@@ -2,8 +2,9 @@
 
 use ndarray::{ArcArray, ArrayD, IxDyn};
 use proptest::prelude::*;
+use proptest::sample::Index;
 
-use crate::{Graph, NodeId, Number, Op, Requantize, Weights};
+use crate::{Fact, Graph, NodeId, Number, Op, Requantize, Weights, op};
 
 pub(crate) fn integers(shape: &[usize], data: &[i64]) -> ArcArray<i64, IxDyn> {
     ArcArray::from_shape_vec(shape, data.to_vec()).unwrap()
@@ -18,11 +19,11 @@ pub(crate) fn real(shape: &[usize], data: &[f64]) -> Weights {
 }
 
 pub(crate) fn fixed_input(shape: &[usize], lo: i64, hi: i64) -> Op {
-    Op::Input { shape: shape.to_vec(), number: Number::Fixed { scale: 1.0, lo, hi } }
+    Op::Input(op::Input { shape: shape.to_vec(), number: Number::Fixed { scale: 1.0, lo, hi } })
 }
 
 pub(crate) fn real_input(shape: &[usize]) -> Op {
-    Op::Input { shape: shape.to_vec(), number: Number::Real }
+    Op::Input(op::Input { shape: shape.to_vec(), number: Number::Real })
 }
 
 /// The operations in a row, each reading the one before; the last is the output.
@@ -51,9 +52,9 @@ pub(crate) fn noise(seed: u64, count: usize) -> Vec<i64> {
 /// The network of 14.7 million weights that the project measures itself by.
 pub(crate) fn reference_network() -> Graph {
     let weights = |seed, shape: &[usize]| fixed(shape, &noise(seed, shape.iter().product()), 1.0);
-    let conv = |seed, shape: [usize; 4]| Op::Conv2d { kernel: weights(seed, &shape), bias: None };
-    let dense = |seed, shape: [usize; 2]| Op::Dense { weights: weights(seed, &shape), bias: None };
-    let pool = || Op::MaxPool { window: [2, 2], relu: false };
+    let conv = |seed, shape: [usize; 4]| Op::Conv2d(op::Conv2d { kernel: weights(seed, &shape), bias: None });
+    let dense = |seed, shape: [usize; 2]| Op::Dense(op::Dense { weights: weights(seed, &shape), bias: None });
+    let pool = || Op::MaxPool(op::MaxPool { window: [2, 2], relu: false });
     chain([
         fixed_input(&[120, 80, 3], -5, 4),
         conv(1, [32, 5, 5, 3]),
@@ -66,7 +67,7 @@ pub(crate) fn reference_network() -> Graph {
         dense(3, [1000, 14688]),
         Op::Relu,
         dense(4, [5, 1000]),
-        Op::Normalize { fraction_bits: 24 },
+        Op::Normalize(op::Normalize { fraction_bits: 24 }),
     ])
 }
 
@@ -92,9 +93,13 @@ pub(crate) fn real_graph() -> impl Strategy<Value = Graph> {
     sketch(Just(Number::Real), weight).prop_map(|sketch| sketch.build(|shape, weights, _| real(shape, weights)))
 }
 
-/// An input that the graph accepts.
-pub(crate) fn fixed_input_for(graph: &Graph) -> impl Strategy<Value = ArrayD<i64>> + use<> {
-    let fact = graph.node(graph.input()).fact.clone();
+/// Inputs that the graph accepts, in their order.
+pub(crate) fn fixed_inputs_for(graph: &Graph) -> impl Strategy<Value = Vec<ArrayD<i64>>> + use<> {
+    let facts: Vec<Fact> = graph.inputs().iter().map(|&id| graph.node(id).fact.clone()).collect();
+    facts.into_iter().map(fixed_tensor).collect::<Vec<_>>()
+}
+
+fn fixed_tensor(fact: Fact) -> impl Strategy<Value = ArrayD<i64>> {
     let (lo, hi) = fact.interval().unwrap();
     let value = prop_oneof![lo..=hi, Just(lo), Just(hi)];
     prop::collection::vec(value, fact.elements())
@@ -106,69 +111,113 @@ pub(crate) fn fixed_input_for(graph: &Graph) -> impl Strategy<Value = ArrayD<i64
 struct Sketch<T> {
     shape: [usize; 3],
     number: Number,
-    steps: Vec<(u8, [usize; 3], Option<usize>)>,
+    steps: Vec<Step>,
     weights: Vec<T>,
+    /// Whether there is a second input, of the same kind.
+    second_input: bool,
+    /// Which nodes are outputs beside the last.
+    outputs: Vec<Index>,
 }
+
+/// An operation, three small numbers for its attributes, its layer, and which nodes it reads. `None` stands for the node
+/// before, which makes chains likely.
+type Step = (u8, [usize; 3], Option<usize>, [Option<Index>; 2]);
 
 fn sketch<T: Clone + std::fmt::Debug>(
     number: impl Strategy<Value = Number>,
     weight: impl Strategy<Value = T>,
 ) -> impl Strategy<Value = Sketch<T>> {
-    let step = (0u8..9, [1usize..=4, 1usize..=3, 1usize..=3], prop::option::of(0usize..9));
+    let operand = || prop::option::weighted(0.3, any::<Index>());
+    let step = (0u8..12, [1usize..=4, 1usize..=3, 1usize..=3], prop::option::of(0usize..9), [operand(), operand()]);
     (
         [1usize..=6, 1usize..=6, 1usize..=3],
         number,
-        prop::collection::vec(step, 0..6),
+        prop::collection::vec(step, 0..8),
         prop::collection::vec(weight, 1..40),
+        any::<bool>(),
+        prop::collection::vec(any::<Index>(), 0..3),
     )
-        .prop_map(|(shape, number, steps, weights)| Sketch { shape, number, steps, weights })
+        .prop_map(|(shape, number, steps, weights, second_input, outputs)| Sketch {
+            shape,
+            number,
+            steps,
+            weights,
+            second_input,
+            outputs,
+        })
 }
 
 impl<T: Clone> Sketch<T> {
     /// `weights` makes a tensor of a shape, at the given scale or at one it chooses.
     fn build(&self, weights: impl Fn(&[usize], &[T], Option<f64>) -> Weights) -> Graph {
         let mut graph = Graph::new();
-        let input = Op::Input { shape: self.shape.to_vec(), number: self.number.clone() };
-        let mut last = graph.add(input, &[], None).unwrap();
+        let input = Op::Input(op::Input { shape: self.shape.to_vec(), number: self.number.clone() });
+        let inputs = if self.second_input { 2 } else { 1 };
+        let mut nodes: Vec<NodeId> = (0..inputs).map(|_| graph.add(input.clone(), &[], None).unwrap()).collect();
+        for (kind, sizes, layer, reads) in &self.steps {
+            let [first, second] = reads.map(|index| match index {
+                Some(index) => *index.get(&nodes),
+                None => nodes[nodes.len() - 1],
+            });
+            let op = self.op(*kind, *sizes, &graph.node(first).fact, &weights);
+            let operands = match op {
+                Op::Add if sizes[1] == 3 => vec![first, second, first],
+                Op::Add => vec![first, second],
+                _ => vec![first],
+            };
+            // What would overflow, in its integers or its scale, and sums of tensors that differ are left out.
+            nodes.extend(graph.add(op, &operands, *layer));
+        }
+        let mut outputs = vec![nodes[nodes.len() - 1]];
+        outputs.extend(self.outputs.iter().map(|index| *index.get(&nodes)));
+        graph.set_outputs(outputs);
+        graph
+    }
+
+    fn op(
+        &self,
+        kind: u8,
+        [a, b, c]: [usize; 3],
+        fact: &Fact,
+        weights: &impl Fn(&[usize], &[T], Option<f64>) -> Weights,
+    ) -> Op {
         let fill = |shape: &[usize], scale| {
             let count = shape.iter().product();
             let data: Vec<T> = self.weights.iter().cycle().take(count).cloned().collect();
             weights(shape, &data, scale)
         };
-        for (kind, [a, b, c], layer) in &self.steps {
-            let fact = &graph.node(last).fact;
-            let scale = |of: &Weights| of.scale().zip(fact.scale()).map(|(w, x)| x * w);
-            let bias = |of: &Weights| (b == c).then(|| fill(&[*a], scale(of)));
-            let op = match (kind, fact.shape.as_slice()) {
-                (0 | 1, &[height, width, channels]) => {
-                    let kernel = fill(&[*a, *b.min(&height), *c.min(&width), channels], None);
-                    let bias = bias(&kernel);
-                    Op::Conv2d { kernel, bias }
-                }
-                (2, &[height, width, _]) => Op::MaxPool {
-                    window: [if height % b == 0 { *b } else { 1 }, if width % c == 0 { *c } else { 1 }],
-                    relu: *a > 2,
-                },
-                (3, _) => Op::Relu,
-                (4 | 5, &[length]) => {
-                    let weights = fill(&[*a, length], None);
-                    let bias = bias(&weights);
-                    Op::Dense { weights, bias }
-                }
-                (6, &[_]) => Op::Normalize { fraction_bits: (5 * a) as u32 },
-                (7, shape) => {
-                    let channels = if b == c { 1 } else { shape.last().copied().unwrap_or(1) };
-                    let multipliers = (1..=channels as i64).map(|channel| channel * *a as i64).collect();
-                    let (lo, hi) = (-(1i64 << (7 * b)), 1i64 << (7 * c));
-                    Op::Requantize(Requantize { multipliers, shift: (*a + 9 * (b - 1)) as u32, lo, hi, scale: 0.25 })
-                }
-                (8, &[_]) => Op::Argmax,
-                _ => Op::Flatten,
-            };
-            // What would overflow, in its integers or its scale, is left out.
-            last = graph.add(op, &[last], *layer).unwrap_or(last);
+        let scale = |of: &Weights| of.scale().zip(fact.scale()).map(|(w, x)| x * w);
+        let bias = |of: &Weights| (b == c).then(|| fill(&[a], scale(of)));
+        match (kind, fact.shape.as_slice()) {
+            (0 | 1, &[height, width, channels]) => {
+                let kernel = fill(&[a, b.min(height), c.min(width), channels], None);
+                let bias = bias(&kernel);
+                Op::Conv2d(op::Conv2d { kernel, bias })
+            }
+            (2, &[height, width, _]) => Op::MaxPool(op::MaxPool {
+                window: [if height % b == 0 { b } else { 1 }, if width % c == 0 { c } else { 1 }],
+                relu: a > 2,
+            }),
+            (3, _) => Op::Relu,
+            (4 | 5, &[length]) => {
+                let weights = fill(&[a, length], None);
+                let bias = bias(&weights);
+                Op::Dense(op::Dense { weights, bias })
+            }
+            (6, &[_]) => Op::Normalize(op::Normalize { fraction_bits: (5 * a) as u32 }),
+            (7, shape) => {
+                let channels = if b == c { 1 } else { shape.last().copied().unwrap_or(1) };
+                let multipliers = (1..=channels as i64).map(|channel| channel * a as i64).collect();
+                let (lo, hi) = (-(1i64 << (7 * b)), 1i64 << (7 * c));
+                Op::Requantize(Requantize { multipliers, shift: (a + 9 * (b - 1)) as u32, lo, hi, scale: 0.25 })
+            }
+            (8, &[_]) => Op::Argmax,
+            (9 | 10, _) => Op::Add,
+            (11, shape) => Op::Pad(op::Pad {
+                before: (0..shape.len()).map(|axis| (a + axis) % b).collect(),
+                after: (0..shape.len()).map(|axis| (a + axis) % c).collect(),
+            }),
+            _ => Op::Flatten,
         }
-        graph.set_output(last);
-        graph
     }
 }

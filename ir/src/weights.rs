@@ -68,17 +68,24 @@ impl Weights {
         self.digest()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// The same tensor with its elements laid out row by row.
-    pub(crate) fn into_standard_layout(self) -> Self {
+    /// Lays the elements out row by row; the tensor stays the same.
+    pub(crate) fn lay_out_by_rows(&mut self) {
         match self {
             Weights::Real(data) if !data.is_standard_layout() => {
-                Weights::Real(data.as_standard_layout().into_owned().into_shared())
+                *data = data.as_standard_layout().into_owned().into_shared();
             }
-            Weights::Fixed { data, scale } if !data.is_standard_layout() => {
-                Weights::Fixed { data: data.as_standard_layout().into_owned().into_shared(), scale }
+            Weights::Fixed { data, .. } if !data.is_standard_layout() => {
+                *data = data.as_standard_layout().into_owned().into_shared();
             }
-            standard => standard,
+            Weights::Real(_) | Weights::Fixed { .. } => {}
         }
+    }
+}
+
+impl Default for Weights {
+    /// No numbers at all: what weights are before they are read.
+    fn default() -> Self {
+        Weights::Real(ArcArray::from_shape_vec(IxDyn(&[0]), Vec::new()).unwrap_or_default())
     }
 }
 
@@ -106,7 +113,9 @@ mod tests {
         let turned = fixed(arr2(&[[1, 3], [2, 4]]).reversed_axes().into_shared(), 1.0);
         assert_eq!(plain, turned);
         assert_eq!(plain.digest(), turned.digest());
-        assert_eq!(plain, turned.into_standard_layout());
+        let mut by_rows = turned;
+        by_rows.lay_out_by_rows();
+        assert_eq!(plain, by_rows);
     }
 
     #[test]

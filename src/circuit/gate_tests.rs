@@ -13,7 +13,7 @@ use plonky2::hash::hash_types::HashOut;
 use plonky2::plonk::vars::EvaluationVars;
 use proptest::prelude::*;
 use zknn_ir::eval::eval_fixed;
-use zknn_ir::{Graph, Number, Op};
+use zknn_ir::{Graph, Number, Op, op};
 
 fn is_satisfied(gate: &RowGate, constants: &[F], wires: &[F]) -> bool {
     let lift = |values: &[F]| values.iter().map(|&v| v.into()).collect::<Vec<_>>();
@@ -95,6 +95,13 @@ fn max() {
     check(Max::new(3, false, 1 << 62), &[], &[vec![-(1 << 61), 1 << 61, 0]]);
     check(Max::new(9, true, 100), &[], &[vec![-1, -2, -3, -4, -5, -6, 50, 49, 0]]);
     check(Max::new(16, false, 100), &[], &[(0..16).map(|i| i * 5 - 40).collect()]);
+}
+
+#[test]
+fn add() {
+    check(Add::new(2), &[], &[vec![0, 0], vec![-5, 5], vec![1 << 61, 1 << 61], vec![-(1 << 62), 1]]);
+    check(Add::new(5), &[], &[vec![1, -2, 3, -4, 5]]);
+    assert_eq!(outputs_of(Add::new(3), &[7, -9, 1].map(from_signed)), [-1]);
 }
 
 #[test]
@@ -286,8 +293,9 @@ fn normalize(x: &[i64]) -> Vec<i64> {
 fn by_interpreter(x: &[i64]) -> Vec<i64> {
     let mut graph = Graph::new();
     let number = Number::Fixed { scale: 1.0, lo: -(1 << 62), hi: 1 << 62 };
-    let input = graph.add(Op::Input { shape: vec![x.len()], number }, &[], None).expect("an input");
-    let output = graph.add(Op::Normalize { fraction_bits: FRACTION_BITS }, &[input], None).expect("a vector");
+    let input = graph.add(Op::Input(op::Input { shape: vec![x.len()], number }), &[], None).expect("an input");
+    let output =
+        graph.add(Op::Normalize(op::Normalize { fraction_bits: FRACTION_BITS }), &[input], None).expect("a vector");
     graph.set_output(output);
     let values = eval_fixed(&graph, &ArrayD::from_shape_vec(vec![x.len()], x.to_vec()).expect("a vector"));
     values.expect("in range").output().iter().copied().collect()

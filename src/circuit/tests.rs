@@ -11,7 +11,7 @@ use plonky2::field::types::Field;
 use plonky2::plonk::config::GenericConfig;
 use plonky2::plonk::proof::ProofWithPublicInputs;
 use zknn_ir::eval::eval_fixed;
-use zknn_ir::{Graph, Number, Op, Weights};
+use zknn_ir::{Graph, Number, Op, Weights, op};
 
 fn weights(shape: &[usize]) -> Weights {
     let len: usize = shape.iter().product();
@@ -23,7 +23,7 @@ fn weights(shape: &[usize]) -> Weights {
 fn chain(shape: &[usize], ops: Vec<Op>) -> Graph {
     let mut graph = Graph::new();
     let number = Number::Fixed { scale: 1.0, lo: -5, hi: 4 };
-    let mut last = graph.add(Op::Input { shape: shape.to_vec(), number }, &[], None).expect("an input");
+    let mut last = graph.add(Op::Input(op::Input { shape: shape.to_vec(), number }), &[], None).expect("an input");
     for op in ops {
         last = graph.add(op, &[last], None).expect("the operations chain");
     }
@@ -35,15 +35,15 @@ fn small_cnn() -> Graph {
     chain(
         &[8, 8, 1],
         vec![
-            Op::Conv2d { kernel: weights(&[3, 3, 3, 1]), bias: None },
-            Op::MaxPool { window: [2, 2], relu: true },
-            Op::Conv2d { kernel: weights(&[2, 2, 2, 3]), bias: Some(weights(&[2])) },
+            Op::Conv2d(op::Conv2d { kernel: weights(&[3, 3, 3, 1]), bias: None }),
+            Op::MaxPool(op::MaxPool { window: [2, 2], relu: true }),
+            Op::Conv2d(op::Conv2d { kernel: weights(&[2, 2, 2, 3]), bias: Some(weights(&[2])) }),
             Op::Relu,
             Op::Flatten,
-            Op::Dense { weights: weights(&[6, 8]), bias: Some(weights(&[6])) },
+            Op::Dense(op::Dense { weights: weights(&[6, 8]), bias: Some(weights(&[6])) }),
             Op::Relu,
-            Op::Dense { weights: weights(&[4, 6]), bias: None },
-            Op::Normalize { fraction_bits: 24 },
+            Op::Dense(op::Dense { weights: weights(&[4, 6]), bias: None }),
+            Op::Normalize(op::Normalize { fraction_bits: 24 }),
         ],
     )
 }

@@ -78,7 +78,7 @@ impl Witness {
         let cells = (0..layout.rows() * layout.wires).into_par_iter().map(|_| F::ZERO).collect();
         let values = vec![F::ZERO; plan.values()];
         let mut filling = Filling { plan, values, cells, forge };
-        for (value, &element) in plan.program.input.clone().zip(input) {
+        for (&value, &element) in plan.program.input.iter().zip(input) {
             filling.values[value as usize] = from_signed(element);
         }
         let program = &plan.program;
@@ -92,7 +92,7 @@ impl Witness {
         filling.public_row(&mut secrets.randomness);
         filling.blinding(&mut secrets.randomness);
         let public = program.public.iter().map(|&value| filling.values[value as usize]).collect();
-        let outputs = program.output.clone().map(|value| to_signed(filling.values[value as usize])).collect();
+        let outputs = program.output.iter().map(|&value| to_signed(filling.values[value as usize])).collect();
         let cells = mem::take(&mut filling.cells);
         Self { cells, wires: layout.wires, public, outputs }
     }

@@ -125,6 +125,46 @@ pub enum Problem {
     #[diagnostic(code(zknn::model::window), help("write 2 for windows of 2 by 2, or [1, 3] for windows of 1 by 3"))]
     Window,
 
+    #[error(
+        "a border must be a list of integers from 0 to {}, one for each extent of `input_shape`",
+        super::MAX_BORDER
+    )]
+    #[diagnostic(
+        code(zknn::model::border),
+        help("write [1, 1, 0] for a border around an image of [height, width, channels]")
+    )]
+    Border,
+
+    #[error("layer {layer} is named `input`, which is the name of the model's input")]
+    #[diagnostic(code(zknn::model::reserved_name), help("choose another name"))]
+    ReservedName { layer: usize },
+
+    #[error("layers {first} and {layer} are both named `{name}`")]
+    #[diagnostic(code(zknn::model::duplicate_name), help("give each layer a name of its own, or none"))]
+    DuplicateName { layer: usize, first: usize, name: String },
+
+    #[error("layer {layer} reads `{name}`, and no layer has that name")]
+    #[diagnostic(code(zknn::model::unknown_input), help("{advice}"))]
+    UnknownInput { layer: usize, name: String, advice: String },
+
+    #[error("layer {layer}, of type {layer_type}, takes {expected}, got {got}")]
+    #[diagnostic(
+        code(zknn::model::input_count),
+        help("`inputs` lists the names of the layers that a layer reads; without it, a layer reads the one before")
+    )]
+    InputCount { layer: usize, layer_type: &'static str, expected: &'static str, got: usize },
+
+    #[error("layer {layer} reads layer {read}, which depends on layer {layer}")]
+    #[diagnostic(code(zknn::model::cycle), help("no layer may depend on its own output"))]
+    Cycle { layer: usize, read: usize },
+
+    #[error("no layer reads layer {layer}")]
+    #[diagnostic(
+        code(zknn::model::unread_layer),
+        help("the output is that of the last layer, {}; every other must be among the `inputs` of one", layers - 1)
+    )]
+    Unread { layer: usize, layers: usize },
+
     #[error("tensor version {got} is not supported")]
     #[diagnostic(
         code(zknn::tensor::version),

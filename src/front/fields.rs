@@ -67,19 +67,25 @@ impl<'a> Object<'a> {
 }
 
 /// The name that was probably meant.
-pub(super) fn closest(name: &str, known: &[&'static str]) -> Option<&'static str> {
+pub(super) fn closest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     // Comparing takes the product of the lengths, and no name has so many letters.
     if name.len() > 64 {
         return None;
     }
-    let similarity = |known: &&'static str| (strsim::jaro_winkler(&name.to_lowercase(), known), *known);
-    let (best, known) = known.iter().map(similarity).max_by(|a, b| a.0.total_cmp(&b.0))?;
+    let short = known.iter().filter(|known| known.len() <= 64);
+    let similarity = |known: &&'a str| (strsim::jaro_winkler(&name.to_lowercase(), known), *known);
+    let (best, known) = short.map(similarity).max_by(|a, b| a.0.total_cmp(&b.0))?;
     (best > 0.8).then_some(known)
 }
 
 /// Names as a phrase: `a`, `b` and `c`.
 pub(super) fn list(names: &[&str]) -> String {
-    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    quoted(names.iter().map(|name| name.to_string()))
+}
+
+/// The same, of names that are made for it.
+pub(super) fn quoted(names: impl Iterator<Item = String>) -> String {
+    let quoted: Vec<String> = names.map(|name| format!("`{name}`")).collect();
     match quoted.split_last() {
         Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
         _ => quoted.concat(),

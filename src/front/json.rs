@@ -6,21 +6,80 @@ use super::error::{FrontError, Problem, Result};
 use super::fields::{Object, closest, list};
 use super::piece::Piece;
 use super::source::{Source, shown};
-use super::{Layer, LayerKind, LayerSpans, MAX_ELEMENTS, Model, shapes, tensor};
+use super::{Layer, LayerKind, LayerSpans, MAX_BORDER, MAX_ELEMENTS, Model, shapes, tensor};
+use ndarray::ArrayD;
 
-/// The types of layers, and the fields each may have.
-const LAYER_TYPES: [(&str, &[&str]); 7] = [
-    ("convolution", &["layer_type", "input_shape", "kernel", "biases"]),
-    ("max_pool", &["layer_type", "input_shape", "window"]),
-    ("relu", &["layer_type", "input_shape"]),
-    ("flatten", &["layer_type", "input_shape"]),
-    ("fully_connected", &["layer_type", "input_shape", "weights", "biases"]),
-    ("normalize", &["layer_type", "input_shape"]),
-    ("argmax", &["layer_type", "input_shape"]),
+/// A type of layer.
+struct LayerType {
+    name: &'static str,
+    /// The fields that a layer may have.
+    fields: &'static [&'static str],
+    read: for<'a> fn(&Fields<'a>) -> Result<LayerKind>,
+}
+
+const LAYER_TYPES: [LayerType; 9] = [
+    LayerType {
+        name: "convolution",
+        fields: &["layer_type", "input_shape", "kernel", "biases", "name", "inputs"],
+        read: |fields| {
+            let (kernel, biases) = (fields.tensor("kernel")?, fields.optional_tensor("biases")?);
+            Ok(LayerKind::Convolution { kernel, biases })
+        },
+    },
+    LayerType {
+        name: "max_pool",
+        fields: &["layer_type", "input_shape", "window", "name", "inputs"],
+        read: |fields| Ok(LayerKind::MaxPool { window: window(fields.required("window")?)? }),
+    },
+    LayerType { name: "relu", fields: COMMON_FIELDS, read: |_| Ok(LayerKind::Relu) },
+    LayerType { name: "flatten", fields: COMMON_FIELDS, read: |_| Ok(LayerKind::Flatten) },
+    LayerType {
+        name: "fully_connected",
+        fields: &["layer_type", "input_shape", "weights", "biases", "name", "inputs"],
+        read: |fields| {
+            let (weights, biases) = (fields.tensor("weights")?, fields.optional_tensor("biases")?);
+            Ok(LayerKind::FullyConnected { weights, biases })
+        },
+    },
+    LayerType { name: "normalize", fields: COMMON_FIELDS, read: |_| Ok(LayerKind::Normalize) },
+    LayerType { name: "argmax", fields: COMMON_FIELDS, read: |_| Ok(LayerKind::Argmax) },
+    LayerType { name: "add", fields: COMMON_FIELDS, read: |_| Ok(LayerKind::Add) },
+    LayerType {
+        name: "padding",
+        fields: &["layer_type", "input_shape", "before", "after", "name", "inputs"],
+        read: |fields| {
+            let (before, after) = (border(fields.required("before")?)?, border(fields.required("after")?)?);
+            Ok(LayerKind::Padding { before, after })
+        },
+    },
 ];
 
+const COMMON_FIELDS: &[&str] = &["layer_type", "input_shape", "name", "inputs"];
+
 /// For a layer whose type is missing, so that nothing tells which of them it may have.
-const ALL_FIELDS: &[&str] = &["layer_type", "input_shape", "kernel", "window", "weights", "biases"];
+const ALL_FIELDS: &[&str] =
+    &["layer_type", "input_shape", "kernel", "window", "weights", "biases", "before", "after", "name", "inputs"];
+
+/// The fields of a layer of a known type.
+struct Fields<'a> {
+    object: Object<'a>,
+    /// Where a field is missing, the type says best which layer it is.
+    type_piece: Piece<'a>,
+}
+
+impl<'a> Fields<'a> {
+    fn required(&self, field: &'static str) -> Result<Piece<'a>> {
+        self.object.optional(field).ok_or_else(|| self.object.missing(field, self.type_piece))
+    }
+
+    fn tensor(&self, field: &'static str) -> Result<ArrayD<f64>> {
+        tensor::read(self.required(field)?, Some(field))
+    }
+
+    fn optional_tensor(&self, field: &'static str) -> Result<Option<ArrayD<f64>>> {
+        self.object.optional(field).map(|piece| tensor::read(piece, Some(field))).transpose()
+    }
+}
 
 pub(super) fn read(source: Source) -> Result<Model> {
     let root = Piece::root(&source)?;
@@ -30,18 +89,13 @@ pub(super) fn read(source: Source) -> Result<Model> {
     let list = model.required("layers")?;
     let mut layers: Vec<Layer> = Vec::new();
     list.each("`layers`", |index, piece| {
-        let mut layer = read_layer(piece, index)?;
-        let previous = layers.last().map(|layer| layer.output_shape.as_slice());
-        if let Err(error) = layer.settle(previous) {
-            return Err(shape_error(&source, index, &layer, error));
-        }
-        layers.push(layer);
+        layers.push(read_layer(piece, index)?);
         Ok(())
     })?;
     if layers.is_empty() {
         return Err(list.error(Problem::NoLayers, "empty"));
     }
-    Ok(Model { layers, input_range, source: Some(Arc::new(source)) })
+    Model::settled(layers, input_range, Some(Arc::new(source)))
 }
 
 fn read_layer(piece: Piece, index: usize) -> Result<Layer> {
@@ -50,36 +104,32 @@ fn read_layer(piece: Piece, index: usize) -> Result<Layer> {
         return Err(object.only(ALL_FIELDS)?.missing("layer_type", piece.opening()));
     };
     let name = type_piece.string("`layer_type`")?;
-    let Some((layer_type, known)) = LAYER_TYPES.iter().find(|(layer_type, _)| *layer_type == name) else {
+    let Some(layer_type) = LAYER_TYPES.iter().find(|layer_type| layer_type.name == name) else {
         return Err(unknown_layer_type(type_piece, &name));
     };
-    let object = object.called(format!("layer {index} ({layer_type})")).only(known)?;
-    // Where a field is missing, the type says best which layer it is.
-    let required = |field| object.optional(field).ok_or_else(|| object.missing(field, type_piece));
-    let optional_tensor = |field| object.optional(field).map(|piece| tensor::read(piece, Some(field))).transpose();
+    let object = object.called(format!("layer {index} ({})", layer_type.name)).only(layer_type.fields)?;
+    let fields = Fields { object, type_piece };
+    let input_shape = tensor::extents(fields.required("input_shape")?, "`input_shape`")?;
+    let kind = (layer_type.read)(&fields)?;
+    let name = fields.object.optional("name").map(|piece| piece.string("`name`")).transpose()?;
+    let inputs = fields.object.optional("inputs").map(names).transpose()?;
+    let span = |field: &&'static str| Some((*field, fields.object.optional(field)?.range()));
+    let spans = LayerSpans(layer_type.fields.iter().filter_map(span).collect());
+    Ok(Layer { kind, input_shape, name, inputs, output_shape: Vec::new(), spans })
+}
 
-    let input_shape = tensor::extents(required("input_shape")?, "`input_shape`")?;
-    let kind = match *layer_type {
-        "convolution" => LayerKind::Convolution {
-            kernel: tensor::read(required("kernel")?, Some("kernel"))?,
-            biases: optional_tensor("biases")?,
-        },
-        "fully_connected" => LayerKind::FullyConnected {
-            weights: tensor::read(required("weights")?, Some("weights"))?,
-            biases: optional_tensor("biases")?,
-        },
-        "max_pool" => LayerKind::MaxPool { window: window(required("window")?)? },
-        "relu" => LayerKind::Relu,
-        "flatten" => LayerKind::Flatten,
-        "argmax" => LayerKind::Argmax,
-        _ => LayerKind::Normalize,
-    };
-    let spans = known.iter().filter_map(|field| Some((*field, object.optional(field)?.range()))).collect();
-    Ok(Layer { kind, input_shape, output_shape: Vec::new(), spans: LayerSpans(spans) })
+/// A list of names.
+fn names(piece: Piece) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    piece.each("`inputs`", |_, name| {
+        names.push(name.string("the name of an input")?);
+        Ok(())
+    })?;
+    Ok(names)
 }
 
 fn unknown_layer_type(piece: Piece, name: &str) -> Box<FrontError> {
-    let known = LAYER_TYPES.map(|(layer_type, _)| layer_type);
+    let known = LAYER_TYPES.map(|layer_type| layer_type.name);
     let label = match closest(name, &known) {
         Some(close) => format!("did you mean `{close}`?"),
         None => "not supported".to_string(),
@@ -88,9 +138,14 @@ fn unknown_layer_type(piece: Piece, name: &str) -> Box<FrontError> {
     piece.error(Problem::UnknownLayerType { got: shown(name), advice }, label)
 }
 
-fn shape_error(source: &Source, index: usize, layer: &Layer, error: shapes::ShapeError) -> Box<FrontError> {
+pub(super) fn shape_error(
+    source: Option<&Source>,
+    index: usize,
+    layer: &Layer,
+    error: shapes::ShapeError,
+) -> Box<FrontError> {
     let label = error.label();
-    let field = layer.spans.field(error.field()).and_then(|range| Piece::at(source, range));
+    let field = layer.spans.field(error.field()).and_then(|range| Piece::at(source?, range));
     let problem = Problem::Shape { layer: index, error };
     match field {
         // Of a tensor, the part that is about its shape.
@@ -119,6 +174,16 @@ fn window(piece: Piece) -> Result<[usize; 2]> {
         [Some(height), Some(width)] => Ok([*height, *width]),
         _ => Err(piece.error(Problem::Window, "not a window")),
     }
+}
+
+fn border(piece: Piece) -> Result<Vec<usize>> {
+    let mut border = Vec::new();
+    piece.each("a border", |_, element| {
+        let length = element.text().parse().ok().filter(|length| *length <= MAX_BORDER);
+        border.push(length.ok_or_else(|| element.error(Problem::Border, "not such an integer"))?);
+        Ok(())
+    })?;
+    Ok(border)
 }
 
 /// The elements of a list, `None` where one is not an integer. No list read here may have more than a few.

@@ -5,9 +5,9 @@
 
 use ndarray::ArrayD;
 use thiserror::Error;
-use zknn_ir::{Graph, InferError, Number, Op, Weights};
+use zknn_ir::{Graph, InferError, NodeId, Number, Op, Weights, op};
 
-use super::{LayerKind, Model};
+use super::{LayerKind, Model, Source};
 
 /// The precision of a normalized output: as fine as the IR has it, some seven decimal digits.
 const NORMALIZE_FRACTION_BITS: u32 = zknn_ir::MAX_FRACTION_BITS;
@@ -25,30 +25,40 @@ pub struct LowerError {
 /// The model as a graph of real numbers. Each node names the layer that it came from; the input came from none.
 pub fn lower(model: &Model) -> Result<Graph, LowerError> {
     let mut graph = Graph::new();
-    let input = Op::Input { shape: model.input_shape().to_vec(), number: Number::Real };
+    let input = Op::Input(op::Input { shape: model.input_shape().to_vec(), number: Number::Real });
     let added = graph.add(input, &[], None);
-    let mut last = added.map_err(|error| LowerError { layer: 0, error })?;
-    for (layer, of) in model.layers().iter().enumerate() {
-        let added = graph.add(op(&of.kind), &[last], Some(layer));
-        last = added.map_err(|error| LowerError { layer, error })?;
+    let input = added.map_err(|error| LowerError { layer: 0, error })?;
+    // The input stands for every layer that is not there yet, and the order has none such read.
+    let mut nodes = vec![input; model.layers().len()];
+    for &layer in model.order() {
+        let node = |source: &Source| match source {
+            Source::Input => input,
+            Source::Layer(read) => nodes[*read],
+        };
+        let operands: Vec<NodeId> = model.reads(layer).iter().map(node).collect();
+        let added = graph.add(op(&model.layers()[layer].kind), &operands, Some(layer));
+        nodes[layer] = added.map_err(|error| LowerError { layer, error })?;
     }
-    graph.set_output(last);
+    // A model has a layer.
+    graph.set_output(nodes[nodes.len() - 1]);
     Ok(graph)
 }
 
 fn op(kind: &LayerKind) -> Op {
     match kind {
         LayerKind::Convolution { kernel, biases } => {
-            Op::Conv2d { kernel: weights(kernel), bias: biases.as_ref().map(weights) }
+            Op::Conv2d(op::Conv2d { kernel: weights(kernel), bias: biases.as_ref().map(weights) })
         }
         LayerKind::FullyConnected { weights: matrix, biases } => {
-            Op::Dense { weights: weights(matrix), bias: biases.as_ref().map(weights) }
+            Op::Dense(op::Dense { weights: weights(matrix), bias: biases.as_ref().map(weights) })
         }
-        LayerKind::MaxPool { window } => Op::MaxPool { window: *window, relu: false },
+        LayerKind::MaxPool { window } => Op::MaxPool(op::MaxPool { window: *window, relu: false }),
         LayerKind::Relu => Op::Relu,
         LayerKind::Flatten => Op::Flatten,
         LayerKind::Argmax => Op::Argmax,
-        LayerKind::Normalize => Op::Normalize { fraction_bits: NORMALIZE_FRACTION_BITS },
+        LayerKind::Add => Op::Add,
+        LayerKind::Padding { before, after } => Op::Pad(op::Pad { before: before.clone(), after: after.clone() }),
+        LayerKind::Normalize => Op::Normalize(op::Normalize { fraction_bits: NORMALIZE_FRACTION_BITS }),
     }
 }
 

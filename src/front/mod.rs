@@ -12,6 +12,7 @@ mod piece;
 pub mod shapes;
 mod source;
 mod tensor;
+mod wiring;
 mod write;
 
 #[cfg(test)]
@@ -28,7 +29,9 @@ pub use error::{FrontError, LayerDiagnostic, Problem};
 pub use lower::{LowerError, lower};
 use piece::Piece;
 pub use shapes::ShapeError;
-use source::Source;
+use source::Source as File;
+use wiring::Wiring;
+pub use wiring::{INPUT, Source};
 
 /// The most elements a tensor may have: far beyond what can be proved, and safe to multiply with on any machine.
 pub const MAX_ELEMENTS: usize = 1 << 31;
@@ -36,12 +39,17 @@ pub const MAX_ELEMENTS: usize = 1 << 31;
 /// The most extents a shape may have.
 pub const MAX_RANK: usize = 8;
 
-/// A neural network: layers that each take the output of the one before.
+/// The widest border that a padding layer may have: no tensor has room for a wider one.
+pub const MAX_BORDER: usize = 1 << 16;
+
+/// A neural network: layers that read the output of the one before, or of those that they name. The output is that of the
+/// last.
 #[derive(Debug, Clone)]
 pub struct Model {
     layers: Vec<Layer>,
+    wiring: Wiring,
     input_range: Option<(i64, i64)>,
-    source: Option<Arc<Source>>,
+    source: Option<Arc<File>>,
 }
 
 /// One layer, and the shape of its input.
@@ -49,8 +57,10 @@ pub struct Model {
 pub struct Layer {
     /// What the layer does, with its weights.
     pub kind: LayerKind,
-    /// Channels last, without a batch axis.
+    /// Channels last, without a batch axis. All that the layer reads has this shape.
     pub input_shape: Vec<usize>,
+    name: Option<String>,
+    inputs: Option<Vec<String>>,
     output_shape: Vec<usize>,
     spans: LayerSpans,
 }
@@ -85,6 +95,15 @@ pub enum LayerKind {
     Normalize,
     /// The index of the greatest value, the lowest of several.
     Argmax,
+    /// The sum of two or more tensors of one shape.
+    Add,
+    /// A border of zeros.
+    Padding {
+        /// How many stand before the elements along each extent.
+        before: Vec<usize>,
+        /// How many stand behind them.
+        after: Vec<usize>,
+    },
 }
 
 /// Where a layer's fields stand in the source; nothing for a layer that was made in memory.
@@ -102,12 +121,12 @@ pub struct LayerPlace<'a> {
 impl Model {
     /// Reads a model from a JSON file.
     pub fn read(path: &Path) -> Result<Model, Box<FrontError>> {
-        json::read(Source::read(path)?)
+        json::read(File::read(path)?)
     }
 
     /// Reads a model from JSON text. Diagnostics call it `name`.
     pub fn parse(name: &str, text: String) -> Result<Model, Box<FrontError>> {
-        json::read(Source { name: name.to_string(), text })
+        json::read(File { name: name.to_string(), text })
     }
 
     /// A model made in memory, under the same rules as one that is read.
@@ -118,14 +137,30 @@ impl Model {
         if input_range.is_some_and(|(lo, hi)| !is_input_range(lo, hi)) {
             return Err(FrontError::unplaced(Problem::InputRange));
         }
-        let mut previous: Option<&[usize]> = None;
-        for (index, layer) in layers.iter_mut().enumerate() {
-            layer.spans = LayerSpans::default();
-            let settled = layer.settle(previous);
-            settled.map_err(|error| FrontError::unplaced(Problem::Shape { layer: index, error }))?;
-            previous = Some(&layer.output_shape);
+        layers.iter_mut().for_each(|layer| layer.spans = LayerSpans::default());
+        Model::settled(layers, input_range, None)
+    }
+
+    /// Resolves what layers read, and checks their shapes.
+    fn settled(
+        mut layers: Vec<Layer>,
+        input_range: Option<(i64, i64)>,
+        source: Option<Arc<File>>,
+    ) -> Result<Model, Box<FrontError>> {
+        let wiring = Wiring::of(&layers).map_err(|error| {
+            let place = layers[error.layer].spans.element(source.as_deref(), error.place);
+            match place {
+                Some(place) => place.error(error.problem, error.label),
+                None => FrontError::unplaced(error.problem),
+            }
+        })?;
+        let mut input: Option<Vec<usize>> = None;
+        for &index in &wiring.order {
+            if let Err(error) = settle(&mut layers, &wiring, &mut input, index) {
+                return Err(json::shape_error(source.as_deref(), index, &layers[index], error));
+            }
         }
-        Ok(Model { layers, input_range, source: None })
+        Ok(Model { layers, wiring, input_range, source })
     }
 
     /// Writes the model as JSON, byte for byte as Python's `json.dump` does.
@@ -146,9 +181,24 @@ impl Model {
         self.input_range
     }
 
+    /// What a layer reads, in order.
+    ///
+    /// # Panics
+    /// If there is no layer of that index.
+    pub fn reads(&self, layer: usize) -> &[Source] {
+        &self.wiring.reads[layer]
+    }
+
+    /// The indices of all layers, each after those that it reads.
+    pub fn order(&self) -> &[usize] {
+        &self.wiring.order
+    }
+
     /// The shape of the input.
     pub fn input_shape(&self) -> &[usize] {
-        self.layers.first().map_or(&[], |layer| &layer.input_shape)
+        let reader = self.wiring.reads.iter().position(|reads| reads.contains(&Source::Input));
+        // Layers without a cycle, of which each reads something, end at the input.
+        reader.map_or(&[], |layer| &self.layers[layer].input_shape)
     }
 
     /// The shape of the output.
@@ -173,7 +223,7 @@ impl Model {
         LayerDiagnostic { code, message: message.into(), help: help.into(), label: label.into(), place }
     }
 
-    fn locate(&self, source: &Source, place: LayerPlace) -> Option<Range<usize>> {
+    fn locate(&self, source: &File, place: LayerPlace) -> Option<Range<usize>> {
         let spans = &self.layers.get(place.layer)?.spans;
         let Some(field) = place.field.and_then(|field| spans.field(field)) else {
             return spans.field("layer_type");
@@ -186,22 +236,59 @@ impl Model {
 impl Layer {
     /// A layer made in memory. Its shapes are checked when it becomes part of a [`Model`].
     pub fn new(kind: LayerKind, input_shape: impl Into<Vec<usize>>) -> Layer {
-        Layer { kind, input_shape: input_shape.into(), output_shape: Vec::new(), spans: LayerSpans::default() }
+        Layer {
+            kind,
+            input_shape: input_shape.into(),
+            name: None,
+            inputs: None,
+            output_shape: Vec::new(),
+            spans: LayerSpans::default(),
+        }
+    }
+
+    /// The same layer with a name that others can read it by.
+    #[must_use]
+    pub fn named(self, name: &str) -> Layer {
+        Layer { name: Some(name.to_string()), ..self }
+    }
+
+    /// The same layer, reading the layers of these names; [`INPUT`] is the model's input. Without this it reads the layer
+    /// before it.
+    #[must_use]
+    pub fn reading(self, names: &[&str]) -> Layer {
+        Layer { inputs: Some(names.iter().map(|name| name.to_string()).collect()), ..self }
+    }
+
+    /// The name, if it has one.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
     }
 
     /// The shape of the output: [`shapes::output_shape`], kept. Empty until the layer is part of a model.
     pub fn output_shape(&self) -> &[usize] {
         &self.output_shape
     }
+}
 
-    /// Checks the layer against itself and the layer before it, and keeps its output shape.
-    fn settle(&mut self, previous_output: Option<&[usize]>) -> Result<(), ShapeError> {
-        if let Some(previous) = previous_output {
-            shapes::check_chain(previous, self)?;
-        }
-        self.output_shape = shapes::output_shape(self)?;
-        Ok(())
+/// Checks a layer against itself and what it reads, and keeps its output shape. `input` is the shape of the model's input,
+/// which the first layer that reads it decides.
+fn settle(
+    layers: &mut [Layer],
+    wiring: &Wiring,
+    input: &mut Option<Vec<usize>>,
+    index: usize,
+) -> Result<(), ShapeError> {
+    let layer = &layers[index];
+    for (at, source) in wiring.reads[index].iter().enumerate() {
+        let name = layer.inputs.as_ref().map(|names| names[at].as_str());
+        let given = match source {
+            Source::Input => input.get_or_insert_with(|| layer.input_shape.clone()),
+            Source::Layer(read) => &layers[*read].output_shape,
+        };
+        shapes::check_input(given, layer, name)?;
     }
+    layers[index].output_shape = shapes::output_shape(&layers[index])?;
+    Ok(())
 }
 
 impl LayerKind {
@@ -215,6 +302,23 @@ impl LayerKind {
             LayerKind::FullyConnected { .. } => "fully_connected",
             LayerKind::Normalize => "normalize",
             LayerKind::Argmax => "argmax",
+            LayerKind::Add => "add",
+            LayerKind::Padding { .. } => "padding",
+        }
+    }
+
+    /// Whether it takes two inputs or more, and not one.
+    fn takes_several_inputs(&self) -> bool {
+        match self {
+            LayerKind::Add => true,
+            LayerKind::Convolution { .. }
+            | LayerKind::MaxPool { .. }
+            | LayerKind::Relu
+            | LayerKind::Flatten
+            | LayerKind::FullyConnected { .. }
+            | LayerKind::Normalize
+            | LayerKind::Argmax
+            | LayerKind::Padding { .. } => false,
         }
     }
 }
@@ -222,6 +326,12 @@ impl LayerKind {
 impl LayerSpans {
     fn field(&self, name: &str) -> Option<Range<usize>> {
         self.0.iter().find(|(field, _)| *field == name).map(|(_, range)| range.clone())
+    }
+
+    /// The piece of the source where a field stands, or an element of it; of the layer type, where the field is not there.
+    fn element<'a>(&self, source: Option<&'a File>, (field, at): (&str, Option<usize>)) -> Option<Piece<'a>> {
+        let piece = Piece::at(source?, self.field(field).or_else(|| self.field("layer_type"))?)?;
+        Some(at.and_then(|at| piece.element(at)).unwrap_or(piece))
     }
 }
 
@@ -244,13 +354,13 @@ impl<'a> LayerPlace<'a> {
 
 /// Reads a tensor, such as a model's input, from a JSON file.
 pub fn read_tensor(path: &Path) -> Result<ArrayD<f64>, Box<FrontError>> {
-    let source = Source::read(path)?;
+    let source = File::read(path)?;
     tensor::read(Piece::root(&source)?, None)
 }
 
 /// Reads labels from a JSON file: a list of the index of the right output for each input.
 pub fn read_labels(path: &Path) -> Result<Vec<usize>, Box<FrontError>> {
-    let source = Source::read(path)?;
+    let source = File::read(path)?;
     let mut labels = Vec::new();
     Piece::root(&source)?.each("the list of labels", |_, label| {
         labels.push(label.text().parse().map_err(|_| label.wrong_type("a label", "a whole number, not negative"))?);
@@ -261,7 +371,7 @@ pub fn read_labels(path: &Path) -> Result<Vec<usize>, Box<FrontError>> {
 
 /// Reads a tensor from JSON text. Diagnostics call it `name`.
 pub fn parse_tensor(name: &str, text: String) -> Result<ArrayD<f64>, Box<FrontError>> {
-    let source = Source { name: name.to_string(), text };
+    let source = File { name: name.to_string(), text };
     tensor::read(Piece::root(&source)?, None)
 }
 

@@ -3,6 +3,7 @@
 use miette::Diagnostic;
 use thiserror::Error;
 
+use super::source::shown;
 use super::{Layer, LayerKind, MAX_ELEMENTS};
 
 /// A layer that does not fit its input, or itself.
@@ -58,6 +59,17 @@ pub enum ShapeError {
     #[diagnostic(code(zknn::shape::too_large), help("no circuit holds more than {MAX_ELEMENTS} values of one layer"))]
     TooLarge { got: Vec<usize> },
 
+    #[error("`{field}` has {got} extents, and `input_shape` has {expected}")]
+    #[diagnostic(code(zknn::shape::border), help("write one length for each extent, zero where there is no border"))]
+    Border { field: &'static str, expected: usize, got: usize },
+
+    #[error("{source_name} has shape {expected:?}, but `input_shape` is {got:?}")]
+    #[diagnostic(
+        code(zknn::shape::input),
+        help("all that a layer reads must have its `input_shape`; set it to {expected:?}, or check `inputs`")
+    )]
+    Input { source_name: String, expected: Vec<usize>, got: Vec<usize> },
+
     #[error("the layer before gives shape {expected:?}, but `input_shape` is {got:?}")]
     #[diagnostic(
         code(zknn::shape::chain),
@@ -70,12 +82,17 @@ impl ShapeError {
     /// The field of the layer that the error is about.
     pub fn field(&self) -> &'static str {
         match self {
-            ShapeError::TensorRank { field, .. } | ShapeError::Empty { field, .. } => field,
+            ShapeError::TensorRank { field, .. }
+            | ShapeError::Empty { field, .. }
+            | ShapeError::Border { field, .. } => field,
             ShapeError::Channels { .. } | ShapeError::KernelTooLarge { .. } => "kernel",
             ShapeError::Window { .. } => "window",
             ShapeError::Columns { .. } => "weights",
             ShapeError::Biases { .. } => "biases",
-            ShapeError::InputRank { .. } | ShapeError::TooLarge { .. } | ShapeError::Chain { .. } => "input_shape",
+            ShapeError::InputRank { .. }
+            | ShapeError::TooLarge { .. }
+            | ShapeError::Chain { .. }
+            | ShapeError::Input { .. } => "input_shape",
         }
     }
 
@@ -93,7 +110,8 @@ impl ShapeError {
             ShapeError::Columns { got, .. } => format!("expected {got} columns"),
             ShapeError::Biases { expected, .. } => format!("expected [{expected}]"),
             ShapeError::TooLarge { got } => format!("gives {got:?}"),
-            ShapeError::Chain { expected, .. } => format!("expected {expected:?}"),
+            ShapeError::Chain { expected, .. } | ShapeError::Input { expected, .. } => format!("expected {expected:?}"),
+            ShapeError::Border { expected, .. } => format!("expected {expected} extents"),
         }
     }
 }
@@ -113,19 +131,24 @@ pub fn output_shape(layer: &Layer) -> Result<Vec<usize>, ShapeError> {
         }
         LayerKind::MaxPool { window } => max_pool(input, *window)?,
         LayerKind::Flatten => vec![elements(input).ok_or_else(|| too_large(input))?],
-        LayerKind::Relu | LayerKind::Normalize => input.clone(),
+        LayerKind::Relu | LayerKind::Normalize | LayerKind::Add => input.clone(),
+        LayerKind::Padding { before, after } => padded(input, before, after)?,
         LayerKind::Argmax => argmax(input)?,
     };
     elements(&output).ok_or_else(|| too_large(&output))?;
     Ok(output)
 }
 
-/// Holds a layer's declared input to the output of the layer before it.
-pub fn check_chain(previous_output: &[usize], layer: &Layer) -> Result<(), ShapeError> {
-    if previous_output == layer.input_shape {
+/// Holds a layer's declared input to a tensor that it reads: that of the layer before it, or one that it names.
+pub(super) fn check_input(given: &[usize], layer: &Layer, name: Option<&str>) -> Result<(), ShapeError> {
+    if given == layer.input_shape {
         return Ok(());
     }
-    Err(ShapeError::Chain { expected: previous_output.to_vec(), got: layer.input_shape.clone() })
+    let (expected, got) = (given.to_vec(), layer.input_shape.clone());
+    Err(match name {
+        None => ShapeError::Chain { expected, got },
+        Some(name) => ShapeError::Input { source_name: format!("`{}`", shown(name)), expected, got },
+    })
 }
 
 /// The number of elements of a shape, unless it is beyond [`MAX_ELEMENTS`].
@@ -187,6 +210,17 @@ fn fully_connected(input: &[usize], weights: &[usize], biases: Option<&[usize]>)
     }
     check_biases(biases, outputs)?;
     Ok(vec![outputs])
+}
+
+fn padded(input: &[usize], before: &[usize], after: &[usize]) -> Result<Vec<usize>, ShapeError> {
+    for (field, border) in [("before", before), ("after", after)] {
+        if border.len() != input.len() {
+            return Err(ShapeError::Border { field, expected: input.len(), got: border.len() });
+        }
+    }
+    let extent =
+        |((&extent, &before), &after): ((&usize, &usize), &usize)| extent.saturating_add(before).saturating_add(after);
+    Ok(input.iter().zip(before).zip(after).map(extent).collect())
 }
 
 fn argmax(input: &[usize]) -> Result<Vec<usize>, ShapeError> {

@@ -2,7 +2,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
-use ndarray::arr1;
+use ndarray::{ArrayD, arr1};
 use proptest::prelude::*;
 
 use super::*;
@@ -87,6 +87,43 @@ fn a_model_made_in_memory_is_checked_too() {
     assert_eq!(code(vec![Layer::new(convolution, [2, 2, 1])], None), "zknn::shape::tensor_rank");
     let pool = LayerKind::MaxPool { window: [1, 0] };
     assert_eq!(code(vec![Layer::new(pool, [2, 2, 1])], None), "zknn::shape::empty");
+}
+
+/// A layer may be read before it stands there.
+const RESIDUAL: &str = r#"{"layers": [{"layer_type": "padding", "input_shape": [2, 2, 1], "before": [1, 1, 0], "after": [1, 0, 0], "name": "framed", "inputs": ["input"]}, {"layer_type": "add", "input_shape": [2, 2, 1], "name": "sum", "inputs": ["input", "pooled", "input"]}, {"layer_type": "flatten", "input_shape": [4, 3, 1], "name": "flat", "inputs": ["framed"]}, {"layer_type": "fully_connected", "input_shape": [12], "weights": {"v": 1, "dim": [1, 12], "data": [0.0, 0.0, 0.0, 0.0, 1.0, 10.0, 0.0, 100.0, 1000.0, 0.0, 0.0, 0.0]}, "name": "read"}, {"layer_type": "max_pool", "input_shape": [2, 2, 1], "window": 1, "name": "pooled", "inputs": ["input"]}, {"layer_type": "flatten", "input_shape": [2, 2, 1], "name": "summed", "inputs": ["sum"]}, {"layer_type": "fully_connected", "input_shape": [4], "weights": {"v": 1, "dim": [1, 4], "data": [1.0, 1.0, 1.0, 1.0]}, "name": "total"}, {"layer_type": "add", "input_shape": [1], "inputs": ["total", "read"]}]}"#;
+
+#[test]
+fn layers_read_what_they_name_in_any_order() {
+    let model = Model::parse("residual", RESIDUAL.to_string()).unwrap();
+    assert_eq!((model.input_shape(), model.output_shape()), (&[2, 2, 1][..], &[1][..]));
+    assert_eq!(model.reads(1), [Source::Input, Source::Layer(4), Source::Input]);
+    assert_eq!(model.reads(3), [Source::Layer(2)]);
+    let mut written = Vec::new();
+    model.write(&mut written).unwrap();
+    assert_eq!(String::from_utf8(written).unwrap(), RESIDUAL);
+
+    let input = ArrayD::from_shape_vec(vec![2, 2, 1], vec![1.0, 2.0, 3.0, 4.0]).unwrap();
+    // Three times the sum of all, and the digits that the border leaves in their places.
+    let expected = arr1(&[30.0 + 4321.0]).into_dyn();
+    assert_eq!(crate::nn::run(&model, &input).unwrap(), expected);
+    let graph = lower(&model).unwrap();
+    assert_eq!(zknn_ir::validate(&graph), Ok(()));
+    assert_eq!(zknn_ir::eval::eval_real(&graph, &input).unwrap().output(), &expected);
+    insta::assert_snapshot!(zknn_ir::print(&graph));
+}
+
+/// A chain whose layers name each other the wrong way round, so that the walk goes all the way down.
+#[test]
+fn a_long_chain_that_stands_in_reverse_does_not_use_up_the_stack() {
+    let count = 50_000;
+    let layer = |index: usize| {
+        let read = if index + 1 == count { INPUT.to_string() } else { format!("l{}", index + 1) };
+        Layer::new(LayerKind::Relu, [1]).named(&format!("l{index}")).reading(&[&read])
+    };
+    let mut layers: Vec<Layer> = (0..count).map(layer).collect();
+    layers.push(Layer::new(LayerKind::Relu, [1]).reading(&["l0"]));
+    let model = Model::new(layers, None).unwrap();
+    assert_eq!((model.order()[0], model.order()[count]), (count - 1, count));
 }
 
 #[test]

@@ -27,7 +27,15 @@ pub(super) fn model(model: &Model, w: impl Write) -> io::Result<()> {
             }
             LayerKind::MaxPool { window: [height, width] } if height == width => write!(w, ", \"window\": {height}")?,
             LayerKind::MaxPool { window } => write!(w, ", \"window\": {window:?}")?,
-            LayerKind::Relu | LayerKind::Flatten | LayerKind::Normalize | LayerKind::Argmax => {}
+            LayerKind::Padding { before, after } => write!(w, ", \"before\": {before:?}, \"after\": {after:?}")?,
+            LayerKind::Relu | LayerKind::Flatten | LayerKind::Normalize | LayerKind::Argmax | LayerKind::Add => {}
+        }
+        if let Some(name) = &layer.name {
+            write!(w, ", \"name\": {}", serde_json::to_string(name)?)?;
+        }
+        if let Some(inputs) = &layer.inputs {
+            let names = inputs.iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>()?;
+            write!(w, ", \"inputs\": [{}]", names.join(", "))?;
         }
         write!(w, "}}")?;
     }

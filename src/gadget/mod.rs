@@ -6,6 +6,7 @@
 //! inputs and constants, exactly one assignment of outputs, advice and digits satisfies its constraints.
 //! [`Gadget::assign`] computes that one.
 
+mod add;
 mod argmax;
 pub mod arith;
 mod constants;
@@ -20,6 +21,7 @@ mod max;
 mod normalize;
 mod requantize;
 
+pub use add::Add;
 pub use argmax::Argmax;
 pub use constants::Constants;
 pub use conv::Conv;
@@ -242,4 +244,6 @@ gadgets! {
     Requantize,
     /// The position of the greatest of a few values.
     Argmax,
+    /// The sum of a few values.
+    Add,
 }

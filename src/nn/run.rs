@@ -2,10 +2,12 @@
 
 use miette::Diagnostic;
 use ndarray::linalg::general_mat_mul;
-use ndarray::{Array1, Array2, ArrayD, ArrayView1, ArrayViewD, Axis, Ix1, Ix2, IxDyn, ShapeError};
+use ndarray::{
+    Array1, Array2, ArrayD, ArrayView1, ArrayViewD, Axis, AxisDescription, Ix1, Ix2, IxDyn, ShapeError, Slice,
+};
 use thiserror::Error;
 
-use crate::front::{Layer, LayerKind, Model};
+use crate::front::{Layer, LayerKind, Model, Source};
 
 /// An input of another shape than the model takes.
 #[derive(Debug, Clone, PartialEq, Eq, Error, Diagnostic)]
@@ -23,17 +25,22 @@ pub struct WrongInput {
 
 /// The output of the model.
 pub fn run(model: &Model, input: &ArrayD<f64>) -> Result<ArrayD<f64>, WrongInput> {
-    check_input(model, input)?;
-    Ok(model.layers().iter().fold(input.clone(), |x, layer| apply(layer, x)))
+    let mut outputs = run_all(model, input)?;
+    // A model has a layer.
+    Ok(outputs.pop().expect("an output for each layer"))
 }
 
 /// The outputs of all layers, in order.
 pub fn run_all(model: &Model, input: &ArrayD<f64>) -> Result<Vec<ArrayD<f64>>, WrongInput> {
     check_input(model, input)?;
-    let mut outputs: Vec<ArrayD<f64>> = Vec::with_capacity(model.layers().len());
-    for layer in model.layers() {
-        let x = outputs.last().unwrap_or(input).clone();
-        outputs.push(apply(layer, x));
+    let mut outputs: Vec<ArrayD<f64>> = vec![ArrayD::zeros(IxDyn(&[0])); model.layers().len()];
+    for &layer in model.order() {
+        let read = |source: &Source| match source {
+            Source::Input => input,
+            Source::Layer(read) => &outputs[*read],
+        };
+        let reads: Vec<&ArrayD<f64>> = model.reads(layer).iter().map(read).collect();
+        outputs[layer] = apply(&model.layers()[layer], &reads);
     }
     Ok(outputs)
 }
@@ -45,8 +52,9 @@ fn check_input(model: &Model, input: &ArrayD<f64>) -> Result<(), WrongInput> {
     Err(WrongInput { expected: model.input_shape().to_vec(), got: input.shape().to_vec() })
 }
 
-/// One layer of a model, on an input of the shape the layer declares.
-fn apply(layer: &Layer, x: ArrayD<f64>) -> ArrayD<f64> {
+/// One layer of a model, on inputs of the shape the layer declares: one, or two and more.
+fn apply(layer: &Layer, reads: &[&ArrayD<f64>]) -> ArrayD<f64> {
+    let x = reads[0].clone();
     let output = match &layer.kind {
         LayerKind::Convolution { kernel, biases } => convolution(&x, kernel, biases.as_ref(), layer.output_shape()),
         LayerKind::FullyConnected { weights, biases } => fully_connected(&x, weights, biases.as_ref()),
@@ -58,6 +66,8 @@ fn apply(layer: &Layer, x: ArrayD<f64>) -> ArrayD<f64> {
         }
         LayerKind::Normalize => Ok(normalize(x)),
         LayerKind::Argmax => Ok(argmax(&x)),
+        LayerKind::Add => Ok(reads[1..].iter().fold(x, |sum, x| sum + *x)),
+        LayerKind::Padding { before, .. } => Ok(padded(&x, before, layer.output_shape())),
     };
     // A model's layers fit each other and themselves, and the input was checked.
     output.expect("the model checked its shapes")
@@ -135,6 +145,16 @@ fn max_pool(image: &ArrayD<f64>, [height, width]: [usize; 2], output_shape: &[us
 fn normalize(x: ArrayD<f64>) -> ArrayD<f64> {
     let norm = x.iter().map(|value| value * value).sum::<f64>().sqrt();
     x / norm
+}
+
+fn padded(x: &ArrayD<f64>, before: &[usize], output_shape: &[usize]) -> ArrayD<f64> {
+    let mut output = ArrayD::zeros(IxDyn(output_shape));
+    let inside = |axis: AxisDescription| {
+        let start = before[axis.axis.index()];
+        Slice::from(start..start + x.shape()[axis.axis.index()])
+    };
+    output.slice_each_axis_mut(inside).assign(x);
+    output
 }
 
 /// The index of the greatest value, the lowest of several.

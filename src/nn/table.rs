@@ -49,6 +49,8 @@ fn row(layer: &Layer) -> Row {
         LayerKind::Relu => ("relu".to_string(), 0, 0),
         LayerKind::Flatten => ("flatten".to_string(), 0, 0),
         LayerKind::Argmax => ("argmax".to_string(), 0, 0),
+        LayerKind::Add => ("add".to_string(), 0, 0),
+        LayerKind::Padding { .. } => ("padding".to_string(), 0, 0),
         // One square a value, and one division by the norm.
         LayerKind::Normalize => {
             let values: usize = output_shape.iter().product();

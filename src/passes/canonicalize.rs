@@ -3,8 +3,8 @@
 //! Precondition: none.
 //!
 //! Postcondition: no flatten reads a vector (nor, therefore, another flatten); no relu reads what is never negative by
-//! the way it was computed; no max-pool has windows of 1 by 1; the output depends on every node but, possibly, the
-//! input.
+//! the way it was computed; no max-pool has windows of 1 by 1; every pad has a border; the outputs depend on every node
+//! but, possibly, inputs.
 //!
 //! ```text
 //! %0 = input : [2, 2, 1] real              %0 = input : [2, 2, 1] real
@@ -19,7 +19,7 @@
 //! and count users, so nothing idle may stand between or beside them. It goes by structure alone; what only intervals
 //! can tell is left to [`drop_idle_relu`](super::drop_idle_relu).
 
-use zknn_ir::{Graph, NodeId, Op};
+use zknn_ir::{Class, Graph, NodeId, Op, op};
 
 use super::{Context, PassError};
 
@@ -28,16 +28,15 @@ pub(super) fn run(graph: &mut Graph, _: &Context) -> Result<(), PassError> {
         let [operand] = graph.operands(id)[..] else {
             continue;
         };
+        // No fact is stale: a redirection only ever leads to a tensor of the same shape.
         match graph.node(id).op {
-            Op::MaxPool { window: [1, 1], relu: true } if !is_rectified(graph, operand) => {
+            Op::MaxPool(op::MaxPool { window: [1, 1], relu: true }) if !is_rectified(graph, operand) => {
                 graph.replace_op(id, Op::Relu)
             }
-            Op::MaxPool { window: [1, 1], .. } => graph.redirect_users(id, operand),
-            // The fact is not stale: a redirection only ever leads to a tensor of the same shape.
-            Op::Flatten if graph.node(operand).fact.shape.len() == 1 => {
-                graph.redirect_users(id, operand);
-            }
+            Op::MaxPool(op::MaxPool { window: [1, 1], relu: true }) => graph.redirect_users(id, operand),
             Op::Relu if is_rectified(graph, operand) => graph.redirect_users(id, operand),
+            _ if is_identity(graph, id) => graph.redirect_users(id, operand),
+            // Nothing else is idle by structure alone.
             _ => {}
         }
     }
@@ -45,14 +44,27 @@ pub(super) fn run(graph: &mut Graph, _: &Context) -> Result<(), PassError> {
     Ok(graph.refresh_facts()?)
 }
 
+/// Whether the node yields its operand as it is.
+pub(super) fn is_identity(graph: &Graph, id: NodeId) -> bool {
+    match &graph.node(id).op {
+        Op::MaxPool(op::MaxPool { window, relu }) => *window == [1, 1] && !relu,
+        Op::Flatten => graph.operands(id).iter().all(|&operand| graph.node(operand).fact.shape.len() == 1),
+        Op::Pad(pad) => !pad.has_border(),
+        _ => false,
+    }
+}
+
 /// Whether no number that the node yields can be negative: there is a relu behind it, and nothing in between that
 /// makes new numbers.
 fn is_rectified(graph: &Graph, mut id: NodeId) -> bool {
     loop {
-        match graph.node(id).op {
-            Op::Relu | Op::MaxPool { relu: true, .. } => return true,
-            Op::MaxPool { .. } | Op::Flatten => {}
-            _ => return false,
+        let op = &graph.node(id).op;
+        match op.class() {
+            Class::Greatest { with_zero: true } => return true,
+            Class::Monotone { .. } => return *op == Op::Relu,
+            // What is selected, and zeros.
+            Class::Greatest { with_zero: false } | Class::View { .. } => {}
+            Class::Input | Class::Linear | Class::Sum | Class::Function => return false,
         }
         match graph.operands(id)[..] {
             [operand] => id = operand,
@@ -134,6 +146,41 @@ mod tests {
         %1 = relu %0 layer=1 : [2, 2, 1] real
         %2 = max_pool %1 window=[1, 2] layer=3 : [2, 1, 1] real
         output %2
+        ");
+    }
+
+    #[test]
+    fn borders_of_no_width_are_dropped_and_others_keep_what_is_never_negative() {
+        insta::assert_snapshot!(after(run, "
+            %0 = input : [2] real
+            %1 = pad %0 before=[0] after=[0]
+            %2 = relu %1 layer=0
+            %3 = pad %2 before=[1] after=[0]
+            %4 = relu %3 layer=1
+            output %4
+        "), @"
+        %0 = input : [2] real
+        %1 = relu %0 layer=0 : [2] real
+        %2 = pad %1 before=[1] after=[0] : [3] real
+        output %2
+        ");
+    }
+
+    #[test]
+    fn a_sum_keeps_the_relu_behind_it_and_what_it_reads() {
+        insta::assert_snapshot!(after(run, "
+            %0 = input : [2] real
+            %1 = relu %0 layer=0
+            %2 = flatten %1 layer=1
+            %3 = add %2 %0 %1 layer=2
+            %4 = relu %3 layer=3
+            output %4
+        "), @"
+        %0 = input : [2] real
+        %1 = relu %0 layer=0 : [2] real
+        %2 = add %1 %0 %1 layer=2 : [2] real
+        %3 = relu %2 layer=3 : [2] real
+        output %3
         ");
     }
 

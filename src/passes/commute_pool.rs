@@ -15,35 +15,45 @@
 //!
 //! Runs before [`fuse_relu`](super::fuse_relu), which then finds the relu behind the max-pool and makes it part of it.
 
-use zknn_ir::{Graph, NodeId, Op};
+use zknn_ir::{Class, Graph, NodeId, Op};
 
 use super::{Context, PassError};
 
 pub(super) fn run(graph: &mut Graph, _: &Context) -> Result<(), PassError> {
     // Operands come first, so a relu is carried past all max-pools behind it.
     for pool in graph.topological() {
-        if let Some((relu, operand)) = relu_in_front(graph, pool) {
-            graph.set_operand(pool, 0, operand);
-            graph.redirect_users(pool, relu);
-            graph.set_operand(relu, 0, pool);
+        if let Some((monotone, operand)) = monotone_in_front(graph, pool)
+            && graph.node(monotone).op == Op::Relu
+        {
+            put_behind(graph, monotone, operand, pool);
         }
     }
     Ok(graph.refresh_facts()?)
 }
 
-/// The relu that a max-pool reads and nothing else does, and what that relu reads.
-fn relu_in_front(graph: &Graph, pool: NodeId) -> Option<(NodeId, NodeId)> {
-    let Op::MaxPool { .. } = graph.node(pool).op else {
+/// The monotone operation that a max-pool reads and nothing else does, if they may change places; and its operand.
+pub(super) fn monotone_in_front(graph: &Graph, pool: NodeId) -> Option<(NodeId, NodeId)> {
+    let Class::Greatest { with_zero } = graph.node(pool).op.class() else {
         return None;
     };
-    let [relu] = graph.operands(pool)[..] else {
+    let [monotone] = graph.operands(pool)[..] else {
         return None;
     };
-    let [operand] = graph.operands(relu)[..] else {
+    let Class::Monotone { keeps_zero } = graph.node(monotone).op.class() else {
         return None;
     };
-    let alone = graph.users(relu) == [pool] && graph.try_output() != Some(relu);
-    (alone && graph.node(relu).op == Op::Relu).then_some((relu, operand))
+    let [operand] = graph.operands(monotone)[..] else {
+        return None;
+    };
+    let alone = graph.users(monotone) == [pool] && !graph.is_output(monotone);
+    (alone && (keeps_zero || !with_zero)).then_some((monotone, operand))
+}
+
+/// Lets a max-pool read the operand of the operation in front of it, and that operation the max-pool.
+pub(super) fn put_behind(graph: &mut Graph, monotone: NodeId, operand: NodeId, pool: NodeId) {
+    graph.set_operand(pool, 0, operand);
+    graph.redirect_users(pool, monotone);
+    graph.set_operand(monotone, 0, pool);
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@
 //! [`canonicalize`](super::canonicalize). Images are often given as bytes, so networks do begin with such numbers, and
 //! kernels without negative weights keep them so.
 
-use zknn_ir::{Graph, Op};
+use zknn_ir::{Graph, Op, op};
 
 use super::{Context, PassError};
 
@@ -28,13 +28,10 @@ pub(super) fn run(graph: &mut Graph, _: &Context) -> Result<(), PassError> {
         if interval.is_none_or(|(lo, _)| lo < 0) {
             continue;
         }
-        match graph.node(id).op {
-            Op::Relu => graph.redirect_users(id, operand),
-            Op::MaxPool { window, relu: true } => {
-                let relu = false;
-                graph.replace_op(id, Op::MaxPool { window, relu });
-            }
-            _ => {}
+        if graph.node(id).op == Op::Relu {
+            graph.redirect_users(id, operand);
+        } else if let Op::MaxPool(op::MaxPool { window, relu: true }) = graph.node(id).op {
+            graph.replace_op(id, Op::MaxPool(op::MaxPool { window, relu: false }));
         }
     }
     graph.remove_dead();

@@ -14,14 +14,14 @@
 //! Runs after [`commute_pool`](super::commute_pool), which brings relus behind max-pools. The circuit has one gate for
 //! both, to which the zero is one candidate more.
 
-use zknn_ir::{Graph, NodeId, Op};
+use zknn_ir::{Graph, NodeId, Op, op};
 
 use super::{Context, PassError};
 
 pub(super) fn run(graph: &mut Graph, _: &Context) -> Result<(), PassError> {
     for relu in graph.topological() {
         if let Some((pool, window)) = pool_in_front(graph, relu) {
-            graph.replace_op(pool, Op::MaxPool { window, relu: true });
+            graph.replace_op(pool, Op::MaxPool(op::MaxPool { window, relu: true }));
             graph.redirect_users(relu, pool);
         }
     }
@@ -34,10 +34,10 @@ fn pool_in_front(graph: &Graph, relu: NodeId) -> Option<(NodeId, [usize; 2])> {
     let (Op::Relu, [pool]) = (&graph.node(relu).op, &graph.operands(relu)[..]) else {
         return None;
     };
-    let Op::MaxPool { window, relu: rectified } = graph.node(*pool).op else {
+    let Op::MaxPool(op::MaxPool { window, relu: rectified }) = graph.node(*pool).op else {
         return None;
     };
-    let alone = graph.users(*pool) == [relu] && graph.try_output() != Some(*pool);
+    let alone = graph.users(*pool) == [relu] && !graph.is_output(*pool);
     (alone || rectified).then_some((*pool, window))
 }
 

@@ -4,7 +4,7 @@
 //! fixed-point numbers instead, nothing happens.
 //!
 //! Postcondition: the graph is fixed-point. The input has the declared range, all weights have scale 1, and every
-//! interval is proven within ±2^62. Up to the first normalize the graph yields, for each input of integers in range,
+//! interval is proven within ±2^62. Operands of a sum at different scales are brought to the finest of them. Up to the first normalize the graph yields, for each input of integers in range,
 //! exactly what it yielded before; normalize rounds to multiples of its scale `2^-fraction_bits`, at which biases
 //! behind it are given.
 //!
@@ -23,7 +23,7 @@
 use std::collections::HashMap;
 
 use ndarray::{ArcArray, IxDyn};
-use zknn_ir::{Graph, InferError, Node, NodeId, Number, Op, Weights};
+use zknn_ir::{Class, Factors, Graph, InferError, Node, NodeId, Number, Op, Requantize, Weights, op};
 
 use super::{Context, PassError};
 
@@ -44,16 +44,20 @@ pub(super) fn run(graph: &mut Graph, context: &Context) -> Result<(), PassError>
         // The order has operands first, and the graph is without cycles: it was valid.
         let new_id = |operand: &NodeId| new_ids.get(operand).copied();
         let operands: Vec<NodeId> = graph.operands(id).iter().filter_map(new_id).collect();
-        let operand_scale = operands.first().and_then(|&operand| quantized.node(operand).fact.scale());
         let node = graph.node(id);
+        let operands = if node.op.class() == Class::Sum {
+            let brought = at_one_scale(&mut quantized, &operands, node.layer);
+            brought.map_err(|error| refusal(error, id, node.layer, context))?
+        } else {
+            operands
+        };
+        let operand_scale = operands.first().and_then(|&operand| quantized.node(operand).fact.scale());
         let op = quantized_op(id, node, operand_scale.unwrap_or(1.0), context)?;
         let added = quantized.add(op, &operands, node.layer);
         let added = added.map_err(|error| refusal(error, id, node.layer, context))?;
         new_ids.insert(id, added);
     }
-    if let Some(&output) = graph.try_output().and_then(|output| new_ids.get(&output)) {
-        quantized.set_output(output);
-    }
+    quantized.set_outputs(graph.outputs().iter().filter_map(|output| new_ids.get(output).copied()).collect());
     *graph = quantized;
     Ok(())
 }
@@ -64,25 +68,42 @@ fn quantized_op(id: NodeId, node: &Node, operand_scale: f64, context: &Context) 
         integers(&place, weights, scale, bits)
     };
     // Weights have scale 1, so products, and biases with them, have the scale of the operand.
-    let quantize_bias = |bias: &Option<Weights>| {
-        let bias = bias.as_ref();
-        bias.map(|bias| quantize("bias", bias, operand_scale, BIAS_BITS)).transpose()
-    };
-    Ok(match &node.op {
-        Op::Input { shape, .. } => {
+    let quantize_bias =
+        |bias: Option<&Weights>| bias.map(|bias| quantize("bias", bias, operand_scale, BIAS_BITS)).transpose();
+    Ok(match (&node.op, node.op.factors()) {
+        (Op::Input(op::Input { shape, .. }), _) => {
             let (lo, hi) = context.input_range;
-            Op::Input { shape: shape.clone(), number: Number::Fixed { scale: 1.0, lo, hi } }
+            Op::Input(op::Input { shape: shape.clone(), number: Number::Fixed { scale: 1.0, lo, hi } })
         }
-        Op::Conv2d { kernel, bias } => {
-            Op::Conv2d { kernel: quantize("kernel", kernel, 1.0, WEIGHT_BITS)?, bias: quantize_bias(bias)? }
+        (op, Some(Factors { name, weights, bias })) => {
+            op.with_factors(quantize(name, weights, 1.0, WEIGHT_BITS)?, quantize_bias(bias)?)
         }
-        Op::Dense { weights, bias } => {
-            Op::Dense { weights: quantize("weights", weights, 1.0, WEIGHT_BITS)?, bias: quantize_bias(bias)? }
-        }
-        Op::MaxPool { .. } | Op::Relu | Op::Flatten | Op::Normalize { .. } | Op::Requantize(_) | Op::Argmax => {
-            node.op.clone()
-        }
+        // What has no weights has no real numbers of its own.
+        (op, None) => op.clone(),
     })
+}
+
+/// The operands of a sum at the finest of their scales. All scales are powers of two, so numbers become multiples of
+/// what they were, and nothing is rounded.
+fn at_one_scale(graph: &mut Graph, operands: &[NodeId], layer: Option<usize>) -> Result<Vec<NodeId>, InferError> {
+    let number = |graph: &Graph, id| match graph.node(id).fact.number {
+        Number::Fixed { scale, lo, hi } => (scale, lo, hi),
+        Number::Real => (1.0, 0, 0),
+    };
+    let finest = operands.iter().map(|&id| number(graph, id).0).fold(f64::INFINITY, f64::min);
+    let mut brought: HashMap<NodeId, NodeId> = HashMap::new();
+    for &id in operands {
+        let (scale, lo, hi) = number(graph, id);
+        if scale == finest || brought.contains_key(&id) {
+            continue;
+        }
+        // At most 2^24, which is the finest that normalize gives.
+        let factor = (scale / finest) as i64;
+        let (lo, hi) = (lo.saturating_mul(factor), hi.saturating_mul(factor));
+        let requantize = Requantize { multipliers: vec![2 * factor], shift: 1, lo, hi, scale: finest };
+        brought.insert(id, graph.add(Op::Requantize(requantize), &[id], layer)?);
+    }
+    Ok(operands.iter().map(|id| brought.get(id).copied().unwrap_or(*id)).collect())
 }
 
 /// A tensor of an operation, for errors.
@@ -187,6 +208,24 @@ mod tests {
         %2 = dense %1 weights=fixed[1, 2] scale 1 [2, -1] bias=fixed[1] scale 2^-24 [50331648] layer=1 : [1] fixed(scale 2^-24, 0..=100663296)
         %3 = normalize %2 fraction_bits=10 layer=2 : [1] fixed(scale 2^-10, 0..=1024)
         output %3
+        ");
+    }
+
+    #[test]
+    fn operands_of_a_sum_are_brought_to_one_scale_without_rounding() {
+        insta::assert_snapshot!(after(run, "
+            %0 = input : [2] real
+            %1 = normalize %0 fraction_bits=10 layer=0
+            %2 = add %0 %1 %0 layer=1
+            %3 = add %0 %0 layer=2
+            output %2 %3
+        "), @"
+        %0 = input : [2] fixed(scale 1, -5..=4)
+        %1 = requantize %0 multipliers=[2048] shift=1 clamp=-5120..=4096 scale 2^-10 layer=1 : [2] fixed(scale 2^-10, -5120..=4096)
+        %2 = normalize %0 fraction_bits=10 layer=0 : [2] fixed(scale 2^-10, -1024..=1024)
+        %3 = add %1 %2 %1 layer=1 : [2] fixed(scale 2^-10, -11264..=9216)
+        %4 = add %0 %0 layer=2 : [2] fixed(scale 1, -10..=8)
+        output %3 %4
         ");
     }
 

@@ -3,12 +3,18 @@
 //! Precondition: the graph is real, in canonical form. Where it is fixed-point already, nothing happens.
 //!
 //! Postcondition: the graph is fixed-point, and every sum, multiplied by what requantizes it, stays within ±2^60.
-//! Behind each convolution and dense layer stands a requantize. If its numbers are summed up again later on, it clamps
-//! them to what `bits` bits hold: zero and more behind a relu, else symmetric about zero, the scale being such that the
-//! range that the calibration found just fits. Otherwise, on the way to the output, it has `WIDE_BITS` bits more and
-//! clamps nothing. Weights are symmetric integers of `bits` bits, each output channel at a scale of its own; biases have
-//! the scale of the sums they are added to. Where all weights of a channel are zero, or the operand always is, the bias is
-//! all there is, and chooses the scale.
+//! Behind each convolution and dense layer stands a requantize. If its numbers are summed up again later on, by whichever
+//! of the nodes that they reach, it clamps them to what `bits` bits hold: zero and more if there is a relu on every way,
+//! else symmetric about zero, the scale being such that the range that the calibration found just fits. Otherwise, on the
+//! way to the output, it has `WIDE_BITS` bits more and clamps nothing.
+//!
+//! The operands of an add are brought to the finest of their scales by a requantize that clamps nothing; sums that only
+//! the add reads come to that scale directly. If the sums of the add are summed up again later on, a requantize behind it
+//! clamps them to `bits` bits likewise, so that numbers do not grow from block to block of a residual network.
+//!
+//! Weights are symmetric integers of `bits` bits, each output channel at a scale of its own; biases have the scale of the
+//! sums they are added to. Where all weights of a channel are zero, or the operand always is, the bias is all there is, and
+//! chooses the scale.
 //!
 //! With 8 bits, inputs from -4 to 4 and sums that reach 4:
 //!
@@ -23,13 +29,14 @@
 //! finds the relus that a clamp has made idle, and [`sink_requantize`](super::sink_requantize) the max-pools that a
 //! requantize can wait for.
 
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 
 use ndarray::{ArcArray, IxDyn};
-use zknn_ir::{Graph, InferError, MAX_SHIFT, Node, NodeId, Number, Op, Requantize, Weights};
+use zknn_ir::{Class, Factors, Graph, InferError, MAX_SHIFT, Node, NodeId, Number, Op, Range, Requantize, Weights, op};
 
-use super::ranges::{self, Range};
-use super::{Context, FixedPoint, PassError};
+use super::canonicalize::is_identity;
+use super::{Context, FixedPoint, PassError, ranges};
 
 /// How many bits more the scores of a network have than the numbers on the way to them.
 const WIDE_BITS: u32 = 7;
@@ -50,14 +57,13 @@ pub(super) fn run(graph: &mut Graph, context: &Context) -> Result<(), PassError>
     }
     let input = ranges::input_number(context, fixed);
     let ranges = ranges::of_nodes(graph, &input, fixed)?;
-    let mut quantizer = Quantizer { old: graph, new: Graph::new(), ids: HashMap::new(), ranges, fixed };
+    let mut quantizer =
+        Quantizer { old: graph, new: Graph::new(), ids: HashMap::new(), sums: HashMap::new(), ranges, fixed };
     for id in graph.topological() {
         quantizer.node(id, &input)?;
     }
     let mut quantized = quantizer.new;
-    if let Some(&output) = graph.try_output().and_then(|output| quantizer.ids.get(&output)) {
-        quantized.set_output(output);
-    }
+    quantized.set_outputs(graph.outputs().iter().filter_map(|output| quantizer.ids.get(output).copied()).collect());
     *graph = quantized;
     Ok(())
 }
@@ -67,17 +73,21 @@ struct Quantizer<'a> {
     new: Graph,
     /// The new nodes that stand for old ones.
     ids: HashMap<NodeId, NodeId>,
+    /// The old nodes whose new ones are sums that are yet to be requantized, by the add that reads them, and those that
+    /// yield such sums as they are; with the real value of one unit of each output channel.
+    sums: HashMap<NodeId, Vec<f64>>,
     ranges: HashMap<NodeId, Range>,
     fixed: &'a FixedPoint,
 }
 
-/// Where the sums of a linear operation go.
+/// Where numbers go.
+#[derive(Clone, Copy)]
 struct Destination {
-    /// The last node that they pass before they are summed again, or end.
-    node: NodeId,
-    /// Whether a relu stands on the way.
+    /// The range of the last nodes that they pass before they are summed again, or end.
+    range: Range,
+    /// Whether a relu stands on every way.
     is_rectified: bool,
-    /// Whether they are summed again.
+    /// Whether they are summed again on some way.
     is_summed: bool,
 }
 
@@ -93,24 +103,114 @@ impl Quantizer<'_> {
     fn node(&mut self, id: NodeId, input: &Number) -> Result<(), PassError> {
         let node = self.old.node(id);
         let operands: Vec<NodeId> = self.old.operands(id).iter().filter_map(|id| self.ids.get(id).copied()).collect();
-        let added = match (&node.op, &operands[..]) {
-            (Op::Input { shape, .. }, _) => {
-                self.add(id, Op::Input { shape: shape.clone(), number: input.clone() }, &[])?
+        let added = match (node.op.class(), &node.op) {
+            (Class::Input, _) => {
+                let shape = node.fact.shape.clone();
+                self.add(id, Op::Input(op::Input { shape, number: input.clone() }), &[])?
             }
-            (Op::Conv2d { kernel, bias }, &[operand]) => {
-                let Linear { weights: kernel, bias, units } = self.linear(operand, kernel, bias.as_ref());
-                let sums = self.add(id, Op::Conv2d { kernel, bias }, &operands)?;
-                self.requantize(id, sums, &units)?
+            (Class::Linear, op) => self.linear(id, op, &operands)?,
+            (Class::Sum, op) => self.sum(id, op)?,
+            (Class::View { .. } | Class::Greatest { .. } | Class::Monotone { .. } | Class::Function, op) => {
+                // What yields sums as they are leaves them to the add behind it.
+                let units = self.old.operands(id).first().and_then(|operand| self.sums.get(operand)).cloned();
+                self.sums.extend(units.map(|units| (id, units)));
+                self.add(id, op.clone(), &operands)?
             }
-            (Op::Dense { weights, bias }, &[operand]) => {
-                let Linear { weights, bias, units } = self.linear(operand, weights, bias.as_ref());
-                let sums = self.add(id, Op::Dense { weights, bias }, &operands)?;
-                self.requantize(id, sums, &units)?
-            }
-            (op, operands) => self.add(id, op.clone(), operands)?,
         };
         self.ids.insert(id, added);
         Ok(())
+    }
+
+    /// The sums of a linear operation, and the requantize behind them, unless that is left to the add that reads them.
+    fn linear(&mut self, id: NodeId, op: &Op, operands: &[NodeId]) -> Result<NodeId, PassError> {
+        let (Some(Factors { weights, bias, .. }), &[operand]) = (op.factors(), operands) else {
+            return self.add(id, op.clone(), operands);
+        };
+        let Linear { weights, bias, units } = self.integers(operand, weights, bias);
+        let sums = self.add(id, op.with_factors(weights, bias), operands)?;
+        if self.is_read_by_one_sum(id) {
+            self.sums.insert(id, units);
+            return Ok(sums);
+        }
+        self.requantize(id, sums, &units)
+    }
+
+    /// Whether one sum, and nothing else, reads the node, be it through others that yield it as it is.
+    fn is_read_by_one_sum(&self, id: NodeId) -> bool {
+        let mut readers = HashSet::new();
+        let mut ways = vec![id];
+        while let Some(node) = ways.pop() {
+            if self.old.is_output(node) {
+                return false;
+            }
+            for user in self.old.users(node) {
+                match is_identity(self.old, user) {
+                    true => ways.push(user),
+                    false => drop(readers.insert(user)),
+                }
+            }
+        }
+        let is_sum = |reader: &NodeId| self.old.node(*reader).op.class() == Class::Sum;
+        readers.len() == 1 && readers.iter().all(is_sum)
+    }
+
+    /// The sum of operands at one scale, and the requantize behind it where it is summed up again.
+    fn sum(&mut self, id: NodeId, op: &Op) -> Result<NodeId, PassError> {
+        let old_operands = self.old.operands(id);
+        let scale = self.common_scale(id, &old_operands);
+        let mut brought: HashMap<NodeId, NodeId> = HashMap::new();
+        for &old in &old_operands {
+            if let Entry::Vacant(place) = brought.entry(old) {
+                place.insert(self.at_scale(id, old, scale)?);
+            }
+        }
+        let operands: Vec<NodeId> = old_operands.iter().map(|old| brought[old]).collect();
+        let sums = self.add(id, op.clone(), &operands)?;
+        match self.destination(id).is_summed {
+            true => self.requantize(id, sums, &[scale]),
+            false => Ok(sums),
+        }
+    }
+
+    /// The finest scale of the operands that have one, but none so fine that the greatest of all numbers would take more
+    /// than the bits of a score. Where all are sums yet to be requantized, or the result is a score, the scale of a score.
+    fn common_scale(&self, id: NodeId, operands: &[NodeId]) -> f64 {
+        let reach = operands.iter().chain([&id]).map(|old| self.ranges[old].reach()).fold(0.0, f64::max);
+        let finest_allowed = reach / (1i64 << (self.fixed.bits + WIDE_BITS)) as f64;
+        let scaled = operands.iter().filter(|old| !self.sums.contains_key(old));
+        let scales = scaled.filter_map(|old| self.new.node(self.ids[old]).fact.scale());
+        let finest = scales.fold(f64::INFINITY, f64::min);
+        let has_sums = operands.iter().any(|old| self.sums.contains_key(old));
+        let is_score = has_sums && !self.destination(id).is_summed;
+        match finest.is_finite() {
+            true if !is_score || finest_allowed == 0.0 => finest.max(finest_allowed),
+            true => finest_allowed,
+            false if finest_allowed > 0.0 => finest_allowed,
+            false => 1.0,
+        }
+    }
+
+    /// What stands for the operand `old` of the sum `id`, at a scale.
+    fn at_scale(&mut self, id: NodeId, old: NodeId, scale: f64) -> Result<NodeId, PassError> {
+        let node = self.ids[&old];
+        let units = match self.sums.get(&old) {
+            Some(units) => units.clone(),
+            None => vec![self.new.node(node).fact.scale().unwrap_or(scale)],
+        };
+        if units == [scale] {
+            return Ok(node);
+        }
+        let (shift, multipliers) = self.multipliers(id, node, &units, scale, self.ranges[&old].reach())?;
+        let op = Requantize { multipliers, shift, lo: 0, hi: 0, scale };
+        self.add_unclamped(id, op, node)
+    }
+
+    /// Adds a requantize whose clamp is what its results can be.
+    fn add_unclamped(&mut self, id: NodeId, op: Requantize, operand: NodeId) -> Result<NodeId, PassError> {
+        let (lo, hi) = op.quotients(self.new.node(operand).fact.interval().unwrap_or_default());
+        // Products within ±2^60, shifted to the right.
+        let (lo, hi) = (lo as i64, hi as i64);
+        self.add(id, Op::Requantize(Requantize { lo, hi, ..op }), &[operand])
     }
 
     fn add(&mut self, of: NodeId, op: Op, operands: &[NodeId]) -> Result<NodeId, PassError> {
@@ -126,7 +226,7 @@ impl Quantizer<'_> {
         PassError::TooNarrow { node: id, layer: node.layer, bits: self.fixed.bits, needed, room: ROOM_BITS }
     }
 
-    fn linear(&self, operand: NodeId, weights: &Weights, bias: Option<&Weights>) -> Linear {
+    fn integers(&self, operand: NodeId, weights: &Weights, bias: Option<&Weights>) -> Linear {
         let bits = self.fixed.bits;
         // The graph under construction is fixed-point from its input on.
         let unit = self.new.node(operand).fact.scale().unwrap_or(1.0);
@@ -160,9 +260,8 @@ impl Quantizer<'_> {
     /// Brings the sums of the old node `id` to one scale for all channels.
     fn requantize(&mut self, id: NodeId, sums: NodeId, units: &[f64]) -> Result<NodeId, PassError> {
         let bits = self.fixed.bits;
-        let Destination { node, is_rectified, is_summed } = self.destination(id);
-        let Range { lo, hi } = self.ranges[&node];
-        let reach = if is_rectified { hi.max(0.0) } else { hi.abs().max(lo.abs()) };
+        let Destination { range, is_rectified, is_summed } = self.destination(id);
+        let reach = if is_rectified { range.rectified().hi } else { range.reach() };
         let coarsest = greatest(units);
         let steps = match (is_summed, is_rectified) {
             // What is never anything but zero is zero, and the next layer can rely on it.
@@ -179,17 +278,10 @@ impl Quantizer<'_> {
         };
         let (shift, multipliers) = self.multipliers(id, sums, units, scale, reach)?;
         let mut op = Requantize { multipliers, shift, lo: 0, hi: 0, scale };
-        (op.lo, op.hi) = match (is_summed, is_rectified) {
-            (true, true) => (0, steps),
-            (true, false) if steps == 0 => (0, 0),
-            (true, false) => (-steps - 1, steps),
-            (false, _) => {
-                let interval = self.new.node(sums).fact.interval().unwrap_or_default();
-                let (lo, hi) = op.quotients(interval);
-                // Products within ±2^60, shifted to the right.
-                (lo as i64, hi as i64)
-            }
-        };
+        if !is_summed {
+            return self.add_unclamped(id, op, sums);
+        }
+        (op.lo, op.hi) = if is_rectified || steps == 0 { (0, steps) } else { (-steps - 1, steps) };
         self.add(id, Op::Requantize(op), &[sums])
     }
 
@@ -223,22 +315,33 @@ impl Quantizer<'_> {
         Ok((shift, units.iter().map(multiplier).collect()))
     }
 
-    fn destination(&self, mut node: NodeId) -> Destination {
-        let mut is_rectified = false;
-        loop {
-            let end = Destination { node, is_rectified, is_summed: false };
-            let [user] = self.old.users(node)[..] else { return end };
-            if self.old.try_output() == Some(node) {
-                return end;
+    /// Follows the numbers of a node on all ways, through operations that only select among them or rectify.
+    fn destination(&self, node: NodeId) -> Destination {
+        let mut all = Destination { range: Range::EMPTY, is_rectified: true, is_summed: false };
+        let mut seen = HashSet::new();
+        let mut ways = vec![(node, false)];
+        while let Some((node, is_rectified)) = ways.pop() {
+            if !seen.insert((node, is_rectified)) {
+                continue;
             }
-            match self.old.node(user).op {
-                Op::Conv2d { .. } | Op::Dense { .. } => return Destination { is_summed: true, ..end },
-                Op::Relu | Op::MaxPool { relu: true, .. } => is_rectified = true,
-                Op::MaxPool { .. } | Op::Flatten => {}
-                _ => return end,
+            let users = self.old.users(node);
+            let mut ends = users.is_empty() || self.old.is_output(node);
+            for user in users {
+                let op = &self.old.node(user).op;
+                match op.class() {
+                    Class::Linear | Class::Sum => (ends, all.is_summed) = (true, true),
+                    Class::View { .. } | Class::Greatest { with_zero: false } => ways.push((user, is_rectified)),
+                    Class::Greatest { with_zero: true } => ways.push((user, true)),
+                    Class::Monotone { .. } if *op == Op::Relu => ways.push((user, true)),
+                    Class::Monotone { .. } | Class::Function | Class::Input => ends = true,
+                }
             }
-            node = user;
+            if ends {
+                all.range = all.range.union(self.ranges[&node]);
+                all.is_rectified &= is_rectified;
+            }
         }
+        all
     }
 }
 
@@ -288,89 +391,4 @@ fn tensor(shape: &[usize], integers: Vec<i64>) -> ArcArray<i64, IxDyn> {
 }
 
 #[cfg(test)]
-mod tests {
-    use ndarray::{ArrayD, IxDyn};
-
-    use super::super::testing::{after_with, error_with};
-    use super::*;
-
-    fn context(bits: u32, calibration: Option<(&[usize], &[f64])>) -> Context {
-        let calibration = calibration.map(|(shape, data)| ArrayD::from_shape_vec(IxDyn(shape), data.to_vec()).unwrap());
-        Context {
-            input_range: (-4, 4),
-            fixed: Some(FixedPoint { bits, calibration, input_declared: true, input: None }),
-        }
-    }
-
-    const CNN: &str = "
-        %0 = input : [2, 2, 1] real
-        %1 = conv2d %0 kernel=real[2, 1, 1, 1] [0.5, -0.25] bias=real[2] [0.125, 0.0] layer=0
-        %2 = max_pool %1 window=[2, 2] relu layer=1
-        %3 = flatten %2 layer=2
-        %4 = dense %3 weights=real[2, 2] [0.3, -0.1, 0.02, 0.01] bias=real[2] [0.5, -0.5] layer=3
-        %5 = argmax %4 layer=4
-        output %5
-    ";
-
-    #[test]
-    fn logarithms_are_exact_at_powers_of_two() {
-        for n in 0..1023 {
-            let power = 2f64.powi(n);
-            assert_eq!([power.next_down(), power, power.next_up()].map(ceil_log2), [n, n, n + 1].map(|n| n as u32));
-        }
-        assert_eq!([0.3, f64::MIN_POSITIVE, 1e-320].map(ceil_log2), [0; 3]);
-        assert_eq!(ceil_log2(f64::INFINITY), 1024);
-    }
-
-    #[test]
-    fn ranges_are_those_that_weights_allow() {
-        insta::assert_snapshot!(after_with(run, &context(8, None), CNN));
-    }
-
-    #[test]
-    fn ranges_are_those_that_calibration_finds() {
-        let calibration: (&[usize], &[f64]) = (&[2, 2, 2, 1], &[0.0, 1.0, 2.0, -1.0, -2.0, 0.0, 0.0, 1.0]);
-        insta::assert_snapshot!(after_with(run, &context(8, Some(calibration)), CNN));
-    }
-
-    #[test]
-    fn dead_channels_and_dead_layers_do_no_harm() {
-        insta::assert_snapshot!(after_with(
-            run,
-            &context(8, None),
-            "
-            %0 = input : [1] real
-            %1 = dense %0 weights=real[2, 1] [0.0, 0.5] bias=real[2] [0.25, 0.0] layer=0
-            %2 = dense %1 weights=real[1, 2] [0.0, 0.0] layer=1
-            %3 = relu %2 layer=2
-            %4 = dense %3 weights=real[1, 1] [1.5] layer=3
-            output %4
-        "
-        ));
-    }
-
-    #[test]
-    fn what_is_fixed_stays_as_it_is() {
-        let text = "%0 = input : [1] fixed(scale 1, 0..=1)\noutput %0\n";
-        assert_eq!(after_with(run, &context(8, None), text), text);
-    }
-
-    #[test]
-    fn sums_that_no_multiplier_leaves_room_for_are_named() {
-        let weights = vec!["0.5"; 20_000].join(", ");
-        let text = |bits: u32| {
-            let text = format!(
-                "%0 = input : [20000] real
-                %1 = dense %0 weights=real[1, 20000] [{weights}] layer=7
-                %2 = dense %1 weights=real[1, 1] [1.5] layer=8
-                output %2"
-            );
-            (context(bits, None), text)
-        };
-        let (narrow, graph) = text(12);
-        after_with(run, &narrow, &graph);
-        let (wide, graph) = text(16);
-        let error = error_with(run, &Context { input_range: (-(1 << 31), 1 << 31), ..wide }, &graph);
-        insta::assert_snapshot!(error);
-    }
-}
+mod tests;

@@ -4,36 +4,12 @@ use std::collections::HashMap;
 
 use ndarray::Axis;
 use zknn_ir::eval::eval_real_batch_in_order;
-use zknn_ir::{Graph, NodeId, Number, Op, Weights};
+use zknn_ir::{Class, Graph, NodeId, Number, Op, Range};
 
 use super::{Context, FixedPoint, PassError};
 
 /// How many calibration inputs are evaluated at a time.
 const BATCH: usize = 32;
-
-/// A closed interval of real numbers.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Range {
-    pub(super) lo: f64,
-    pub(super) hi: f64,
-}
-
-impl Range {
-    const EMPTY: Range = Range { lo: f64::INFINITY, hi: f64::NEG_INFINITY };
-
-    fn of<'a>(numbers: impl IntoIterator<Item = &'a f64>) -> Range {
-        let extend = |Range { lo, hi }: Range, &number: &f64| Range { lo: lo.min(number), hi: hi.max(number) };
-        numbers.into_iter().fold(Range::EMPTY, extend)
-    }
-
-    fn union(self, other: Range) -> Range {
-        Range { lo: self.lo.min(other.lo), hi: self.hi.max(other.hi) }
-    }
-
-    fn rectified(self) -> Range {
-        Range { lo: self.lo.max(0.0), hi: self.hi.max(0.0) }
-    }
-}
 
 /// The integers that stand for the input.
 ///
@@ -84,42 +60,24 @@ pub(super) fn of_nodes(graph: &Graph, input: &Number, fixed: &FixedPoint) -> Res
 }
 
 fn by_weights(graph: &Graph, input: &Number) -> HashMap<NodeId, Range> {
+    let given = zknn_ir::op::Input { shape: Vec::new(), number: input.clone() };
     let mut ranges: HashMap<NodeId, Range> = HashMap::new();
     for id in graph.topological() {
-        let operand = graph.operands(id).first().and_then(|operand| ranges.get(operand).copied());
-        let operand = operand.unwrap_or(Range { lo: 0.0, hi: 0.0 });
-        let range = match &graph.node(id).op {
-            Op::Input { .. } => {
-                let (scale, (lo, hi)) = (input.scale().unwrap_or(1.0), input.interval().unwrap_or_default());
-                Range { lo: scale * lo as f64, hi: scale * hi as f64 }
+        let node = graph.node(id);
+        let range = match node.op.class() {
+            Class::Input => Op::Input(given.clone()).range(&[], &node.fact),
+            Class::Linear
+            | Class::Sum
+            | Class::View { .. }
+            | Class::Greatest { .. }
+            | Class::Monotone { .. }
+            | Class::Function => {
+                // The order has operands first, and the graph is without cycles: it was valid.
+                let operands: Vec<Range> = graph.operands(id).iter().map(|operand| ranges[operand]).collect();
+                node.op.range(&operands, &node.fact)
             }
-            Op::Conv2d { kernel: weights, bias } | Op::Dense { weights, bias } => sums(weights, bias.as_ref(), operand),
-            Op::Relu | Op::MaxPool { relu: true, .. } => operand.rectified(),
-            Op::MaxPool { .. } | Op::Flatten | Op::Requantize(_) => operand,
-            Op::Normalize { .. } => Range { lo: -1.0, hi: 1.0 },
-            Op::Argmax => Range { lo: 0.0, hi: graph.node(id).fact.elements() as f64 },
         };
         ranges.insert(id, range);
     }
     ranges
-}
-
-/// What sums with these weights can be, for operands in a range.
-fn sums(weights: &Weights, bias: Option<&Weights>, Range { lo, hi }: Range) -> Range {
-    let (Weights::Real(data), channels) = (weights, weights.shape().first().copied().unwrap_or(1)) else {
-        return Range { lo, hi };
-    };
-    let elements: Vec<f64> = data.iter().copied().collect();
-    let biases: Vec<f64> = match bias {
-        Some(Weights::Real(data)) => data.iter().copied().collect(),
-        _ => vec![0.0; channels],
-    };
-    let channel = |(row, bias): (&[f64], &f64)| {
-        let sum = |at_positive: f64, at_negative: f64| {
-            row.iter().map(|w| w.max(0.0) * at_positive + w.min(0.0) * at_negative).sum::<f64>() + bias
-        };
-        Range { lo: sum(lo, hi), hi: sum(hi, lo) }
-    };
-    let rows = elements.chunks((elements.len() / channels).max(1));
-    rows.zip(&biases).map(channel).fold(Range::EMPTY, Range::union)
 }

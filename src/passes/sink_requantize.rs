@@ -18,36 +18,21 @@
 //! leaves no relu in a max-pool behind a clamp at zero. The circuit then also has a convolution and its max-pool as
 //! neighbours, for which it has one gate.
 
-use zknn_ir::{Graph, NodeId, Op};
+use zknn_ir::{Graph, Op};
 
+use super::commute_pool::{monotone_in_front, put_behind};
 use super::{Context, PassError};
 
 pub(super) fn run(graph: &mut Graph, _: &Context) -> Result<(), PassError> {
     // Operands come first, so a requantize is carried past all max-pools behind it.
     for pool in graph.topological() {
-        if let Some((requantize, operand)) = requantize_in_front(graph, pool) {
-            graph.set_operand(pool, 0, operand);
-            graph.redirect_users(pool, requantize);
-            graph.set_operand(requantize, 0, pool);
+        if let Some((monotone, operand)) = monotone_in_front(graph, pool)
+            && matches!(graph.node(monotone).op, Op::Requantize(_))
+        {
+            put_behind(graph, monotone, operand, pool);
         }
     }
     Ok(graph.refresh_facts()?)
-}
-
-/// The requantize that a max-pool reads and nothing else does, and what that requantize reads.
-fn requantize_in_front(graph: &Graph, pool: NodeId) -> Option<(NodeId, NodeId)> {
-    let Op::MaxPool { relu, .. } = graph.node(pool).op else {
-        return None;
-    };
-    let [requantize] = graph.operands(pool)[..] else {
-        return None;
-    };
-    let (Op::Requantize(op), [operand]) = (&graph.node(requantize).op, &graph.operands(requantize)[..]) else {
-        return None;
-    };
-    let alone = graph.users(requantize) == [pool] && graph.try_output() != Some(requantize);
-    let keeps_zero = (op.lo..=op.hi).contains(&0);
-    (alone && (keeps_zero || !relu)).then_some((requantize, *operand))
 }
 
 #[cfg(test)]

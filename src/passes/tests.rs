@@ -5,7 +5,7 @@ use std::path::Path;
 use ndarray::ArrayD;
 use proptest::prelude::*;
 use zknn_ir::eval::{eval_fixed, eval_real};
-use zknn_ir::{Op, parse, print};
+use zknn_ir::{Op, op, parse, print};
 
 use super::*;
 use crate::front::{Layer, LayerKind, Model, lower};
@@ -83,7 +83,7 @@ fn names_are_unique() {
 fn a_graph_that_is_not_valid_is_refused_before_the_first_pass() {
     let mut graph = parse("%0 = input : [2] real\n%1 = relu %0\noutput %1").unwrap();
     let relu = graph.output();
-    graph.replace_op(relu, Op::Normalize { fraction_bits: 99 });
+    graph.replace_op(relu, Op::Normalize(op::Normalize { fraction_bits: 99 }));
     let mut seen = 0;
     let context = testing::CONTEXT;
     let error = run(&mut graph, &context, &mut |_, _| seen += 1).unwrap_err();
@@ -210,5 +210,81 @@ proptest! {
                 prop_assert_eq!(&output, &expected, "{}", &name);
             }
         }
+    }
+}
+
+/// The blocks of a residual network: a convolution that both a relu and the sum read, another behind the relu, and what the
+/// block was given.
+fn residual_network(blocks: usize) -> Model {
+    let mut random = 1u64;
+    let mut weights = |shape: &[usize], largest: f64| {
+        ArrayD::from_shape_simple_fn(shape, || {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            ((random >> 40) as f64 / (1u64 << 23) as f64 - 1.0) * largest
+        })
+    };
+    let shape = [4, 4, 2];
+    let mut layers = Vec::new();
+    let mut last = crate::front::INPUT.to_string();
+    for block in 0..blocks {
+        let name = |part: &str| format!("{part}{block}");
+        let border = || LayerKind::Padding { before: vec![1, 1, 0], after: vec![1, 1, 0] };
+        let mut conv =
+            || LayerKind::Convolution { kernel: weights(&[2, 3, 3, 2], 0.15), biases: Some(weights(&[2], 0.1)) };
+        layers.extend([
+            Layer::new(border(), shape).named(&name("frame")).reading(&[&last]),
+            Layer::new(conv(), [6, 6, 2]).named(&name("conv")),
+            Layer::new(LayerKind::Relu, shape),
+            Layer::new(border(), shape),
+            Layer::new(conv(), [6, 6, 2]).named(&name("deep")),
+            Layer::new(LayerKind::Add, shape).named(&name("sum")).reading(&[&last, &name("deep"), &name("conv")]),
+        ]);
+        last = name("sum");
+    }
+    layers.push(Layer::new(LayerKind::Flatten, shape));
+    layers.push(Layer::new(LayerKind::FullyConnected { weights: weights(&[4, 32], 1.0), biases: None }, [32]));
+    Model::new(layers, None).unwrap()
+}
+
+#[test]
+fn fifty_residual_blocks_keep_their_bits_and_their_signal() {
+    let model = residual_network(50);
+    let input = |seed: usize| {
+        ArrayD::from_shape_fn(vec![4, 4, 2], |at| {
+            ((at[0] * 7 + at[1] * 3 + at[2] * 5 + seed * 11) % 17) as f64 / 8.0 - 1.0
+        })
+    };
+    let inputs: Vec<ArrayD<f64>> = (0..16).map(input).collect();
+    let views: Vec<_> = inputs.iter().map(|input| input.view()).collect();
+    let calibration = Some(ndarray::stack(ndarray::Axis(0), &views).unwrap());
+    for bits in [8, 12] {
+        let fixed = FixedPoint { bits, calibration: calibration.clone(), input_declared: false, input: None };
+        let mut graph = lower(&model).unwrap();
+        run(&mut graph, &Context { input_range: (-1, 1), fixed: Some(fixed) }, &mut |_, _| {}).unwrap();
+        let is_linear = |id: &NodeId| graph.node(*id).op.factors().is_some();
+        for id in graph.topological() {
+            let (lo, hi) = graph.node(id).fact.interval().unwrap();
+            let magnitude = lo.unsigned_abs().max(hi.unsigned_abs());
+            if graph.users(id).iter().any(is_linear) {
+                assert!(magnitude < 1 << bits, "{id} has {lo}..={hi} at {bits} bits, and is summed");
+            }
+            // Weights and numbers of so many bits, and 18 products.
+            assert!(magnitude < 1 << (2 * bits + 5), "{id} has {lo}..={hi} at {bits} bits");
+        }
+        let scale = graph.node(graph.output()).fact.scale().unwrap();
+        let (mut signal, mut noise) = (0.0, 0.0);
+        for input in &inputs {
+            let integers = crate::input::integers(&graph, input).unwrap();
+            let values = eval_fixed(&graph, &integers).unwrap();
+            let reals = crate::nn::run(&model, input).unwrap();
+            for (real, &integer) in reals.iter().zip(values.output()) {
+                signal += real * real;
+                noise += (real - scale * integer as f64).powi(2);
+            }
+        }
+        let ratio = (signal / noise).sqrt();
+        println!("{bits} bits: the signal is {ratio:.1} times the noise");
+        let expected = if bits == 8 { 8.0 } else { 100.0 };
+        assert!(signal > 1.0 && ratio > expected, "{bits} bits: the signal is {ratio:.1} times the noise");
     }
 }

@@ -46,6 +46,10 @@ impl Plan {
     /// What can't be stated in the field, or fits no circuit.
     pub fn new(graph: &Graph, exposure: impl Into<Exposure>, scheme: Scheme) -> Result<Self, PlanError> {
         let exposure = exposure.into();
+        let (inputs, outputs) = (graph.inputs().len(), graph.outputs().len());
+        if inputs > 1 || outputs > 1 {
+            return Err(PlanError::SeveralEnds { inputs, outputs });
+        }
         let elements: usize = graph.topological().iter().map(|&id| graph.node(id).fact.elements()).sum();
         if elements > MAX_ELEMENTS {
             return Err(PlanError::TooLarge { max_rows: MAX_ROWS });
@@ -120,6 +124,14 @@ impl Draft {
 /// Why a graph has no circuit.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
+    /// More than one input or output.
+    #[error("the network has {inputs} inputs and {outputs} outputs, and a circuit takes one of each")]
+    SeveralEnds {
+        /// How many inputs.
+        inputs: usize,
+        /// How many outputs.
+        outputs: usize,
+    },
     /// A real number where only integers can be proved.
     #[error("{node} has real numbers, and only fixed-point ones can be proved")]
     NotFixed {

@@ -10,12 +10,12 @@ pub use conv::{Lowering, Lowerings, choices, fused_with};
 pub use matrix::Matrix;
 
 use super::{Exposure, PlanError};
-use crate::gadget::{FRACTION_BITS, Gadget, MAX_ELEMENTS, Max, NormRound, NormSquare, NormTotal};
+use crate::gadget::{Add, FRACTION_BITS, Gadget, MAX_ELEMENTS, Max, NormRound, NormSquare, NormTotal};
 use ndarray::{ArcArray, Dimension, Ix1, Ix2, IxDyn};
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
-use zknn_ir::{Graph, NodeId, Op, Weights};
+use zknn_ir::{Graph, NodeId, Op, Weights, op};
 
 /// Index of a value in the table. Wires that hold one value are tied by copy constraints.
 pub type Value = u32;
@@ -26,6 +26,9 @@ pub const ZERO: Value = 0;
 pub const ONE: Value = 1;
 /// Field elements of the salt of a commitment, and of its digest.
 pub const DIGEST: usize = 4;
+
+/// As many values are added at once, so that rows stay narrow.
+pub(super) const MAX_TERMS: usize = 8;
 
 /// Poseidon's state, and how much of it takes up input at once.
 pub const SPONGE_WIDTH: usize = 12;
@@ -71,11 +74,11 @@ pub struct Program {
     /// The statements, each after those that determine its inputs.
     pub blocks: Vec<Block>,
     /// The model's input.
-    pub input: Range<Value>,
+    pub input: Arc<[Value]>,
     /// The salt of the commitment to it; empty without one.
     pub salt: Range<Value>,
     /// The model's output.
-    pub output: Range<Value>,
+    pub output: Arc<[Value]>,
     /// The salt of the commitment to it; empty without one.
     pub output_salt: Range<Value>,
     /// The public inputs of the proof: the output or its commitment, then the commitment or the packed input.
@@ -115,9 +118,9 @@ impl Program {
         let public_hash = writer.sponge("public inputs", &public);
         Ok(Self {
             values: writer.next as usize,
-            input: writer.tensors[&graph.input()].clone(),
+            input: writer.tensor(graph.input()),
             salt: input.salt,
-            output: writer.tensors[&graph.output()].clone(),
+            output: writer.tensor(graph.output()),
             output_salt: output.salt,
             blocks: writer.blocks,
             public,
@@ -137,7 +140,9 @@ struct Writer<'a> {
     lowerings: &'a Lowerings,
     next: Value,
     blocks: Vec<Block>,
-    tensors: HashMap<NodeId, Range<Value>>,
+    /// The values of each tensor that was written, in row-major order: any values, in any order, so that an operation
+    /// that only moves numbers is a list of what is there already.
+    tensors: HashMap<NodeId, Arc<[Value]>>,
     /// The numbers that the first values always are.
     numbers: Vec<i64>,
 }
@@ -151,6 +156,21 @@ impl<'a> Writer<'a> {
         let start = self.next;
         self.next += count as Value;
         start..self.next
+    }
+
+    fn tensor(&self, id: NodeId) -> Arc<[Value]> {
+        Arc::clone(&self.tensors[&id])
+    }
+
+    /// As many new values as the node has elements; they are its tensor from now on.
+    fn fresh_tensor(&mut self, id: NodeId) -> Range<Value> {
+        let values = self.fresh(self.graph.node(id).fact.elements());
+        self.tensors.insert(id, values.clone().collect());
+        values
+    }
+
+    fn grid(&self, id: NodeId) -> Grid {
+        Grid::new(self.tensor(id), &self.graph.node(id).fact.shape)
     }
 
     fn gadget(
@@ -192,25 +212,52 @@ impl<'a> Writer<'a> {
             return Ok(());
         }
         self.interval(id)?;
-        // Every operation but the input, which is written already, has one operand.
-        let operand = self.graph.operands(id)[0];
-        let from = self.tensors[&operand].clone();
+        let operands = self.graph.operands(id);
+        // Every operation but the input, which is written already, has an operand, and one unless it says otherwise.
+        let operand = operands[0];
         match &self.graph.node(id).op {
             // Written before all others.
-            Op::Input { .. } => {}
+            Op::Input(_) => {}
             // The elements in row-major order are what they were.
             Op::Flatten => {
-                self.tensors.insert(id, from);
+                self.tensors.insert(id, self.tensor(operand));
             }
-            Op::Conv2d { kernel, bias } => self.conv(id, operand, kernel, bias.as_ref())?,
-            Op::Dense { weights, bias } => self.dense(id, from, weights, bias.as_ref())?,
-            Op::MaxPool { window, relu } => self.pool(id, operand, *window, *relu)?,
+            Op::Pad(pad) => self.pad(id, operand, pad),
+            Op::Conv2d(op::Conv2d { kernel, bias }) => self.conv(id, operand, kernel, bias.as_ref())?,
+            Op::Dense(op::Dense { weights, bias }) => self.dense(id, operand, weights, bias.as_ref())?,
+            Op::MaxPool(op::MaxPool { window, relu }) => self.pool(id, operand, *window, *relu)?,
             Op::Relu => self.relu(id, operand)?,
-            Op::Normalize { fraction_bits } => self.normalize(id, from, *fraction_bits)?,
+            Op::Add => self.sum(id, &operands),
+            Op::Normalize(op::Normalize { fraction_bits }) => self.normalize(id, operand, *fraction_bits)?,
             Op::Requantize(op) => self.requantize(id, operand, op)?,
-            Op::Argmax => self.argmax(id, operand, from)?,
+            Op::Argmax => self.argmax(id, operand)?,
         }
         Ok(())
+    }
+
+    /// What was there, and the value that is always 0.
+    fn pad(&mut self, id: NodeId, operand: NodeId, pad: &op::Pad) {
+        let from = self.tensor(operand);
+        let places = pad.places(&self.graph.node(operand).fact.shape);
+        self.tensors.insert(id, places.into_iter().map(|place| place.map_or(ZERO, |place| from[place])).collect());
+    }
+
+    /// Sums of many operands go on from the sum of those before them.
+    fn sum(&mut self, id: NodeId, operands: &[NodeId]) {
+        let operands: Vec<Arc<[Value]>> = operands.iter().map(|&operand| self.tensor(operand)).collect();
+        let (mut sums, mut rest) = (Arc::clone(&operands[0]), &operands[1..]);
+        while !rest.is_empty() {
+            let (terms, later) = rest.split_at(rest.len().min(MAX_TERMS - 1));
+            let outputs = self.fresh_tensor(id);
+            let mut wiring = Vec::with_capacity(outputs.len() * (terms.len() + 2));
+            for (at, output) in outputs.enumerate() {
+                wiring.push(sums[at]);
+                wiring.extend(terms.iter().map(|term| term[at]));
+                wiring.push(output);
+            }
+            self.gadget(self.label(id), Add::new(1 + terms.len()), wiring, None);
+            (sums, rest) = (self.tensor(id), later);
+        }
     }
 
     fn integers(&self, id: NodeId, weights: &Weights) -> Result<ArcArray<i64, IxDyn>, PlanError> {
@@ -223,19 +270,17 @@ impl<'a> Writer<'a> {
     fn dense(
         &mut self,
         id: NodeId,
-        from: Range<Value>,
+        operand: NodeId,
         weights: &Weights,
         bias: Option<&Weights>,
     ) -> Result<(), PlanError> {
         let weights = rank::<Ix2>(self.integers(id, weights)?);
         let bias = bias.map(|bias| self.integers(id, bias).map(rank::<Ix1>)).transpose()?;
-        let mut wiring: Vec<Value> = from.collect();
+        let mut wiring: Vec<Value> = self.tensor(operand).to_vec();
         if bias.is_some() {
             wiring.push(ONE);
         }
-        let outputs = self.fresh(weights.nrows());
-        wiring.extend(outputs.clone());
-        self.tensors.insert(id, outputs);
+        wiring.extend(self.fresh_tensor(id));
         let kind = Kind::MatVec(Matrix { weights, bias });
         self.blocks.push(Block { label: self.label(id), kind, wiring, own_rows: None });
         Ok(())
@@ -243,10 +288,10 @@ impl<'a> Writer<'a> {
 
     fn pool(&mut self, id: NodeId, operand: NodeId, window: [usize; 2], relu: bool) -> Result<(), PlanError> {
         let gadget = Max::new(window[0] * window[1], relu, self.spread(operand, relu)?);
-        let from = Grid::new(self.tensors[&operand].start, &self.graph.node(operand).fact.shape);
+        let from = self.grid(operand);
         let shape = &self.graph.node(id).fact.shape;
-        let outputs = self.fresh(self.graph.node(id).fact.elements());
-        let to = Grid::new(outputs.start, shape);
+        let outputs = self.fresh_tensor(id);
+        let to = self.grid(id);
         let mut wiring = Vec::with_capacity(outputs.len() * (window[0] * window[1] + 1));
         for row in 0..shape[0] {
             for column in 0..shape[1] {
@@ -261,28 +306,26 @@ impl<'a> Writer<'a> {
             }
         }
         self.gadget(self.label(id), gadget, wiring, None);
-        self.tensors.insert(id, outputs);
         Ok(())
     }
 
     fn relu(&mut self, id: NodeId, operand: NodeId) -> Result<(), PlanError> {
         let gadget = Max::new(1, true, self.spread(operand, true)?);
-        let outputs = self.fresh(self.graph.node(id).fact.elements());
-        let from = self.tensors[&operand].clone();
-        let wiring = from.zip(outputs.clone()).flat_map(|(x, y)| [x, y]).collect();
+        let outputs = self.fresh_tensor(id);
+        let wiring = self.tensor(operand).iter().zip(outputs).flat_map(|(&x, y)| [x, y]).collect();
         self.gadget(self.label(id), gadget, wiring, None);
-        self.tensors.insert(id, outputs);
         Ok(())
     }
 
-    fn normalize(&mut self, id: NodeId, from: Range<Value>, fraction_bits: u32) -> Result<(), PlanError> {
+    fn normalize(&mut self, id: NodeId, operand: NodeId, fraction_bits: u32) -> Result<(), PlanError> {
+        let from = self.tensor(operand);
         if fraction_bits != FRACTION_BITS || from.len() > MAX_ELEMENTS {
             return Err(PlanError::Normalize { node: self.label(id), fraction_bits, elements: from.len() });
         }
         let (squares, totals) = (Gadget::from(NormSquare).shape(), Gadget::from(NormTotal).shape());
         let mut sums = vec![ZERO; squares.inputs - 1];
         let (mut square_wiring, mut parts) = (Vec::new(), Vec::new());
-        for x in from {
+        for &x in from.iter() {
             square_wiring.push(x);
             square_wiring.extend(&sums);
             let part: Vec<Value> = self.fresh(squares.outputs - sums.len()).collect();
@@ -291,14 +334,12 @@ impl<'a> Writer<'a> {
             parts.push(part);
         }
         let total: Vec<Value> = self.fresh(totals.outputs).collect();
-        let outputs = self.fresh(parts.len());
-        let rounds = parts.iter().zip(outputs.clone());
+        let rounds = parts.iter().zip(self.fresh_tensor(id));
         let round_wiring = rounds.flat_map(|(part, y)| part.iter().chain(&total).copied().chain([y])).collect();
         let own_rows = Some((id.index(), 0));
         self.gadget(format!("{} squares", self.label(id)), NormSquare, square_wiring, own_rows);
         self.gadget(format!("{} total", self.label(id)), NormTotal, [sums, total].concat(), own_rows);
         self.gadget(format!("{} rounding", self.label(id)), NormRound, round_wiring, own_rows);
-        self.tensors.insert(id, outputs);
         Ok(())
     }
 }
@@ -311,23 +352,22 @@ fn rank<D: Dimension>(weights: ArcArray<i64, IxDyn>) -> ArcArray<i64, D> {
 
 /// The values of a tensor with height, width and channels, in row-major order.
 struct Grid {
-    start: Value,
+    values: Arc<[Value]>,
     width: usize,
     channels: usize,
 }
 
 impl Grid {
-    fn new(start: Value, shape: &[usize]) -> Self {
-        Self { start, width: shape[1], channels: shape[2] }
+    fn new(values: Arc<[Value]>, shape: &[usize]) -> Self {
+        Self { values, width: shape[1], channels: shape[2] }
     }
 
     fn at(&self, row: usize, column: usize, channel: usize) -> Value {
-        self.start + ((row * self.width + column) * self.channels + channel) as Value
+        self.values[(row * self.width + column) * self.channels + channel]
     }
 
     /// All channels of `count` positions from there on to the right.
-    fn span(&self, row: usize, column: usize, count: usize) -> Range<Value> {
-        let start = self.at(row, column, 0);
-        start..start + (count * self.channels) as Value
+    fn span(&self, row: usize, column: usize, count: usize) -> &[Value] {
+        &self.values[(row * self.width + column) * self.channels..][..count * self.channels]
     }
 }

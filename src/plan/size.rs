@@ -4,11 +4,11 @@
 //! alone.
 
 use super::layout::{MAX_COLUMNS, MAX_DEGREE_BITS, MAX_ROWS, are_counted};
-use super::program::{Lowering, Lowerings, SPONGE_RATE, choices, fused_with};
+use super::program::{Lowering, Lowerings, MAX_TERMS, SPONGE_RATE, choices, fused_with};
 use super::security::{MAX_BLINDED_SETS, Scheme, Soundness};
 use super::{DIGEST, PlanError, Visibility};
-use crate::gadget::{Argmax, Gadget, Max, PackInput, Requantize};
-use zknn_ir::{Fact, Graph, NodeId, Op};
+use crate::gadget::{Add, Argmax, Gadget, Max, PackInput, Requantize};
+use zknn_ir::{Fact, Graph, NodeId, Op, op};
 
 /// Lower bounds of what the statements of a graph take. Matrices are left out: they are no larger than the file that holds
 /// their weights.
@@ -46,7 +46,7 @@ impl LeastSize {
         let mut size = public(graph, visibility);
         for id in graph.topological() {
             size = size.and(match graph.node(id).op {
-                Op::Conv2d { .. } => of_conv(id),
+                Op::Conv2d(_) => of_conv(id),
                 _ => node(graph, id),
             });
         }
@@ -139,9 +139,11 @@ fn node(graph: &Graph, id: NodeId) -> LeastSize {
         spread(from, relu).map(|spread| LeastSize::instances(Max::new(arity, relu, spread), fact.elements()))
     };
     let size = match &graph.node(id).op {
-        Op::MaxPool { window, relu } => window[0].checked_mul(window[1]).and_then(|arity| max(arity, *relu)),
+        Op::MaxPool(op::MaxPool { window, relu }) => {
+            window[0].checked_mul(window[1]).and_then(|arity| max(arity, *relu))
+        }
         Op::Relu => max(1, true),
-        Op::Normalize { .. } => Some(LeastSize::rows(fact.elements())),
+        Op::Normalize(_) => Some(LeastSize::rows(fact.elements())),
         Op::Argmax => spread(from, false).map(|spread| LeastSize::instances(Argmax::new(from.elements(), spread), 1)),
         Op::Requantize(op) => from.interval().and_then(|interval| {
             let (least, greatest) = op.quotients(interval);
@@ -149,19 +151,28 @@ fn node(graph: &Graph, id: NodeId) -> LeastSize {
             let gadget = Requantize::new(op.shift, (op.lo, op.hi), quotients)?;
             Some(LeastSize::instances(gadget, fact.elements()))
         }),
-        Op::Input { .. } | Op::Flatten | Op::Dense { .. } | Op::Conv2d { .. } => None,
+        Op::Add => {
+            let terms = graph.operands(id).len();
+            // Each gadget but the first goes on from the sum before it.
+            let gadgets = terms.saturating_sub(1).div_ceil(MAX_TERMS - 1);
+            let of_one = LeastSize::instances(Add::new(terms.min(MAX_TERMS)), fact.elements());
+            let rest = LeastSize::instances(Add::new(2), fact.elements().saturating_mul(gadgets.saturating_sub(1)));
+            Some(of_one.and(rest))
+        }
+        // Views have no statement, matrices none of their own.
+        Op::Input(_) | Op::Flatten | Op::Pad(_) | Op::Dense(_) | Op::Conv2d(_) => None,
     };
     size.unwrap_or_default()
 }
 
 /// The routed wires of a convolution, and its rows.
 fn conv(graph: &Graph, id: NodeId, lowering: Lowering) -> LeastSize {
-    let Op::Conv2d { kernel, .. } = &graph.node(id).op else { return LeastSize::default() };
+    let Op::Conv2d(op::Conv2d { kernel, .. }) = &graph.node(id).op else { return LeastSize::default() };
     let &[channels, height, width, inputs] = kernel.shape() else { return LeastSize::default() };
     let (instances, block, parts) = match (lowering, fused_with(graph, id)) {
         (Lowering::Fused, Some(user)) => {
             let block = match graph.node(user).op {
-                Op::MaxPool { window, .. } => window,
+                Op::MaxPool(op::MaxPool { window, .. }) => window,
                 _ => [1, 1],
             };
             (graph.node(user).fact.elements() / channels, block, 1)
@@ -203,11 +214,23 @@ mod tests {
 %7 = flatten %6
 ";
 
+    const RESIDUAL: &str = "
+%0 = input : [9, 9, 2] fixed(scale 1, -5..=5)
+%1 = pad %0 before=[1, 1, 0] after=[1, 1, 0]
+%2 = conv2d %1 kernel=fixed[2, 3, 3, 2] scale 1 [1, -2, 3, -4, 5, -6, 7, -8, 9, -1, 2, -3, 4, -5, 6, -7, 8, -9, 1, -2, 3, -4, 5, -6, 7, -8, 9, -1, 2, -3, 4, -5, 6, -7, 8, -9]
+%3 = add %2 %0 %0 %0 %0 %0 %0 %2 %0
+%4 = relu %3
+%5 = add %4 %4
+%6 = max_pool %5 window=[1, 3]
+%7 = flatten %6
+";
+
     /// The bounds are those of the plans that there are: nothing that has a plan is refused.
     #[test]
     fn bounds_are_below_every_plan() {
-        for end in ["output %7", "%8 = argmax %7\noutput %8", "%8 = normalize %7 fraction_bits=24\noutput %8"] {
-            let graph = zknn_ir::parse(&format!("{CNN}{end}\n")).expect("a graph");
+        let ends = ["output %7", "%8 = argmax %7\noutput %8", "%8 = normalize %7 fraction_bits=24\noutput %8"];
+        for (body, end) in ends.iter().map(|end| (CNN, end)).chain([(RESIDUAL, &ends[0])]) {
+            let graph = zknn_ir::parse(&format!("{body}{end}\n")).expect("a graph");
             for visibility in [Visibility::Committed, Visibility::Public, Visibility::Private] {
                 let any = LeastSize::of_any(&graph, visibility);
                 assert!(any.own_rows > 15 && any.routed > 500 && any.cells > any.routed, "{any:?}");

@@ -54,6 +54,42 @@ fn quotients_that_the_field_cannot_tell_apart_have_no_plan() {
     assert!(matches!(error, PlanError::TooWide { .. }), "{error}");
 }
 
+/// Borders and flattening take no value, and a sum one for each element.
+#[test]
+fn borders_are_views_and_sums_are_linear() {
+    let text = |layers: &str| format!("%0 = input : [3, 3, 1] fixed(scale 1, -5..=4)\n{layers}");
+    let values = |layers: &str, width: usize| {
+        let weights = vec!["1"; width].join(", ");
+        let dense = format!("%4 = dense %3 weights=fixed[1, {width}] scale 1 [{weights}]\noutput %4");
+        plan(&text(&format!("{layers}\n{dense}")), false).program.values
+    };
+    let flat = values("%3 = flatten %0", 9);
+    assert_eq!(values("%1 = pad %0 before=[1, 1, 0] after=[0, 0, 0]\n%3 = flatten %1", 16), flat);
+    assert_eq!(values("%1 = add %0 %0\n%3 = flatten %1", 9), flat + 9);
+    assert_eq!(values("%1 = add %0 %0 %0 %0 %0 %0 %0 %0\n%3 = flatten %1", 9), flat + 9);
+    assert_eq!(values("%1 = add %0 %0 %0 %0 %0 %0 %0 %0 %0\n%3 = flatten %1", 9), flat + 18);
+    let summed = plan(&text("%1 = add %0 %0\n%2 = flatten %1\noutput %2"), true);
+    balance(&summed);
+    assert_eq!(summed.program.blocks.iter().filter(|block| block.label == "%1 add").count(), 1);
+    // An output that is zero for the most part, and another that is the input.
+    for layers in ["%1 = pad %0 before=[0, 0, 0] after=[2, 0, 0]\noutput %1", "output %0"] {
+        balance(&plan(&text(layers), true));
+    }
+}
+
+#[test]
+fn several_inputs_or_outputs_have_no_plan_yet() {
+    let scheme = Scheme { zero_knowledge: true, hash: security::HashKind::Blake3 };
+    for text in [
+        "%0 = input : [1] fixed(scale 1, 0..=1)\n%1 = input : [1] fixed(scale 1, 0..=1)\n%2 = add %0 %1\noutput %2",
+        "%0 = input : [1] fixed(scale 1, 0..=1)\n%1 = relu %0\noutput %1 %0",
+    ] {
+        let graph = zknn_ir::parse(text).expect("a graph");
+        let error = Plan::new(&graph, Visibility::Private, scheme).expect_err("no plan");
+        assert!(matches!(error, PlanError::SeveralEnds { .. }), "{error}");
+    }
+}
+
 #[test]
 fn a_small_cnn_without_zero_knowledge() {
     insta::assert_snapshot!(plan(CNN, false).to_string());
@@ -94,8 +130,8 @@ fn balance(plan: &Plan) {
     }
 
     let program = &plan.program;
-    let given = [&program.input, &program.salt, &program.output_salt];
-    let mut pinned: HashSet<Value> = given.into_iter().cloned().flatten().collect();
+    let salts = [&program.salt, &program.output_salt].into_iter().cloned().flatten();
+    let mut pinned: HashSet<Value> = program.input.iter().copied().chain(salts).collect();
     let mut used: HashSet<(usize, usize)> = HashSet::new();
     for placement in &layout.placements {
         let block = &plan.program.blocks[placement.block];

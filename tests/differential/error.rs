@@ -50,7 +50,9 @@ impl Bound {
                 LayerKind::Normalize => error = direction(from, error)?,
                 LayerKind::Argmax => (error, is_class) = (unambiguous(from, error)?, true),
                 // No two numbers get farther apart.
-                LayerKind::Relu | LayerKind::MaxPool { .. } | LayerKind::Flatten => {}
+                LayerKind::Relu | LayerKind::MaxPool { .. } | LayerKind::Flatten | LayerKind::Padding { .. } => {}
+                // The bound goes from one layer to the next, and a sum has several before it.
+                LayerKind::Add => return None,
             }
         }
         Some(Bound { error, is_class })

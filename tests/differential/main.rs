@@ -38,6 +38,8 @@ struct Tally {
     with_float: usize,
     rounding: usize,
     classes: usize,
+    sums: usize,
+    borders: usize,
 }
 
 fn compare(seeds: impl IntoIterator<Item = u64>, trial: fn(u64) -> Trial) -> Tally {
@@ -49,6 +51,8 @@ fn compare(seeds: impl IntoIterator<Item = u64>, trial: fn(u64) -> Trial) -> Tal
             tally.with_float += compared.with_float;
             tally.rounding += usize::from(compared.rounding);
             tally.classes += usize::from(compared.class);
+            tally.sums += compared.sums;
+            tally.borders += compared.borders;
         }
     }
     println!("{tally:?}");
@@ -57,7 +61,7 @@ fn compare(seeds: impl IntoIterator<Item = u64>, trial: fn(u64) -> Trial) -> Tal
 
 #[test]
 fn float_integers_and_witness_agree() {
-    let Tally { models, with_float, rounding, classes } = compare(0..TRIALS, Trial::new);
+    let Tally { models, with_float, rounding, classes, .. } = compare(0..TRIALS, Trial::new);
     assert!(models > 200 && with_float > 400 && rounding > 80 && classes > 20);
 }
 
@@ -65,6 +69,12 @@ fn float_integers_and_witness_agree() {
 fn constant_layers_and_channels_keep_their_biases() {
     let Tally { models, with_float, rounding, .. } = compare(0..TRIALS, Trial::degenerate);
     assert!(models > 200 && with_float > 400 && rounding > 80);
+}
+
+#[test]
+fn branches_and_joins_agree() {
+    let Tally { models, with_float, rounding, sums, borders, .. } = compare(0..TRIALS, Trial::graph);
+    assert!(models > 200 && with_float > 200 && rounding > 80 && sums > 300 && borders > 100);
 }
 
 #[test]

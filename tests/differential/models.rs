@@ -4,7 +4,7 @@ use ndarray::{ArrayD, ArrayViewMutD, Axis, IxDyn};
 use rand::Rng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha20Rng;
-use zknn::front::{Layer, LayerKind, Model};
+use zknn::front::{INPUT, Layer, LayerKind, Model};
 
 /// What weights are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +34,85 @@ pub fn model(sort: Sort, random: &mut ChaCha20Rng) -> Model {
     }
     let ranges = [(-128, 127), (0, 255), (-5, 4), (7, 7), (-1, 0), (-(1 << 31), 1 << 31), (-3, 1000)];
     Model::new(layers, ranges.choose(random).copied()).expect("the layers chain")
+}
+
+/// The same with branches that meet again in sums, and borders.
+pub fn graph(sort: Sort, random: &mut ChaCha20Rng) -> Model {
+    let mut growing = Growing { layers: Vec::new(), shape: vec![], last: INPUT.to_string() };
+    growing.shape = match random.r#gen() {
+        true => vec![random.gen_range(1..=5), random.gen_range(1..=5), random.gen_range(1..=2)],
+        false => vec![random.gen_range(1..=6)],
+    };
+    for _ in 0..random.gen_range(1..=3) {
+        growing.join(sort, random);
+        let kind = match random.gen_range(0..3) {
+            0 => LayerKind::Padding {
+                before: growing.shape.iter().map(|_| random.gen_range(0..=1)).collect(),
+                after: growing.shape.iter().map(|_| random.gen_range(0..=1)).collect(),
+            },
+            _ => layer(&growing.shape, sort, random),
+        };
+        let ends = matches!(kind, LayerKind::Normalize | LayerKind::Argmax);
+        growing.push(kind);
+        if ends {
+            break;
+        }
+    }
+    let ranges = [(-128, 127), (0, 255), (-5, 4), (7, 7), (-1, 0), (-3, 1000)];
+    Model::new(growing.layers, ranges.choose(random).copied()).expect("all is read, and fits")
+}
+
+/// A model that grows layer by layer, each with a name of its own.
+struct Growing {
+    layers: Vec<Layer>,
+    /// Of the last layer's output.
+    shape: Vec<usize>,
+    last: String,
+}
+
+impl Growing {
+    fn push(&mut self, kind: LayerKind) {
+        let alone = Layer::new(kind.clone(), self.shape.clone());
+        let alone = Model::new(vec![alone], None).unwrap_or_else(|error| panic!("it fits: {error}"));
+        let layer = Layer::new(kind, self.shape.clone()).reading(&[&self.last]);
+        self.last = format!("layer {}", self.layers.len());
+        self.layers.push(layer.named(&self.last));
+        self.shape = alone.output_shape().to_vec();
+    }
+
+    /// One or two branches that keep the shape, and their sum with what they branch off from.
+    fn join(&mut self, sort: Sort, random: &mut ChaCha20Rng) {
+        let (trunk, shape) = (self.last.clone(), self.shape.clone());
+        let mut ends = vec![trunk.clone()];
+        for _ in 0..random.gen_range(1..=2) {
+            self.last = trunk.clone();
+            for _ in 0..random.gen_range(0..=2) {
+                self.keep_shape(sort, random);
+            }
+            ends.push(self.last.clone());
+        }
+        ends.shuffle(random);
+        let reads: Vec<&str> = ends.iter().map(String::as_str).collect();
+        let sum = Layer::new(LayerKind::Add, shape).reading(&reads);
+        self.last = format!("layer {}", self.layers.len());
+        self.layers.push(sum.named(&self.last));
+    }
+
+    /// A layer, or a border and a convolution, whose output has the shape of its input.
+    fn keep_shape(&mut self, sort: Sort, random: &mut ChaCha20Rng) {
+        match (random.r#gen::<bool>(), &self.shape[..]) {
+            (true, &[_, _, channels]) => {
+                self.push(LayerKind::Padding { before: vec![1, 0, 0], after: vec![1, 2, 0] });
+                let kernel = tensor(&[channels, 3, 3, channels], 9, sort, random);
+                self.push(LayerKind::Convolution { kernel, biases: None });
+            }
+            (true, &[length]) => {
+                let weights = tensor(&[length, length], 9, sort, random);
+                self.push(LayerKind::FullyConnected { weights, biases: None });
+            }
+            _ => self.push(LayerKind::Relu),
+        }
+    }
 }
 
 /// The model with weights taken away from some layers, and from some channels, and with biases of any size.

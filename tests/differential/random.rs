@@ -1,6 +1,6 @@
 //! The comparison of `tests/differential` on models that nobody has seen: `cargo bench --bench differential -- --minutes 60`.
 //!
-//! Draws trials, each of an ordinary model and of a degenerate one, until the time or the count is used up, and goes on
+//! Draws trials, each of an ordinary model, of a degenerate one and of one with branches, until the time or the count is used up, and goes on
 //! when one fails. Prints the seed of the run, and of
 //! each trial that fails; `--trial SEED` runs that one again and prints its programs. Does nothing when it is told neither how long nor what.
 
@@ -50,7 +50,7 @@ struct Args {
 fn main() -> ExitCode {
     let args = Args::parse();
     if !args.trial.is_empty() {
-        args.trial.iter().for_each(|&seed| println!("{}\n\n{}", Trial::new(seed), Trial::degenerate(seed)));
+        args.trial.iter().for_each(|&seed| trials(seed).iter().for_each(|trial| println!("{trial}\n")));
         let failed = args.trial.iter().filter(|&&seed| outcome(seed).is_none()).count();
         println!("{} trials, {failed} failed", args.trial.len());
         return if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE };
@@ -83,11 +83,15 @@ fn run(seed: Option<u64>, minutes: f64, count: u64) -> ExitCode {
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Runs both trials of a seed: how many have a circuit. Prints the seed if one fails, or panics, and why.
+/// The trials of a seed.
+fn trials(seed: u64) -> [Trial; 3] {
+    [Trial::new(seed), Trial::degenerate(seed), Trial::graph(seed)]
+}
+
+/// Runs the trials of a seed: how many have a circuit. Prints the seed if one fails, or panics, and why.
 fn outcome(seed: u64) -> Option<u64> {
     let compare = || -> Result<u64, TestCaseError> {
-        let trials = [Trial::new(seed), Trial::degenerate(seed)];
-        trials.iter().try_fold(0, |proved, trial| Ok(proved + u64::from(trial.compare()?.is_some())))
+        trials(seed).iter().try_fold(0, |proved, trial| Ok(proved + u64::from(trial.compare()?.is_some())))
     };
     let why = match panic::catch_unwind(compare) {
         Ok(Ok(proved)) => return Some(proved),

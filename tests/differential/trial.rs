@@ -14,7 +14,7 @@ use zknn::plan::security::{HashKind, Scheme};
 use zknn::plan::{Plan, Visibility};
 use zknn::{input, nn};
 use zknn_ir::eval::eval_fixed;
-use zknn_ir::{Graph, Op};
+use zknn_ir::{Class, Graph, Op};
 
 pub const SCHEME: Scheme = Scheme { zero_knowledge: false, hash: HashKind::Blake3 };
 
@@ -44,6 +44,14 @@ impl Trial {
         let mut random = ChaCha20Rng::seed_from_u64(seed);
         let model = models::degenerate(&models::model(Sort::Real, &mut random), &mut random);
         Self::of(model, Sort::Real, &mut random)
+    }
+
+    /// A trial of a model with branches that meet again.
+    pub fn graph(seed: u64) -> Self {
+        let mut random = ChaCha20Rng::seed_from_u64(seed);
+        let sort = if random.r#gen() { Sort::Integer } else { Sort::Real };
+        let model = models::graph(sort, &mut random);
+        Self::of(model, sort, &mut random)
     }
 
     fn of(model: Model, sort: Sort, random: &mut ChaCha20Rng) -> Self {
@@ -92,6 +100,9 @@ impl Trial {
         }
         let rounds = |op: &Op| matches!(op, Op::Requantize(_));
         compared.rounding = graph.topological().iter().any(|&id| rounds(&graph.node(id).op));
+        let count = |class| graph.topological().iter().filter(|&&id| graph.node(id).op.class() == class).count();
+        compared.sums = count(Class::Sum);
+        compared.borders = count(Class::View { with_zero: true });
         compared.class = graph.node(graph.output()).op == Op::Argmax;
         Ok(Some(compared))
     }
@@ -145,4 +156,8 @@ pub struct Compared {
     pub rounding: bool,
     /// Whether it yields a class.
     pub class: bool,
+    /// How many sums of tensors it has.
+    pub sums: usize,
+    /// How many borders it has.
+    pub borders: usize,
 }

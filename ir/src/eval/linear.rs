@@ -21,7 +21,7 @@ const EXACT_IN_F64: i128 = 1 << 53;
 const PIXELS_AT_A_TIME: usize = 256;
 
 /// For each of the images in a row, one after the other; `shape` is that of one result.
-pub(super) fn conv2d_real(kernel: &Weights, bias: Option<&Weights>, images: &[f64], shape: &[usize]) -> Vec<f64> {
+pub(crate) fn conv2d_real(kernel: &Weights, bias: Option<&Weights>, images: &[f64], shape: &[usize]) -> Vec<f64> {
     let Some(geometry) = Geometry::new(kernel, shape) else {
         return Vec::new();
     };
@@ -31,7 +31,7 @@ pub(super) fn conv2d_real(kernel: &Weights, bias: Option<&Weights>, images: &[f6
 }
 
 /// The sums are proven within ±2^62, partial ones included; `fact` is that of one image.
-pub(super) fn conv2d_fixed(
+pub(crate) fn conv2d_fixed(
     kernel: &Weights,
     bias: Option<&Weights>,
     images: &[i64],
@@ -51,7 +51,7 @@ pub(super) fn conv2d_fixed(
 }
 
 /// For each of the vectors in a row, one after the other.
-pub(super) fn dense_real(weights: &Weights, bias: Option<&Weights>, x: &[f64]) -> Vec<f64> {
+pub(crate) fn dense_real(weights: &Weights, bias: Option<&Weights>, x: &[f64]) -> Vec<f64> {
     let length = row_length(weights);
     let vector = ArrayView1::from(x);
     let mut sums: Vec<f64> = match weights {
@@ -74,7 +74,7 @@ pub(super) fn dense_real(weights: &Weights, bias: Option<&Weights>, x: &[f64]) -
 }
 
 /// The sums are proven within ±2^62, partial ones included; `fact` is that of one vector.
-pub(super) fn dense_fixed(weights: &Weights, bias: Option<&Weights>, x: &[i64], fact: &Fact) -> Vec<i64> {
+pub(crate) fn dense_fixed(weights: &Weights, bias: Option<&Weights>, x: &[i64], fact: &Fact) -> Vec<i64> {
     let Weights::Fixed { data, .. } = weights else {
         return Vec::new();
     };

@@ -6,28 +6,45 @@
 //! every node's tensor, which is what calibration and a circuit's witness need. The batch forms take many inputs
 //! at once, along a first axis that all results have too, and share the work on the weights among them.
 
-mod linear;
-mod normalize;
-mod ordered;
-mod pool;
-mod select;
+pub(crate) mod linear;
+pub(crate) mod ordered;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use ndarray::{ArrayBase, ArrayD, Data, IxDyn};
 use thiserror::Error;
 
-pub use normalize::normalize_roots;
+pub use crate::op::normalize_roots;
 
+use crate::op::Operand;
 use crate::validate::structure;
 use crate::weights::contiguous;
 use crate::{Fact, Graph, NodeId, Number, Op, Violation};
+
+/// What a graph is given: a tensor for each of its inputs, in their order. A tensor alone is for the only input.
+pub trait Inputs<T> {
+    /// The tensors.
+    fn tensors(&self) -> &[ArrayD<T>];
+}
+
+impl<T> Inputs<T> for ArrayD<T> {
+    fn tensors(&self) -> &[ArrayD<T>] {
+        std::slice::from_ref(self)
+    }
+}
+
+impl<T> Inputs<T> for [ArrayD<T>] {
+    fn tensors(&self) -> &[ArrayD<T>] {
+        self
+    }
+}
 
 /// The tensor that each node of a graph yields for one input.
 #[derive(Clone, Debug)]
 pub struct Values<T> {
     tensors: HashMap<NodeId, ArrayD<T>>,
-    output: NodeId,
+    outputs: Vec<NodeId>,
 }
 
 impl<T> Values<T> {
@@ -40,9 +57,15 @@ impl<T> Values<T> {
         &self.tensors[&id]
     }
 
-    /// What the graph yields.
+    /// What a graph with one output yields; of several, the first.
     pub fn output(&self) -> &ArrayD<T> {
-        self.get(self.output)
+        // A graph without outputs is not evaluated.
+        self.get(self.outputs[0])
+    }
+
+    /// What the graph yields, output by output.
+    pub fn outputs(&self) -> impl Iterator<Item = &ArrayD<T>> {
+        self.outputs.iter().map(|&id| self.get(id))
     }
 }
 
@@ -51,12 +74,34 @@ impl<T> Values<T> {
 /// The input may be private: no message holds a value of it.
 #[derive(Clone, Debug, PartialEq, Error)]
 pub enum EvalError {
-    /// The graph has no input or no output, or several inputs.
+    /// The graph has no input or no output.
     #[error(transparent)]
     Structure(#[from] Violation),
     /// The graph was rewritten since its facts were inferred.
     #[error("the graph's facts are stale")]
     Stale,
+    /// Too few or too many inputs.
+    #[error("there are {got} inputs, the network takes {expected}")]
+    InputCount {
+        /// How many the graph has.
+        expected: usize,
+        /// How many were given.
+        got: usize,
+    },
+    /// An error with the input it is about, where the graph has several.
+    #[error("input {input}: {error}")]
+    Input {
+        /// Which of the inputs, counted from zero.
+        input: usize,
+        /// What is wrong with it.
+        error: Box<EvalError>,
+    },
+    /// Batches of different lengths.
+    #[error("the batches of the inputs have lengths {counts:?}, they must be equal")]
+    BatchLengths {
+        /// The length of each batch.
+        counts: Vec<usize>,
+    },
     /// An input of the wrong shape.
     #[error("the input has shape {got:?}, the network takes {expected:?}")]
     Shape {
@@ -91,9 +136,9 @@ pub enum EvalError {
 /// # Errors
 ///
 /// For a graph or an input that cannot be evaluated; see [`EvalError`].
-pub fn eval_real(graph: &Graph, input: &ArrayD<f64>) -> Result<Values<f64>, EvalError> {
-    check(graph, input.shape())?;
-    Ok(run(graph, input, &[], real_step))
+pub fn eval_real<I: Inputs<f64> + ?Sized>(graph: &Graph, inputs: &I) -> Result<Values<f64>, EvalError> {
+    check(graph, inputs.tensors(), &[])?;
+    Ok(run(graph, inputs.tensors(), &[], Op::eval_real))
 }
 
 /// Evaluates a graph in floating point on a batch: inputs, and all results, have one more axis, the first.
@@ -101,9 +146,9 @@ pub fn eval_real(graph: &Graph, input: &ArrayD<f64>) -> Result<Values<f64>, Eval
 /// # Errors
 ///
 /// As for [`eval_real`].
-pub fn eval_real_batch(graph: &Graph, inputs: &ArrayD<f64>) -> Result<Values<f64>, EvalError> {
-    let count = check_batch(graph, inputs.shape())?;
-    Ok(run(graph, inputs, &[count], real_step))
+pub fn eval_real_batch<I: Inputs<f64> + ?Sized>(graph: &Graph, inputs: &I) -> Result<Values<f64>, EvalError> {
+    let batch = check_batch(graph, inputs.tensors())?;
+    Ok(run(graph, inputs.tensors(), &batch, Op::eval_real))
 }
 
 /// As [`eval_real_batch`], but with all sums in one order, each product and each sum rounded by itself: the result is the
@@ -112,9 +157,9 @@ pub fn eval_real_batch(graph: &Graph, inputs: &ArrayD<f64>) -> Result<Values<f64
 /// # Errors
 ///
 /// As for [`eval_real`].
-pub fn eval_real_batch_in_order(graph: &Graph, inputs: &ArrayD<f64>) -> Result<Values<f64>, EvalError> {
-    let count = check_batch(graph, inputs.shape())?;
-    Ok(run(graph, inputs, &[count], ordered_step))
+pub fn eval_real_batch_in_order<I: Inputs<f64> + ?Sized>(graph: &Graph, inputs: &I) -> Result<Values<f64>, EvalError> {
+    let batch = check_batch(graph, inputs.tensors())?;
+    Ok(run(graph, inputs.tensors(), &batch, Op::eval_real_in_order))
 }
 
 /// Evaluates a fixed-point graph in exact integer arithmetic.
@@ -124,10 +169,10 @@ pub fn eval_real_batch_in_order(graph: &Graph, inputs: &ArrayD<f64>) -> Result<V
 /// # Errors
 ///
 /// For a graph or an input that cannot be evaluated; see [`EvalError`].
-pub fn eval_fixed(graph: &Graph, input: &ArrayD<i64>) -> Result<Values<i64>, EvalError> {
-    check(graph, input.shape())?;
-    check_range(graph, input)?;
-    Ok(run(graph, input, &[], fixed_step))
+pub fn eval_fixed<I: Inputs<i64> + ?Sized>(graph: &Graph, inputs: &I) -> Result<Values<i64>, EvalError> {
+    check(graph, inputs.tensors(), &[])?;
+    check_ranges(graph, inputs.tensors())?;
+    Ok(run(graph, inputs.tensors(), &[], Op::eval_fixed))
 }
 
 /// Evaluates a fixed-point graph in exact integer arithmetic on a batch: inputs, and all results, have one more axis,
@@ -136,116 +181,91 @@ pub fn eval_fixed(graph: &Graph, input: &ArrayD<i64>) -> Result<Values<i64>, Eva
 /// # Errors
 ///
 /// As for [`eval_fixed`].
-pub fn eval_fixed_batch(graph: &Graph, inputs: &ArrayD<i64>) -> Result<Values<i64>, EvalError> {
-    let count = check_batch(graph, inputs.shape())?;
-    check_range(graph, inputs)?;
-    Ok(run(graph, inputs, &[count], fixed_step))
+pub fn eval_fixed_batch<I: Inputs<i64> + ?Sized>(graph: &Graph, inputs: &I) -> Result<Values<i64>, EvalError> {
+    let batch = check_batch(graph, inputs.tensors())?;
+    check_ranges(graph, inputs.tensors())?;
+    Ok(run(graph, inputs.tensors(), &batch, Op::eval_fixed))
 }
 
-fn real_step(op: &Op, fact: &Fact, operand: &[f64], shape: &[usize]) -> Vec<f64> {
-    match op {
-        Op::Input { .. } | Op::Flatten => operand.to_vec(),
-        Op::Conv2d { kernel, bias } => linear::conv2d_real(kernel, bias.as_ref(), operand, shape),
-        Op::Dense { weights, bias } => linear::dense_real(weights, bias.as_ref(), operand),
-        Op::MaxPool { window, relu } => {
-            each(operand, fact, |image| pool::max_pool(*window, relu.then_some(0.0), image, shape, f64::max))
+/// As [`check`], for a batch; the axis that it has more.
+fn check_batch<T>(graph: &Graph, inputs: &[ArrayD<T>]) -> Result<[usize; 1], EvalError> {
+    let counts: Vec<usize> = inputs.iter().map(|input| input.shape().first().copied().unwrap_or(0)).collect();
+    let batch = [counts.first().copied().unwrap_or(0)];
+    check(graph, inputs, &batch)?;
+    match counts.iter().all(|&count| [count] == batch) {
+        true => Ok(batch),
+        false => Err(EvalError::BatchLengths { counts }),
+    }
+}
+
+fn check_ranges(graph: &Graph, inputs: &[ArrayD<i64>]) -> Result<(), EvalError> {
+    for (at, (&node, input)) in graph.inputs().iter().zip(inputs).enumerate() {
+        let Number::Fixed { lo, hi, .. } = graph.node(node).fact.number else {
+            return Err(EvalError::NotFixed { node });
+        };
+        if let Some(index) = input.iter().position(|value| !(lo..=hi).contains(value)) {
+            return Err(of_input(graph, at, EvalError::OutOfRange { index, lo, hi }));
         }
-        Op::Relu => operand.iter().map(|value| value.max(0.0)).collect(),
-        Op::Normalize { .. } => each(operand, fact, normalize::normalize_real),
-        Op::Requantize(op) => {
-            let unit = fact.scale().unwrap_or(1.0);
-            operand.iter().enumerate().map(|(at, &value)| op.apply_real(at, value, unit)).collect()
-        }
-        Op::Argmax => each(operand, fact, |x| vec![select::argmax(x) as f64]),
     }
+    Ok(())
 }
 
-/// As [`real_step`], where that leaves no choice of order.
-fn ordered_step(op: &Op, fact: &Fact, operand: &[f64], shape: &[usize]) -> Vec<f64> {
-    match op {
-        Op::Conv2d { kernel, bias } => ordered::conv2d(kernel, bias.as_ref(), operand, shape),
-        Op::Dense { weights, bias } => ordered::dense(weights, bias.as_ref(), operand),
-        _ => real_step(op, fact, operand, shape),
-    }
-}
-
-fn fixed_step(op: &Op, fact: &Fact, operand: &[i64], shape: &[usize]) -> Vec<i64> {
-    match op {
-        Op::Input { .. } | Op::Flatten => operand.to_vec(),
-        Op::Conv2d { kernel, bias } => linear::conv2d_fixed(kernel, bias.as_ref(), operand, fact, shape),
-        Op::Dense { weights, bias } => linear::dense_fixed(weights, bias.as_ref(), operand, fact),
-        Op::MaxPool { window, relu } => {
-            each(operand, fact, |image| pool::max_pool(*window, relu.then_some(0), image, shape, i64::max))
-        }
-        Op::Relu => operand.iter().map(|&value| value.max(0)).collect(),
-        Op::Normalize { fraction_bits } => each(operand, fact, |x| normalize::normalize_fixed(x, *fraction_bits)),
-        Op::Requantize(op) => operand.iter().enumerate().map(|(at, &value)| op.apply(at, value)).collect(),
-        Op::Argmax => each(operand, fact, |x| vec![select::argmax(x) as i64]),
-    }
-}
-
-/// The results for each of the operands in a row, one after the other.
-fn each<T>(operands: &[T], fact: &Fact, step: impl Fn(&[T]) -> Vec<T>) -> Vec<T> {
-    operands.chunks(fact.elements().max(1)).flat_map(step).collect()
-}
-
-/// As [`check`], for a batch; how many inputs there are.
-fn check_batch(graph: &Graph, got: &[usize]) -> Result<usize, EvalError> {
-    let (count, input) = match got {
-        [] => (0, got),
-        [count, input @ ..] => (*count, input),
-    };
-    check(graph, input)?;
-    Ok(count)
-}
-
-fn check_range(graph: &Graph, input: &ArrayD<i64>) -> Result<(), EvalError> {
-    let node = graph.input();
-    let Number::Fixed { lo, hi, .. } = graph.node(node).fact.number else {
-        return Err(EvalError::NotFixed { node });
-    };
-    match input.iter().position(|value| !(lo..=hi).contains(value)) {
-        Some(index) => Err(EvalError::OutOfRange { index, lo, hi }),
-        None => Ok(()),
-    }
-}
-
-/// Whether facts can be relied on, and the input is of the shape they speak of.
-fn check(graph: &Graph, got: &[usize]) -> Result<(), EvalError> {
+/// Whether facts can be relied on, and the inputs are of the shapes they speak of, behind as many axes as `batch` has.
+fn check<T>(graph: &Graph, inputs: &[ArrayD<T>], batch: &[usize]) -> Result<(), EvalError> {
     if let Some(violation) = structure(graph).into_iter().next() {
         return Err(violation.into());
     }
     if graph.is_stale() {
         return Err(EvalError::Stale);
     }
-    let expected = &graph.node(graph.input()).fact.shape;
-    if expected != got {
-        return Err(EvalError::Shape { expected: expected.clone(), got: got.to_vec() });
+    if inputs.len() != graph.inputs().len() {
+        return Err(EvalError::InputCount { expected: graph.inputs().len(), got: inputs.len() });
+    }
+    for (at, (&node, input)) in graph.inputs().iter().zip(inputs).enumerate() {
+        let expected = &graph.node(node).fact.shape;
+        let got = input.shape().get(batch.len()..);
+        if got != Some(expected) {
+            let got = got.unwrap_or_default().to_vec();
+            return Err(of_input(graph, at, EvalError::Shape { expected: expected.clone(), got }));
+        }
     }
     Ok(())
 }
 
-/// Goes through a checked graph. `step` gets an operation, its operand's fact and elements, and the shape of
-/// the result; for the input node the operand is the input itself. `batch` is what all tensors have before their
-/// shape: the elements are those of as many operands in a row.
+/// The error, with the input it is about where there are several.
+fn of_input(graph: &Graph, input: usize, error: EvalError) -> EvalError {
+    match graph.inputs().len() {
+        1 => error,
+        _ => EvalError::Input { input, error: Box::new(error) },
+    }
+}
+
+/// Goes through a checked graph. `step` gets an operation, its operands and the fact about the result; for an input the
+/// operand is what was given. `batch` is what all tensors have before their shape: the elements are those of as many
+/// operands in a row.
 fn run<T: Copy>(
     graph: &Graph,
-    input: &ArrayD<T>,
+    inputs: &[ArrayD<T>],
     batch: &[usize],
-    step: impl Fn(&Op, &Fact, &[T], &[usize]) -> Vec<T>,
+    step: impl Fn(&Op, &[Operand<'_, T>], &Fact) -> Vec<T>,
 ) -> Values<T> {
+    let given: HashMap<NodeId, &ArrayD<T>> = graph.inputs().iter().copied().zip(inputs).collect();
     let mut tensors: HashMap<NodeId, ArrayD<T>> = HashMap::with_capacity(graph.len());
     for id in graph.topological() {
         let node = graph.node(id);
-        let elements = match graph.operands(id).first() {
-            None => step(&node.op, &node.fact, &contiguous(input), &node.fact.shape),
-            Some(operand) => {
-                step(&node.op, &graph.node(*operand).fact, &contiguous(&tensors[operand]), &node.fact.shape)
-            }
+        let sources: Vec<(&Fact, Cow<'_, [T]>)> = match given.get(&id) {
+            Some(input) => vec![(&node.fact, contiguous(*input))],
+            None => graph
+                .operands(id)
+                .iter()
+                .map(|operand| (&graph.node(*operand).fact, contiguous(&tensors[operand])))
+                .collect(),
         };
+        let operands: Vec<Operand<'_, T>> = sources.iter().map(|(fact, elements)| Operand { fact, elements }).collect();
+        let elements = step(&node.op, &operands, &node.fact);
         tensors.insert(id, tensor(&[batch, &node.fact.shape].concat(), elements));
     }
-    Values { tensors, output: graph.output() }
+    Values { tensors, outputs: graph.outputs().to_vec() }
 }
 
 /// The elements as a tensor of the shape that a fact states.

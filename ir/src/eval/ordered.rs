@@ -14,7 +14,7 @@ use crate::Weights;
 const TOGETHER: usize = 16;
 
 /// As [`super::linear::conv2d_real`].
-pub(super) fn conv2d(kernel: &Weights, bias: Option<&Weights>, images: &[f64], shape: &[usize]) -> Vec<f64> {
+pub(crate) fn conv2d(kernel: &Weights, bias: Option<&Weights>, images: &[f64], shape: &[usize]) -> Vec<f64> {
     let (&[height, width, _], &[c_out, kernel_height, kernel_width, c_in]) = (shape, kernel.shape()) else {
         return Vec::new();
     };
@@ -34,7 +34,7 @@ pub(super) fn conv2d(kernel: &Weights, bias: Option<&Weights>, images: &[f64], s
 }
 
 /// As [`super::linear::dense_real`].
-pub(super) fn dense(weights: &Weights, bias: Option<&Weights>, x: &[f64]) -> Vec<f64> {
+pub(crate) fn dense(weights: &Weights, bias: Option<&Weights>, x: &[f64]) -> Vec<f64> {
     let columns = Columns::new(weights, weights.shape().first().copied().unwrap_or(1));
     let mut sums: Vec<f64> =
         x.par_chunks(columns.length * TOGETHER).flat_map_iter(|vectors| columns.multiply(vectors)).collect();

@@ -1,11 +1,13 @@
-use ndarray::{Array, ArrayD, Axis, arr1, array};
+use std::collections::HashSet;
+
+use ndarray::{Array, ArrayD, Axis, IxDyn, arr1, array};
 use proptest::prelude::*;
 
 use super::*;
 use crate::testing::{
-    chain, fixed, fixed_graph, fixed_input, fixed_input_for, noise, real, real_input, reference_network,
+    chain, fixed, fixed_graph, fixed_input, fixed_inputs_for, noise, real, real_input, reference_network,
 };
-use crate::{MAX_MAGNITUDE, Requantize, Weights};
+use crate::{MAX_MAGNITUDE, Requantize, Weights, op, parse};
 
 fn counting(shape: &[usize]) -> ArrayD<i64> {
     let count: usize = shape.iter().product();
@@ -38,7 +40,7 @@ fn a_convolution_by_hand() {
     // The image is 1 2 3 / 4 5 6 / 7 8 9; the kernel is 1 0 / 0 -1 and, in the second channel, 0 1 / 0 0.
     let kernel = fixed(&[2, 2, 2, 1], &[1, 0, 0, -1, 0, 1, 0, 0], 1.0);
     let bias = Some(fixed(&[2], &[0, 100], 1.0));
-    let graph = chain([fixed_input(&[3, 3, 1], 0, 9), Op::Conv2d { kernel, bias }]);
+    let graph = chain([fixed_input(&[3, 3, 1], 0, 9), Op::Conv2d(op::Conv2d { kernel, bias })]);
     let values = eval_fixed(&graph, &counting(&[3, 3, 1])).unwrap();
     let expected = array![[[-4, 102], [-4, 103]], [[-4, 105], [-4, 106]]];
     assert_eq!(values.output(), &expected.into_dyn());
@@ -47,7 +49,7 @@ fn a_convolution_by_hand() {
 #[test]
 fn rectangular_kernels_over_several_channels_follow_the_definition() {
     let kernel = fixed(&[3, 2, 3, 2], &noise(7, 36), 1.0);
-    let op = Op::Conv2d { kernel: kernel.clone(), bias: None };
+    let op = Op::Conv2d(op::Conv2d { kernel: kernel.clone(), bias: None });
     let graph = chain([fixed_input(&[40, 30, 2], 0, 2400), op]);
     let image = counting(&[40, 30, 2]);
     let values = eval_fixed(&graph, &image).unwrap();
@@ -60,14 +62,14 @@ fn sums_beyond_the_reach_of_floating_point_are_exact() {
     // 2^53 + 1 is the first integer that f64 does not have.
     let big = (1i64 << 53) + 1;
     let kernel = fixed(&[1, 1, 2, 1], &[1, big], 1.0);
-    let op = Op::Conv2d { kernel, bias: None };
+    let op = Op::Conv2d(op::Conv2d { kernel, bias: None });
     let graph = chain([fixed_input(&[1, 3, 1], -1, 1), op, Op::Flatten]);
     let input = array![[[1], [1], [-1]]].into_dyn();
     let values = eval_fixed(&graph, &input).unwrap();
     assert_eq!(values.output(), &arr1(&[big + 1, 1 - big]).into_dyn());
 
     let weights = fixed(&[1, 2], &[MAX_MAGNITUDE - 1, -1], 1.0);
-    let graph = chain([fixed_input(&[2], -1, 1), Op::Dense { weights, bias: None }]);
+    let graph = chain([fixed_input(&[2], -1, 1), Op::Dense(op::Dense { weights, bias: None })]);
     let values = eval_fixed(&graph, &arr1(&[1, -1]).into_dyn()).unwrap();
     assert_eq!(values.output(), &arr1(&[MAX_MAGNITUDE]).into_dyn());
 }
@@ -76,7 +78,7 @@ fn sums_beyond_the_reach_of_floating_point_are_exact() {
 fn pooling_by_hand_with_and_without_relu() {
     let image = array![[[1, -1], [2, -2], [-3, 8]], [[4, -4], [-5, -5], [-6, 7]],].into_dyn();
     let pooled = |window, relu| {
-        let graph = chain([fixed_input(&[2, 3, 2], -9, 9), Op::MaxPool { window, relu }]);
+        let graph = chain([fixed_input(&[2, 3, 2], -9, 9), Op::MaxPool(op::MaxPool { window, relu })]);
         eval_fixed(&graph, &image).unwrap().output().clone()
     };
     assert_eq!(pooled([2, 1], false), array![[[4, -1], [2, -2], [-3, 8]]].into_dyn());
@@ -89,8 +91,12 @@ fn pooling_by_hand_with_and_without_relu() {
 fn dense_relu_and_normalize_by_hand() {
     let weights = fixed(&[2, 3], &[1, 1, 1, -1, 0, 2], 1.0);
     let bias = Some(fixed(&[2], &[-3, 0], 1.0));
-    let graph =
-        chain([fixed_input(&[3], -9, 9), Op::Dense { weights, bias }, Op::Normalize { fraction_bits: 4 }, Op::Relu]);
+    let graph = chain([
+        fixed_input(&[3], -9, 9),
+        Op::Dense(op::Dense { weights, bias }),
+        Op::Normalize(op::Normalize { fraction_bits: 4 }),
+        Op::Relu,
+    ]);
     let values = eval_fixed(&graph, &arr1(&[4, 2, 0]).into_dyn()).unwrap();
     let order = graph.topological();
     assert_eq!(values.get(order[1]), &arr1(&[3, -4]).into_dyn());
@@ -105,11 +111,11 @@ fn real_networks_are_evaluated_in_floating_point() {
     let weights = real(&[2, 1], &[3.0, 4.0]);
     let graph = chain([
         real_input(&[1, 3, 1]),
-        Op::Conv2d { kernel, bias },
-        Op::MaxPool { window: [1, 2], relu: true },
+        Op::Conv2d(op::Conv2d { kernel, bias }),
+        Op::MaxPool(op::MaxPool { window: [1, 2], relu: true }),
         Op::Flatten,
-        Op::Dense { weights, bias: None },
-        Op::Normalize { fraction_bits: 1 },
+        Op::Dense(op::Dense { weights, bias: None }),
+        Op::Normalize(op::Normalize { fraction_bits: 1 }),
     ]);
     let input = array![[[1.0], [2.0], [4.0]]].into_dyn();
     let values = eval_real(&graph, &input).unwrap();
@@ -151,7 +157,7 @@ fn the_layout_of_tensors_in_memory_does_not_matter() {
     let image = image.permuted_axes(IxDyn(&[1, 2, 0]));
     let results = [turned, standard].map(|kernel| {
         let kernel = Weights::Fixed { data: kernel.into_dyn().into_shared(), scale: 1.0 };
-        let graph = chain([fixed_input(&[3, 3, 2], 0, 18), Op::Conv2d { kernel, bias: None }]);
+        let graph = chain([fixed_input(&[3, 3, 2], 0, 18), Op::Conv2d(op::Conv2d { kernel, bias: None })]);
         let direct = eval_fixed(&graph, &image).unwrap().output().clone();
         let copied = image.as_standard_layout().into_owned();
         assert_eq!(eval_fixed(&graph, &copied).unwrap().output(), &direct);
@@ -206,10 +212,10 @@ fn a_batch_of_reals_is_its_inputs_one_by_one() {
     let weights = real(&[3, 8], &noise(4, 24).iter().map(|&value| value as f64).collect::<Vec<_>>());
     let graph = chain([
         real_input(&[3, 3, 1]),
-        Op::Conv2d { kernel, bias: Some(real(&[2], &[0.5, -0.5])) },
+        Op::Conv2d(op::Conv2d { kernel, bias: Some(real(&[2], &[0.5, -0.5])) }),
         Op::Flatten,
-        Op::Dense { weights, bias: Some(real(&[3], &[1.0, 2.0, 3.0])) },
-        Op::Normalize { fraction_bits: 1 },
+        Op::Dense(op::Dense { weights, bias: Some(real(&[3], &[1.0, 2.0, 3.0])) }),
+        Op::Normalize(op::Normalize { fraction_bits: 1 }),
     ]);
     let batch = counting(&[4, 3, 3, 1]).mapv(|value| (value * value % 11) as f64);
     let together = eval_real_batch(&graph, &batch).unwrap();
@@ -226,11 +232,11 @@ fn fractions() -> (Graph, ArrayD<f64>) {
     let thirds = |seed, count| noise(seed, count).iter().map(|&value| value as f64 / 3.0).collect::<Vec<_>>();
     let graph = chain([
         real_input(&[7, 9, 2]),
-        Op::Conv2d { kernel: real(&[5, 3, 2, 2], &thirds(1, 60)), bias: Some(real(&[5], &thirds(2, 5))) },
+        Op::Conv2d(op::Conv2d { kernel: real(&[5, 3, 2, 2], &thirds(1, 60)), bias: Some(real(&[5], &thirds(2, 5))) }),
         Op::Relu,
         Op::Flatten,
-        Op::Dense { weights: real(&[11, 200], &thirds(3, 2200)), bias: Some(real(&[11], &thirds(4, 11))) },
-        Op::Normalize { fraction_bits: 24 },
+        Op::Dense(op::Dense { weights: real(&[11, 200], &thirds(3, 2200)), bias: Some(real(&[11], &thirds(4, 11))) }),
+        Op::Normalize(op::Normalize { fraction_bits: 24 }),
     ]);
     let inputs = ArrayD::from_shape_vec(IxDyn(&[37, 7, 9, 2]), thirds(5, 37 * 126)).unwrap();
     (graph, inputs)
@@ -250,8 +256,8 @@ const STRIDED: Sum = |products| {
 /// The convolution and the dense layer of [`fractions`] by their definitions, with sums as a machine adds them up.
 fn by_definition(graph: &Graph, inputs: &ArrayD<f64>, sum: Sum) -> Vec<f64> {
     let parameters = |at: usize| match &graph.node(graph.topological()[at]).op {
-        Op::Conv2d { kernel: Weights::Real(weights), bias: Some(Weights::Real(bias)) }
-        | Op::Dense { weights: Weights::Real(weights), bias: Some(Weights::Real(bias)) } => {
+        Op::Conv2d(op::Conv2d { kernel: Weights::Real(weights), bias: Some(Weights::Real(bias)) })
+        | Op::Dense(op::Dense { weights: Weights::Real(weights), bias: Some(Weights::Real(bias)) }) => {
             (weights.clone(), bias.clone())
         }
         other => panic!("{other:?}"),
@@ -325,17 +331,20 @@ fn sums_in_order_have_these_bits() {
 proptest! {
     #[test]
     fn a_batch_is_its_inputs_one_by_one(
-        (graph, inputs) in fixed_graph().prop_flat_map(|graph| {
-            let inputs = prop::collection::vec(fixed_input_for(&graph), 0..4);
-            (Just(graph), inputs)
+        (graph, samples) in fixed_graph().prop_flat_map(|graph| {
+            let samples = prop::collection::vec(fixed_inputs_for(&graph), 0..4);
+            (Just(graph), samples)
         }),
     ) {
-        let shape = [&[inputs.len()], graph.node(graph.input()).fact.shape.as_slice()].concat();
-        let elements = inputs.iter().flatten().copied().collect();
-        let batch = ArrayD::from_shape_vec(shape, elements).unwrap();
-        let together = eval_fixed_batch(&graph, &batch).unwrap();
-        for (at, input) in inputs.iter().enumerate() {
-            let alone = eval_fixed(&graph, input).unwrap();
+        let batch = |(at, &id): (usize, &NodeId)| {
+            let shape = [&[samples.len()], graph.node(id).fact.shape.as_slice()].concat();
+            let elements = samples.iter().flat_map(|inputs| inputs[at].iter().copied()).collect();
+            ArrayD::from_shape_vec(shape, elements).unwrap()
+        };
+        let batches: Vec<ArrayD<i64>> = graph.inputs().iter().enumerate().map(batch).collect();
+        let together = eval_fixed_batch(&graph, &batches[..]).unwrap();
+        for (at, inputs) in samples.iter().enumerate() {
+            let alone = eval_fixed(&graph, &inputs[..]).unwrap();
             for id in graph.topological() {
                 prop_assert_eq!(together.get(id).index_axis(Axis(0), at), alone.get(id).view());
             }
@@ -344,12 +353,12 @@ proptest! {
 
     #[test]
     fn every_integer_lies_in_the_interval_of_its_node(
-        (graph, input) in fixed_graph().prop_flat_map(|graph| {
-            let input = fixed_input_for(&graph);
-            (Just(graph), input)
+        (graph, inputs) in fixed_graph().prop_flat_map(|graph| {
+            let inputs = fixed_inputs_for(&graph);
+            (Just(graph), inputs)
         }),
     ) {
-        let values = eval_fixed(&graph, &input).unwrap();
+        let values = eval_fixed(&graph, &inputs[..]).unwrap();
         for id in graph.topological() {
             let fact = &graph.node(id).fact;
             let (lo, hi) = fact.interval().unwrap();
@@ -360,18 +369,23 @@ proptest! {
 
     #[test]
     fn integers_and_reals_agree_up_to_rounding(
-        (graph, input) in fixed_graph().prop_flat_map(|graph| {
-            let input = fixed_input_for(&graph);
-            (Just(graph), input)
+        (graph, inputs) in fixed_graph().prop_flat_map(|graph| {
+            let inputs = fixed_inputs_for(&graph);
+            (Just(graph), inputs)
         }),
     ) {
         let scale = graph.node(graph.input()).fact.scale().unwrap();
-        let reals = eval_real(&graph, &input.mapv(|value| scale * value as f64)).unwrap();
-        let fixed = eval_fixed(&graph, &input).unwrap();
+        let real_inputs: Vec<ArrayD<f64>> =
+            inputs.iter().map(|input| input.mapv(|value| scale * value as f64)).collect();
+        let reals = eval_real(&graph, &real_inputs[..]).unwrap();
+        let fixed = eval_fixed(&graph, &inputs[..]).unwrap();
+        let mut rounded = HashSet::new();
         for id in graph.topological() {
             // These round, which later operations magnify.
-            if matches!(graph.node(id).op, Op::Normalize { .. } | Op::Requantize(_) | Op::Argmax) {
-                break;
+            let rounds = matches!(graph.node(id).op, Op::Normalize(_) | Op::Requantize(_) | Op::Argmax);
+            if rounds || graph.operands(id).iter().any(|operand| rounded.contains(operand)) {
+                rounded.insert(id);
+                continue;
             }
             let fact = &graph.node(id).fact;
             let (lo, hi) = fact.interval().unwrap();
@@ -383,4 +397,37 @@ proptest! {
             }
         }
     }
+}
+
+fn two_inputs() -> Graph {
+    parse(
+        "%0 = input : [2] fixed(scale 1, 0..=9)
+        %1 = input : [2] fixed(scale 1, -9..=0)
+        %2 = add %0 %1
+        %3 = relu %0
+        output %2 %3",
+    )
+    .unwrap()
+}
+
+#[test]
+fn several_inputs_and_outputs_go_by_their_order() {
+    let graph = two_inputs();
+    let values = eval_fixed(&graph, &[counting(&[2]), arr1(&[-5, -1]).into_dyn()][..]).unwrap();
+    let outputs: Vec<_> = values.outputs().cloned().collect();
+    assert_eq!(outputs, [arr1(&[-4, 1]).into_dyn(), arr1(&[1, 2]).into_dyn()]);
+    assert_eq!(values.output(), &outputs[0]);
+}
+
+#[test]
+fn inputs_that_do_not_fit_are_told_apart() {
+    let graph = two_inputs();
+    let positive = counting(&[2]);
+    let message = |inputs: &[ArrayD<i64>]| eval_fixed(&graph, inputs).unwrap_err().to_string();
+    insta::assert_snapshot!(message(std::slice::from_ref(&positive)), @"there are 1 inputs, the network takes 2");
+    insta::assert_snapshot!(message(&[positive.clone(), positive.clone()]), @"input 1: element 0 of the input lies outside -9..=0");
+    insta::assert_snapshot!(message(&[positive.clone(), counting(&[3])]), @"input 1: the input has shape [3], the network takes [2]");
+    let batches = [counting(&[2, 2]), -counting(&[3, 2])];
+    insta::assert_snapshot!(eval_fixed_batch(&graph, &batches[..]).unwrap_err(), @"the batches of the inputs have lengths [2, 3], they must be equal");
+    insta::assert_snapshot!(eval_fixed_batch(&graph, &[positive, counting(&[])][..]).unwrap_err(), @"input 0: the input has shape [], the network takes [2]");
 }

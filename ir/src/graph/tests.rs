@@ -2,9 +2,10 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::testing::{any_graph, chain, fixed, fixed_input};
+use crate::{Arity, op};
 
 fn dense(shape: [usize; 2]) -> Op {
-    Op::Dense { weights: fixed(&shape, &vec![1; shape[0] * shape[1]], 1.0), bias: None }
+    Op::Dense(op::Dense { weights: fixed(&shape, &vec![1; shape[0] * shape[1]], 1.0), bias: None })
 }
 
 /// Two graphs of the same meaning: built in order, and built with detours.
@@ -140,7 +141,7 @@ fn an_operand_too_many_is_reported() {
     let (input, last) = (graph.input(), graph.output());
     graph.set_operand(last, 1, input);
     let error = graph.refresh_facts().unwrap_err();
-    let expected = InferError::OperandCount { op: "relu", expected: 1, got: 2 };
+    let expected = InferError::OperandCount { op: "relu", expected: Arity::Exactly(1), got: 2 };
     assert_eq!(*error.root(), expected);
 }
 
@@ -163,4 +164,62 @@ proptest! {
         }
         prop_assert_eq!(order.len(), graph.len());
     }
+}
+
+/// Two inputs, of which the outputs read the second first, and one that nothing reads.
+fn with_several_ends() -> Graph {
+    let mut graph = Graph::new();
+    let [a, b, _unread] = [1, 2, 3].map(|hi| graph.add(fixed_input(&[2], 0, hi), &[], None).unwrap());
+    let sum = graph.add(Op::Add, &[b, a], None).unwrap();
+    let relu = graph.add(Op::Relu, &[b], None).unwrap();
+    graph.set_outputs(vec![relu, sum]);
+    graph
+}
+
+#[test]
+fn inputs_keep_their_order_whatever_reads_them() {
+    let graph = with_several_ends();
+    let limits = |graph: &Graph| -> Vec<i64> {
+        graph.inputs().iter().map(|&id| graph.node(id).fact.interval().unwrap().1).collect()
+    };
+    assert_eq!(limits(&graph), [1, 2, 3]);
+    assert_eq!(graph.topological()[..3], *graph.inputs());
+    let read = crate::parse(&crate::print(&graph)).unwrap();
+    assert_eq!(limits(&read), [1, 2, 3]);
+    assert_eq!(read, graph);
+    assert_eq!(read.digest(), graph.digest());
+    let mut pruned = graph.clone();
+    pruned.remove_dead();
+    assert_eq!(pruned, graph);
+}
+
+#[test]
+fn the_digest_covers_the_order_of_outputs_and_the_inputs() {
+    let graph = with_several_ends();
+    let [relu, sum] = graph.outputs()[..] else { panic!("two outputs") };
+    let with_outputs = |outputs: &[NodeId]| {
+        let mut other = graph.clone();
+        other.set_outputs(outputs.to_vec());
+        other
+    };
+    let mut wider = graph.clone();
+    wider.add(fixed_input(&[2], 0, 3), &[], None).unwrap();
+    let others = [with_outputs(&[sum, relu]), with_outputs(&[relu]), with_outputs(&[relu, sum, sum]), wider];
+    let digests: HashSet<[u8; 32]> = others.iter().chain([&graph]).map(Graph::digest).collect();
+    assert_eq!(digests.len(), 5);
+}
+
+#[test]
+fn an_operation_put_in_the_place_of_an_input_is_none() {
+    let mut graph = with_several_ends();
+    let [a, b, unread] = graph.inputs()[..] else { panic!("three inputs") };
+    graph.replace_op(b, Op::Flatten);
+    graph.set_operand(b, 0, unread);
+    graph.refresh_facts().unwrap();
+    assert_eq!(graph.inputs(), [a, unread]);
+    assert!(crate::validate(&graph).is_ok());
+    let relu = graph.outputs()[0];
+    assert!(graph.is_output(relu) && !graph.is_output(a));
+    graph.redirect_users(relu, a);
+    assert!(graph.is_output(a) && !graph.is_output(relu));
 }

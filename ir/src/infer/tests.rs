@@ -1,5 +1,6 @@
 use super::*;
 use crate::testing::{fixed, fixed_input, integers, real, real_input};
+use crate::{ChannelBound, Weights, channel_bounds, op};
 
 fn image(shape: &[usize], lo: i64, hi: i64) -> Fact {
     infer(&fixed_input(shape, lo, hi), &[]).unwrap()
@@ -7,11 +8,11 @@ fn image(shape: &[usize], lo: i64, hi: i64) -> Fact {
 
 fn conv(shape: [usize; 4]) -> Op {
     let count: usize = shape.iter().product();
-    Op::Conv2d { kernel: fixed(&shape, &vec![1; count], 1.0), bias: None }
+    Op::Conv2d(op::Conv2d { kernel: fixed(&shape, &vec![1; count], 1.0), bias: None })
 }
 
 fn dense(shape: [usize; 2], weights: &[i64], bias: Option<Weights>) -> Op {
-    Op::Dense { weights: fixed(&shape, weights, 1.0), bias }
+    Op::Dense(op::Dense { weights: fixed(&shape, weights, 1.0), bias })
 }
 
 fn message(op: &Op, operand: &Fact) -> String {
@@ -43,9 +44,11 @@ fn channel_bounds_take_any_tensor() {
 
 #[test]
 fn scales_multiply_and_a_bias_must_have_the_product() {
-    let input = Op::Input { shape: vec![1], number: Number::Fixed { scale: 0.25, lo: 0, hi: 1 } };
+    let input = Op::Input(op::Input { shape: vec![1], number: Number::Fixed { scale: 0.25, lo: 0, hi: 1 } });
     let operand = infer(&input, &[]).unwrap();
-    let op = |bias_scale| Op::Dense { weights: fixed(&[1, 1], &[1], 0.5), bias: Some(fixed(&[1], &[1], bias_scale)) };
+    let op = |bias_scale| {
+        Op::Dense(op::Dense { weights: fixed(&[1, 1], &[1], 0.5), bias: Some(fixed(&[1], &[1], bias_scale)) })
+    };
     assert_eq!(infer(&op(0.125), &[&operand]).unwrap().scale(), Some(0.125));
     assert_eq!(message(&op(1.0), &operand), "bias has scale 1, the products have scale 0.125");
 }
@@ -55,7 +58,7 @@ fn shapes_of_rectangular_kernels_and_windows() {
     let operand = image(&[7, 9, 2], 0, 1);
     let fact = infer(&conv([3, 2, 4, 2]), &[&operand]).unwrap();
     assert_eq!(fact.to_string(), "[6, 6, 3] fixed(scale 1, 0..=16)");
-    let pool = Op::MaxPool { window: [3, 2], relu: false };
+    let pool = Op::MaxPool(op::MaxPool { window: [3, 2], relu: false });
     assert_eq!(infer(&pool, &[&fact]).unwrap().shape, [2, 3, 3]);
     assert_eq!(infer(&Op::Flatten, &[&fact]).unwrap().shape, [108]);
 }
@@ -70,7 +73,7 @@ fn relu_moves_both_ends_up_to_zero() {
 
 #[test]
 fn normalize_knows_the_sign_of_its_input() {
-    let op = Op::Normalize { fraction_bits: 3 };
+    let op = Op::Normalize(op::Normalize { fraction_bits: 3 });
     let normalized = |lo, hi| infer(&op, &[&image(&[2], lo, hi)]).unwrap().interval();
     assert_eq!(normalized(-5, 4), Some((-8, 8)));
     assert_eq!(normalized(0, 4), Some((0, 8)));
@@ -81,10 +84,10 @@ fn normalize_knows_the_sign_of_its_input() {
 #[test]
 fn real_numbers_have_shapes_only() {
     let operand = infer(&real_input(&[2]), &[]).unwrap();
-    let op = Op::Dense { weights: real(&[1, 2], &[1e300, 1e300]), bias: Some(real(&[1], &[0.5])) };
+    let op = Op::Dense(op::Dense { weights: real(&[1, 2], &[1e300, 1e300]), bias: Some(real(&[1], &[0.5])) });
     let fact = infer(&op, &[&operand]).unwrap();
     assert_eq!(fact.to_string(), "[1] real");
-    let normalized = infer(&Op::Normalize { fraction_bits: 9 }, &[&fact]).unwrap();
+    let normalized = infer(&Op::Normalize(op::Normalize { fraction_bits: 9 }), &[&fact]).unwrap();
     assert_eq!(normalized.number, Number::Real);
 }
 
@@ -96,7 +99,7 @@ fn kernels_that_do_not_fit_are_named() {
     insta::assert_snapshot!(message(&conv([1, 3, 5, 4]), &operand), @"kernel of 3 by 5 does not fit into an input of 4 by 4");
     insta::assert_snapshot!(message(&conv([1, 0, 3, 4]), &operand), @"the kernel of conv2d needs axes of length 1 or more, its shape is [1, 0, 3, 4]");
     insta::assert_snapshot!(message(&conv([1, 3, 3, 4]), &image(&[4, 4], 0, 1)), @"the input of conv2d has rank 2, it must have rank 3");
-    let flat = Op::Conv2d { kernel: fixed(&[2], &[1, 1], 1.0), bias: None };
+    let flat = Op::Conv2d(op::Conv2d { kernel: fixed(&[2], &[1, 1], 1.0), bias: None });
     insta::assert_snapshot!(message(&flat, &operand), @"the kernel of conv2d has rank 1, it must have rank 4");
 }
 
@@ -113,7 +116,7 @@ fn matrices_and_biases_that_do_not_fit_are_named() {
 
 #[test]
 fn windows_that_do_not_tile_are_named() {
-    let pool = |window| Op::MaxPool { window, relu: false };
+    let pool = |window| Op::MaxPool(op::MaxPool { window, relu: false });
     let operand = image(&[4, 6, 1], 0, 1);
     insta::assert_snapshot!(message(&pool([3, 2]), &operand), @"windows of 3 by 2 do not tile an input of 4 by 6");
     insta::assert_snapshot!(message(&pool([2, 4]), &operand), @"windows of 2 by 4 do not tile an input of 4 by 6");
@@ -132,14 +135,14 @@ fn inputs_that_cannot_be_are_named() {
     insta::assert_snapshot!(error(&fixed_input(&[1], i64::MIN, 0)), @"input spans -9223372036854775808..=0 and needs magnitudes up to 9223372036854775808, beyond ±2^62");
     for scale in [0.0, -1.0, f64::NAN, f64::INFINITY] {
         let number = Number::Fixed { scale, lo: 0, hi: 1 };
-        let op = Op::Input { shape: vec![1], number };
+        let op = Op::Input(op::Input { shape: vec![1], number });
         assert!(matches!(infer(&op, &[]), Err(InferError::BadScale { .. })));
     }
 }
 
 #[test]
 fn normalize_has_its_limits() {
-    let op = |fraction_bits| Op::Normalize { fraction_bits };
+    let op = |fraction_bits| Op::Normalize(op::Normalize { fraction_bits });
     let operand = image(&[4097], 0, 1);
     insta::assert_snapshot!(message(&op(24), &operand), @"normalize takes at most 4096 elements, got 4097");
     insta::assert_snapshot!(message(&op(0), &image(&[1], 0, 1)), @"fraction_bits must lie in 1..=24, got 0");
@@ -152,7 +155,7 @@ fn numbers_do_not_mix() {
     let reals = infer(&real_input(&[1]), &[]).unwrap();
     let op = dense([1, 1], &[1], None);
     insta::assert_snapshot!(message(&op, &reals), @"the weights of dense must be real like its input, not fixed-point");
-    let op = Op::Dense { weights: real(&[1, 1], &[f64::NAN]), bias: None };
+    let op = Op::Dense(op::Dense { weights: real(&[1, 1], &[f64::NAN]), bias: None });
     insta::assert_snapshot!(message(&op, &reals), @"the weights of dense must be finite, element 0 is not");
 }
 

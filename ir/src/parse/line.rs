@@ -8,6 +8,7 @@ use crate::lex::{Token, TokenKind};
 use crate::{Fact, Number};
 
 /// What is left of a line.
+#[derive(Clone)]
 pub(super) struct Line<'a> {
     /// Never empty: the end of the line stays.
     tokens: &'a [Token<'a>],
@@ -75,6 +76,15 @@ impl<'a> Line<'a> {
     pub(super) fn attribute(&mut self, name: &str) -> Located<()> {
         self.keyword(name)?;
         self.mark("=")
+    }
+
+    /// `layer=number`, if it stands there.
+    pub(super) fn layer(&mut self) -> Located<Option<usize>> {
+        if !self.eat_word("layer") {
+            return Ok(None);
+        }
+        self.mark("=")?;
+        self.number("a layer number").map(Some)
     }
 
     pub(super) fn word(&mut self) -> Located<&'a str> {

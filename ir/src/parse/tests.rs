@@ -1,8 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::print;
 use crate::testing::{any_graph, chain, fixed, fixed_input, noise};
+use crate::{op, print};
 
 fn error(text: &str) -> String {
     parse(text).unwrap_err().to_string()
@@ -65,7 +65,8 @@ fn what_is_not_defined_or_twice_is_pointed_at() {
     insta::assert_snapshot!(line_error("output %1"), @"line 2, column 8: `%1` is not defined above");
     insta::assert_snapshot!(line_error("output %0\noutput %0"), @"line 3, column 1: the output is already chosen");
     insta::assert_snapshot!(line_error("%1 = relu %0"), @"line 2, column 1: the graph has no output");
-    insta::assert_snapshot!(line_error("%1 = input : [1] real\noutput %0"), @"line 3, column 1: the graph has 2 inputs: [%0, %1]");
+    insta::assert_snapshot!(line_error("output %0 %0 %1"), @"line 2, column 14: `%1` is not defined above");
+    insta::assert_snapshot!(line_error("output"), @"line 2, column 7: expected a node, found the end of the line");
     insta::assert_snapshot!(error(""), @"line 1, column 1: the graph has no input");
 }
 
@@ -80,7 +81,7 @@ fn what_does_not_follow_is_pointed_at() {
 #[test]
 fn big_weights_are_asked_for_by_their_digest() {
     let weights = fixed(&[7, 5], &noise(1, 35), 1.0);
-    let op = Op::Dense { weights: weights.clone(), bias: None };
+    let op = Op::Dense(op::Dense { weights: weights.clone(), bias: None });
     let graph = chain([fixed_input(&[5], 0, 1), op]);
     let text = print(&graph);
     let resolve = |digest: &str| (digest == weights.short_digest()).then(|| weights.clone());
@@ -97,8 +98,8 @@ proptest! {
             .topological()
             .into_iter()
             .flat_map(|id| match graph.node(id).op.clone() {
-                Op::Conv2d { kernel, bias } => vec![Some(kernel), bias],
-                Op::Dense { weights, bias } => vec![Some(weights), bias],
+                Op::Conv2d(op::Conv2d { kernel, bias }) => vec![Some(kernel), bias],
+                Op::Dense(op::Dense { weights, bias }) => vec![Some(weights), bias],
                 _ => Vec::new(),
             })
             .flatten()

@@ -1,5 +1,5 @@
 use crate::testing::{chain, fixed, fixed_input, real, real_input, reference_network};
-use crate::{Graph, Op, print};
+use crate::{Graph, Op, op, print};
 
 #[test]
 fn the_reference_network_as_text() {
@@ -27,8 +27,8 @@ fn small_weights_are_printed_whole() {
     let weights = fixed(&[1, 4], &[1, 1, 1, 1], 0.1);
     let graph = chain([
         fixed_input(&[2, 4, 1], -5, 4),
-        Op::Conv2d { kernel, bias },
-        Op::MaxPool { window: [2, 3], relu: true },
+        Op::Conv2d(op::Conv2d { kernel, bias }),
+        Op::MaxPool(op::MaxPool { window: [2, 3], relu: true }),
         Op::Flatten,
     ]);
     insta::assert_snapshot!(print(&graph), @"
@@ -38,7 +38,11 @@ fn small_weights_are_printed_whole() {
     %3 = flatten %2 layer=3 : [2] fixed(scale 2^-1, 0..=19)
     output %3
     ");
-    let graph = chain([fixed_input(&[4], 0, 1), Op::Dense { weights, bias: None }, Op::Normalize { fraction_bits: 8 }]);
+    let graph = chain([
+        fixed_input(&[4], 0, 1),
+        Op::Dense(op::Dense { weights, bias: None }),
+        Op::Normalize(op::Normalize { fraction_bits: 8 }),
+    ]);
     insta::assert_snapshot!(print(&graph), @"
     %0 = input layer=0 : [4] fixed(scale 1, 0..=1)
     %1 = dense %0 weights=fixed[1, 4] scale 0.1 [1, 1, 1, 1] layer=1 : [1] fixed(scale 0.1, 0..=4)
@@ -50,7 +54,7 @@ fn small_weights_are_printed_whole() {
 #[test]
 fn real_numbers_keep_every_digit() {
     let weights = real(&[2, 2], &[0.1, -1.0, 1e-7, 1.0 / 3.0]);
-    let op = Op::Dense { weights, bias: None };
+    let op = Op::Dense(op::Dense { weights, bias: None });
     insta::assert_snapshot!(print(&chain([real_input(&[2]), op])), @"
     %0 = input layer=0 : [2] real
     %1 = dense %0 weights=real[2, 2] [0.1, -1.0, 1e-7, 0.3333333333333333] layer=1 : [2] real

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::testing::{any_graph, chain, fixed, fixed_input, noise};
-use crate::{Number, validate};
+use crate::{Number, op, validate};
 
 fn write<T: Serialize>(value: &T) -> Vec<u8> {
     encode_to_vec(value, config::standard()).unwrap()
@@ -23,7 +23,7 @@ fn node(op: Op, operands: &[u32]) -> NodeForm<'static> {
 }
 
 fn read_error(nodes: Vec<NodeForm<'_>>, output: u32) -> String {
-    read::<Graph>(&write(&GraphForm { nodes, output })).unwrap_err()
+    read::<Graph>(&write(&GraphForm { nodes, outputs: OutputsForm(vec![output]) })).unwrap_err()
 }
 
 #[test]
@@ -64,12 +64,11 @@ fn lists_that_are_no_graphs_are_refused() {
     insta::assert_snapshot!(read_error(vec![node(input(), &[]), relu(&[1])], 1), @r#"OtherString("no node 1 among the first 1")"#);
     insta::assert_snapshot!(read_error(vec![node(input(), &[]), relu(&[0])], 2), @r#"OtherString("no node 2 among the first 2")"#);
     insta::assert_snapshot!(read_error(vec![node(input(), &[]), relu(&[0, 0])], 1), @r#"OtherString("node 1: relu has 2 operands, it takes 1")"#);
-    insta::assert_snapshot!(read_error(vec![node(input(), &[]), node(input(), &[])], 1), @r#"OtherString("the graph has 2 inputs: [%0, %1]")"#);
-    let normalize = Op::Normalize { fraction_bits: 77 };
+    let normalize = Op::Normalize(op::Normalize { fraction_bits: 77 });
     insta::assert_snapshot!(read_error(vec![node(input(), &[]), node(normalize, &[0])], 1), @r#"OtherString("node 1: fraction_bits must lie in 1..=24, got 77")"#);
     let number = Number::Fixed { scale: f64::NAN, lo: 0, hi: 0 };
     let shape = vec![1];
-    insta::assert_snapshot!(read_error(vec![node(Op::Input { shape, number }, &[])], 0), @r#"OtherString("node 0: the scale of the numbers of input must be positive and finite, it is NaN")"#);
+    insta::assert_snapshot!(read_error(vec![node(Op::Input(op::Input { shape, number }), &[])], 0), @r#"OtherString("node 0: the scale of the numbers of input must be positive and finite, it is NaN")"#);
 }
 
 #[test]
@@ -136,4 +135,20 @@ proptest! {
             prop_assert_eq!(validate(&read), Ok(()));
         }
     }
+}
+
+#[test]
+fn one_output_is_stored_as_it_is_and_several_as_a_list() {
+    assert_eq!(write(&OutputsForm(vec![7])), write(&7u32));
+    for outputs in [vec![7], vec![7, 7], vec![0, 1, 2]] {
+        assert_eq!(read(&write(&OutputsForm(outputs.clone()))), Ok(OutputsForm(outputs)));
+    }
+    // A list of one, which would be a second form of the same.
+    for outputs in [vec![], vec![7]] {
+        let error = read::<OutputsForm>(&write(&(OutputsForm::SEVERAL, outputs))).unwrap_err();
+        assert!(error.contains("fewer than two"), "{error}");
+    }
+    assert!(read::<OutputsForm>(&write(&OutputsForm::SEVERAL)).is_err());
+    let form = GraphForm { nodes: vec![node(input(), &[])], outputs: OutputsForm(vec![0, 1]) };
+    assert!(read::<Graph>(&write(&form)).unwrap_err().contains("no node 1 among the first 1"));
 }

@@ -1,8 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::Op;
 use crate::testing::{any_graph, chain, fixed, fixed_input};
+use crate::{Op, op};
 
 fn messages(graph: &Graph) -> String {
     let violations = validate(graph).unwrap_err();
@@ -22,11 +22,10 @@ fn every_violation_is_reported() {
     let mut graph = chain([fixed_input(&[2, 3, 1], -3, 3), Op::Relu, Op::Flatten, Op::Relu]);
     let order = graph.topological();
     graph.add(fixed_input(&[1], 0, 0), &[], None).unwrap();
-    graph.replace_op(order[1], Op::MaxPool { window: [2, 3], relu: false });
+    graph.replace_op(order[1], Op::MaxPool(op::MaxPool { window: [2, 3], relu: false }));
     let weights = fixed(&[1, 5], &[1; 5], 1.0);
-    graph.replace_op(order[3], Op::Dense { weights, bias: None });
+    graph.replace_op(order[3], Op::Dense(op::Dense { weights, bias: None }));
     insta::assert_snapshot!(messages(&graph), @"
-    the graph has 2 inputs: [%0, %4]
     %1 is said to be [2, 3, 1] fixed(scale 1, 0..=3), it is [1, 1, 1] fixed(scale 1, -3..=3)
     %3: weights take 5 inputs, their input has 6
     ");

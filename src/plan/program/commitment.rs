@@ -53,8 +53,7 @@ impl Writer<'_> {
     /// The input's elements, in their range, and what is public of them.
     pub(super) fn input(&mut self, visibility: Visibility) -> Result<Disclosed, PlanError> {
         let id = self.graph.input();
-        let elements = self.fresh(self.graph.node(id).fact.elements());
-        self.tensors.insert(id, elements);
+        self.fresh_tensor(id);
         let words = self.packed(id, "input")?;
         Ok(match visibility {
             Visibility::Private => Disclosed { salt: 0..0, public: Vec::new() },
@@ -67,7 +66,7 @@ impl Writer<'_> {
     pub(super) fn output(&mut self, visibility: OutputVisibility) -> Result<Disclosed, PlanError> {
         let id = self.graph.output();
         Ok(match visibility {
-            OutputVisibility::Public => Disclosed { salt: 0..0, public: self.tensors[&id].clone().collect() },
+            OutputVisibility::Public => Disclosed { salt: 0..0, public: self.tensor(id).to_vec() },
             OutputVisibility::Committed => {
                 let words = self.packed(id, "output")?;
                 self.commitment(id, &words, "output")
@@ -79,7 +78,7 @@ impl Writer<'_> {
     fn packed(&mut self, id: NodeId, name: &str) -> Result<Vec<Value>, PlanError> {
         self.spread(id, false)?;
         let (lo, hi) = self.interval(id)?;
-        let elements: Vec<Value> = self.tensors[&id].clone().collect();
+        let elements = self.tensor(id);
         let capacity = PackInput::capacity(lo, hi);
         let words: Vec<Value> = self.fresh(elements.len().div_ceil(capacity)).collect();
         let whole = elements.len() / capacity;

@@ -5,7 +5,7 @@ use crate::gadget::Conv;
 use crate::plan::PlanError;
 use ndarray::{Array4, Ix4, s};
 use std::collections::BTreeMap;
-use zknn_ir::{Graph, NodeId, Op, Weights};
+use zknn_ir::{Graph, NodeId, Op, Weights, op};
 
 /// How a convolution is stated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ const MAX_PARTS: usize = 4;
 /// The convolutions of `graph`, and the ways to state each.
 pub fn choices(graph: &Graph) -> Vec<(NodeId, Vec<Lowering>)> {
     let of_node = |id: NodeId| {
-        let Op::Conv2d { kernel, .. } = &graph.node(id).op else { return None };
+        let Op::Conv2d(op::Conv2d { kernel, .. }) = &graph.node(id).op else { return None };
         let mut lowerings = Vec::new();
         lowerings.extend(fused_with(graph, id).map(|_| Lowering::Fused));
         lowerings.extend((1..=MAX_PARTS.min(kernel.shape()[1] * kernel.shape()[2])).map(Lowering::Parts));
@@ -39,9 +39,9 @@ pub fn choices(graph: &Graph) -> Vec<(NodeId, Vec<Lowering>)> {
 pub fn fused_with(graph: &Graph, conv: NodeId) -> Option<NodeId> {
     let users = graph.users(conv);
     let [user] = users[..] else { return None };
-    let fits = matches!(graph.node(user).op, Op::MaxPool { .. } | Op::Relu);
-    let is_hidden = graph.output() != conv;
-    (matches!(graph.node(conv).op, Op::Conv2d { .. }) && fits && is_hidden).then_some(user)
+    let fits = matches!(graph.node(user).op, Op::MaxPool(_) | Op::Relu);
+    let is_hidden = !graph.is_output(conv);
+    (matches!(graph.node(conv).op, Op::Conv2d(_)) && fits && is_hidden).then_some(user)
 }
 
 impl Writer<'_> {
@@ -70,15 +70,15 @@ impl Writer<'_> {
         // Only those are fused that have something to be fused with.
         let user = fused_with(self.graph, id).expect("a convolution before a pooling or relu");
         let (window, relu) = match self.graph.node(user).op {
-            Op::MaxPool { window, relu } => (window, relu),
+            Op::MaxPool(op::MaxPool { window, relu }) => (window, relu),
             _ => ([1, 1], true),
         };
         let gadget = gadget.with_max(window, relu, self.spread(id, relu)?);
         let [patch_height, patch_width, _] = gadget.patch();
-        let from = Grid::new(self.tensors[&operand].start, &self.graph.node(operand).fact.shape);
+        let from = self.grid(operand);
         let shape = &self.graph.node(user).fact.shape;
-        let outputs = self.fresh(shape.iter().product());
-        let to = Grid::new(outputs.start, shape);
+        self.fresh_tensor(user);
+        let to = self.grid(user);
         let mut wiring = Vec::new();
         for row in 0..shape[0] {
             for column in 0..shape[1] {
@@ -90,12 +90,11 @@ impl Writer<'_> {
         }
         let label = format!("{} + {}", self.label(id), self.label(user));
         self.gadget(label, gadget, wiring, Some((id.index(), 0)));
-        self.tensors.insert(user, outputs);
         Ok(())
     }
 
     fn conv_in_parts(&mut self, id: NodeId, operand: NodeId, kernel: Array4<i64>, bias: Vec<i64>, parts: usize) {
-        let from = Grid::new(self.tensors[&operand].start, &self.graph.node(operand).fact.shape);
+        let from = self.grid(operand);
         let shape = self.graph.node(id).fact.shape.clone();
         let (channels, height, width, inputs) = kernel.dim();
         // The positions in a row, whatever patch of the input they make.
@@ -108,8 +107,8 @@ impl Writer<'_> {
             let weights = kernel.slice(s![.., .., positions.clone(), ..]).to_owned();
             let gadget = Conv::new(weights, bias.take().unwrap_or_else(|| vec![0; channels]));
             let gadget = if before.is_some() { gadget.adding() } else { gadget };
-            let outputs = self.fresh(shape.iter().product());
-            let to = Grid::new(outputs.start, &shape);
+            self.fresh_tensor(id);
+            let to = self.grid(id);
             let mut wiring = Vec::new();
             for (row, column) in (0..shape[0]).flat_map(|row| (0..shape[1]).map(move |column| (row, column))) {
                 for position in positions.clone() {
@@ -119,7 +118,6 @@ impl Writer<'_> {
                 wiring.extend(to.span(row, column, 1));
             }
             self.gadget(self.label(id), gadget, wiring, Some((id.index(), part)));
-            self.tensors.insert(id, outputs);
             before = Some(to);
         }
     }

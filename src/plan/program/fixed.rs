@@ -4,7 +4,6 @@ use super::{Block, Kind, Matrix, ONE, Value, Writer};
 use crate::gadget::{Argmax, Requantize};
 use crate::plan::PlanError;
 use ndarray::{ArcArray2, Array2};
-use std::ops::Range;
 use zknn_ir::NodeId;
 
 impl Writer<'_> {
@@ -30,21 +29,20 @@ impl Writer<'_> {
             wiring: [ONE].into_iter().chain(multipliers.iter().copied()).collect(),
             own_rows: None,
         });
-        let outputs = self.fresh(self.graph.node(id).fact.elements());
-        let from = self.tensors[&operand].clone();
-        let elements = from.zip(multipliers.into_iter().cycle()).zip(outputs.clone());
-        let wiring = elements.flat_map(|((x, multiplier), y)| [x, multiplier, y]).collect();
+        let outputs = self.fresh_tensor(id);
+        let from = self.tensor(operand);
+        let elements = from.iter().zip(multipliers.into_iter().cycle()).zip(outputs);
+        let wiring = elements.flat_map(|((&x, multiplier), y)| [x, multiplier, y]).collect();
         self.gadget(self.label(id), gadget, wiring, None);
-        self.tensors.insert(id, outputs);
         Ok(())
     }
 
-    pub(super) fn argmax(&mut self, id: NodeId, operand: NodeId, from: Range<Value>) -> Result<(), PlanError> {
+    pub(super) fn argmax(&mut self, id: NodeId, operand: NodeId) -> Result<(), PlanError> {
+        let from = self.tensor(operand);
         let gadget = Argmax::new(from.len(), self.spread(operand, false)?);
-        let output = self.fresh(1);
-        let wiring = from.chain(output.clone()).collect();
+        let output = self.fresh_tensor(id);
+        let wiring = from.iter().copied().chain(output).collect();
         self.gadget(self.label(id), gadget, wiring, None);
-        self.tensors.insert(id, output);
         Ok(())
     }
 }

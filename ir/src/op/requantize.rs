@@ -2,15 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::attribute::Visitor;
+use super::{Arity, Class, Operand, Operation};
 use crate::infer::{MAX_MAGNITUDE, check_scale};
-use crate::{Fact, InferError, Number};
+use crate::{Fact, InferError, Number, Range};
 
 /// The longest shift: what is shifted, the half that rounds included, stays within ±2^62.
 pub const MAX_SHIFT: u32 = 61;
 
 /// `y = clamp(floor((x · M + 2^(k-1)) / 2^k), lo, hi)`: the integer nearest to `x · M / 2^k`, ties towards +∞, held
 /// within `lo..=hi`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Requantize {
     /// `M`, not negative: one for each index of the last axis, or a single one for all.
     pub multipliers: Vec<i64>,
@@ -39,7 +41,7 @@ impl Requantize {
 
     /// The real number that an element stands for after the operation, without rounding; `value` is what it stands for
     /// before, `unit` the scale that it has there.
-    pub(crate) fn apply_real(&self, position: usize, value: f64, unit: f64) -> f64 {
+    fn apply_real(&self, position: usize, value: f64, unit: f64) -> f64 {
         let divisor = (1u64 << self.shift.min(MAX_SHIFT)) as f64;
         let exact = value / unit * self.multiplier(position) as f64 / divisor;
         self.scale * exact.clamp(self.lo as f64, self.hi as f64)
@@ -64,12 +66,27 @@ impl Requantize {
             channels => self.multipliers[position % channels],
         }
     }
+}
 
-    /// The fact about the result.
-    pub(crate) fn infer(&self, operand: &Fact) -> Result<Fact, InferError> {
-        const OP: &str = "requantize";
+impl Operation for Requantize {
+    const NAME: &'static str = "requantize";
+    const ARITY: Arity = Arity::Exactly(1);
+
+    fn class(&self) -> Class {
+        Class::Monotone { keeps_zero: (self.lo..=self.hi).contains(&0) }
+    }
+
+    fn attributes<V: Visitor>(&mut self, visitor: &mut V) -> Result<(), V::Error> {
+        visitor.integers("multipliers", &mut self.multipliers)?;
+        visitor.bits("shift", &mut self.shift)?;
+        visitor.interval("clamp", &mut self.lo, &mut self.hi)?;
+        visitor.scale(&mut self.scale)
+    }
+
+    fn infer(&self, operands: &[&Fact]) -> Result<Fact, InferError> {
+        let operand = operands[0];
         let Some(interval) = operand.interval() else {
-            return Err(InferError::NotFixed { op: OP });
+            return Err(InferError::NotFixed { op: Self::NAME });
         };
         let channels = operand.shape.last().copied().unwrap_or(1);
         if ![1, channels].contains(&self.multipliers.len()) {
@@ -81,7 +98,7 @@ impl Requantize {
         if !(1..=MAX_SHIFT).contains(&self.shift) {
             return Err(InferError::Shift { got: self.shift });
         }
-        check_scale(OP, "result", self.scale)?;
+        check_scale(Self::NAME, "result", self.scale)?;
         let (lo, hi) = (self.lo, self.hi);
         if lo > hi {
             return Err(InferError::EmptyInterval { lo, hi });
@@ -100,6 +117,20 @@ impl Requantize {
         let number = Number::Fixed { scale: self.scale, lo: clamped(least), hi: clamped(greatest) };
         Ok(Fact { shape: operand.shape.clone(), number })
     }
+
+    fn range(&self, operands: &[Range], _: &Fact) -> Range {
+        operands[0]
+    }
+
+    fn eval_real(&self, operands: &[Operand<'_, f64>], _: &Fact) -> Vec<f64> {
+        let Operand { fact, elements } = operands[0];
+        let unit = fact.scale().unwrap_or(1.0);
+        elements.iter().enumerate().map(|(at, &value)| self.apply_real(at, value, unit)).collect()
+    }
+
+    fn eval_fixed(&self, operands: &[Operand<'_, i64>], _: &Fact) -> Vec<i64> {
+        operands[0].elements.iter().enumerate().map(|(at, &value)| self.apply(at, value)).collect()
+    }
 }
 
 fn shifted(value: i128, multiplier: i128, shift: u32) -> i128 {
@@ -109,7 +140,7 @@ fn shifted(value: i128, multiplier: i128, shift: u32) -> i128 {
 fn check_magnitude(channel: Option<usize>, (lo, hi): (i128, i128), magnitude: i128) -> Result<(), InferError> {
     match magnitude <= i128::from(MAX_MAGNITUDE) {
         true => Ok(()),
-        false => Err(InferError::Overflow { op: "requantize", channel, lo, hi, magnitude }),
+        false => Err(InferError::Overflow { op: Requantize::NAME, channel, lo, hi, magnitude }),
     }
 }
 
@@ -147,15 +178,15 @@ mod tests {
 
     #[test]
     fn the_interval_is_that_of_all_channels_clamped() {
-        let fact = requantize(&[2, 8], 2, -100, 25).infer(&operand(-10, 20)).unwrap();
+        let fact = requantize(&[2, 8], 2, -100, 25).infer(&[&operand(-10, 20)]).unwrap();
         assert_eq!(fact.interval(), Some((-20, 25)));
-        let fact = requantize(&[2, 8], 2, 30, 40).infer(&operand(-10, -5)).unwrap();
+        let fact = requantize(&[2, 8], 2, 30, 40).infer(&[&operand(-10, -5)]).unwrap();
         assert_eq!(fact.interval(), Some((30, 30)));
     }
 
     #[test]
     fn what_makes_no_sense_is_refused() {
-        let message = |op: Requantize, operand: &Fact| op.infer(operand).unwrap_err().to_string();
+        let message = |op: Requantize, operand: &Fact| op.infer(&[operand]).unwrap_err().to_string();
         let fact = operand(-10, 20);
         insta::assert_snapshot!(message(requantize(&[1, 2, 3], 1, 0, 1), &fact), @"requantize has 3 multipliers, it takes 1 or one for each of 2 channels");
         insta::assert_snapshot!(message(requantize(&[1, -2], 1, 0, 1), &fact), @"a multiplier of requantize is negative: -2");

@@ -1,9 +1,70 @@
 //! Division of a vector by its Euclidean norm.
 
 use num_bigint::BigUint;
+use serde::{Deserialize, Serialize};
+
+use super::attribute::Visitor;
+use super::{Arity, Class, Operand, Operation};
+use crate::fact::power_of_two;
+use crate::infer::{MAX_FRACTION_BITS, MAX_NORMALIZE_LENGTH, axes};
+use crate::{Fact, InferError, Number, Range};
+
+/// A vector divided by its Euclidean norm; the zero vector stays zero. `IR.md` defines the rounding.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Normalize {
+    /// A fixed-point result has the scale `2^-fraction_bits`.
+    pub fraction_bits: u32,
+}
+
+impl Operation for Normalize {
+    const NAME: &'static str = "normalize";
+    const ARITY: Arity = Arity::Exactly(1);
+
+    fn class(&self) -> Class {
+        Class::Function
+    }
+
+    fn attributes<V: Visitor>(&mut self, visitor: &mut V) -> Result<(), V::Error> {
+        visitor.bits("fraction_bits", &mut self.fraction_bits)
+    }
+
+    fn infer(&self, operands: &[&Fact]) -> Result<Fact, InferError> {
+        let (operand, fraction_bits) = (operands[0], self.fraction_bits);
+        let [length] = axes(Self::NAME, "input", &operand.shape)?;
+        if length > MAX_NORMALIZE_LENGTH {
+            return Err(InferError::NormalizeLength { got: length });
+        }
+        let bad_precision = InferError::FractionBits { got: fraction_bits };
+        if !(1..=MAX_FRACTION_BITS).contains(&fraction_bits) {
+            return Err(bad_precision);
+        }
+        let one = 1i64 << fraction_bits;
+        let number = match operand.number {
+            Number::Real => Number::Real,
+            Number::Fixed { lo, hi, .. } => Number::Fixed {
+                scale: power_of_two(-(fraction_bits as i32)).ok_or(bad_precision)?,
+                lo: if lo >= 0 { 0 } else { -one },
+                hi: if hi > 0 { one } else { 0 },
+            },
+        };
+        Ok(Fact { shape: operand.shape.clone(), number })
+    }
+
+    fn range(&self, _: &[Range], _: &Fact) -> Range {
+        Range { lo: -1.0, hi: 1.0 }
+    }
+
+    fn eval_real(&self, operands: &[Operand<'_, f64>], _: &Fact) -> Vec<f64> {
+        operands[0].each(normalize_real)
+    }
+
+    fn eval_fixed(&self, operands: &[Operand<'_, i64>], _: &Fact) -> Vec<i64> {
+        operands[0].each(|x| normalize_fixed(x, self.fraction_bits))
+    }
+}
 
 /// `x / ‖x‖`; zeros for the zero vector.
-pub(super) fn normalize_real(x: &[f64]) -> Vec<f64> {
+fn normalize_real(x: &[f64]) -> Vec<f64> {
     let norm = x.iter().map(|value| value * value).sum::<f64>().sqrt();
     if norm == 0.0 {
         return vec![0.0; x.len()];
@@ -13,7 +74,7 @@ pub(super) fn normalize_real(x: &[f64]) -> Vec<f64> {
 
 /// `2^fraction_bits · x / ‖x‖`, each component rounded to the nearest integer, ties away from zero; zeros
 /// for the zero vector.
-pub(super) fn normalize_fixed(x: &[i64], fraction_bits: u32) -> Vec<i64> {
+fn normalize_fixed(x: &[i64], fraction_bits: u32) -> Vec<i64> {
     x.iter()
         .zip(normalize_roots(x, fraction_bits))
         .map(|(value, root)| value.signum() * root.div_ceil(2).cast_signed())
@@ -25,9 +86,9 @@ pub(super) fn normalize_fixed(x: &[i64], fraction_bits: u32) -> Vec<i64> {
 /// for the zero vector.
 ///
 /// With `q = floor(2^(f+1)·|x|/√S)`, the nearest integer to `2^f·|x|/√S` is `floor((q+1)/2)`. No `q` exceeds
-/// `2^(f+1)`. `fraction_bits` beyond [`crate::MAX_FRACTION_BITS`] count as that many.
+/// `2^(f+1)`. `fraction_bits` beyond [`MAX_FRACTION_BITS`] count as that many.
 pub fn normalize_roots(x: &[i64], fraction_bits: u32) -> Vec<u64> {
-    let fraction_bits = fraction_bits.min(crate::MAX_FRACTION_BITS);
+    let fraction_bits = fraction_bits.min(MAX_FRACTION_BITS);
     let squares = x.iter().map(|value| u128::from(value.unsigned_abs()).pow(2));
     let sum: BigUint = squares.clone().sum();
     if sum == BigUint::ZERO {

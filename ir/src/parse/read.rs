@@ -1,0 +1,117 @@
+//! Attributes, read.
+
+use ndarray::{ArcArray, IxDyn};
+
+use super::line::Line;
+use super::{Located, ParseErrorKind, at};
+use crate::fact::element_count;
+use crate::lex::{Token, TokenKind};
+use crate::op::attribute::Visitor;
+use crate::{Fact, Number, Weights};
+
+/// Reads attributes from a line, in their order.
+pub(super) struct Reader<'r, 'a> {
+    pub(super) line: &'r mut Line<'a>,
+    /// Weights by digest.
+    pub(super) weights: &'r dyn Fn(&str) -> Option<Weights>,
+}
+
+impl Visitor for Reader<'_, '_> {
+    type Error = (usize, Box<ParseErrorKind>);
+
+    /// Looks ahead to the end of the line, where the fact stands as every node's does.
+    fn fact(&mut self, shape: &mut Vec<usize>, number: &mut Number) -> Located<()> {
+        let mut ahead = self.line.clone();
+        ahead.layer()?;
+        if !ahead.eat_mark(":") {
+            return Err(ahead.expected("`:` and the fact of the input"));
+        }
+        Fact { shape: *shape, number: *number } = ahead.fact()?;
+        Ok(())
+    }
+
+    fn weights(&mut self, name: &'static str, weights: &mut Weights) -> Located<()> {
+        self.line.attribute(name)?;
+        let fixed = self.line.eat_word("fixed");
+        if !fixed && !self.line.eat_word("real") {
+            return Err(self.line.expected("`fixed` or `real`"));
+        }
+        let shape = self.line.shape()?;
+        let scale = if fixed { Some(self.line.scale()?) } else { None };
+        let Token { kind, column } = *self.line.peek();
+        *weights = match (kind, scale) {
+            (TokenKind::Digest(digest), _) => {
+                self.line.next();
+                let error = |kind: fn(String) -> ParseErrorKind| at(column, kind(digest.to_owned()));
+                let found = (self.weights)(digest).ok_or_else(|| error(ParseErrorKind::Unresolved))?;
+                let same = found.shape() == shape && found.scale() == scale && found.short_digest() == digest;
+                same.then_some(found).ok_or_else(|| error(ParseErrorKind::WrongWeights))?
+            }
+            (_, Some(scale)) => {
+                let list = self.line.list(|line| line.number("an integer weight"))?;
+                Weights::Fixed { data: tensor(shape, list).map_err(|kind| at(column, kind))?, scale }
+            }
+            (_, None) => {
+                let list = self.line.list(|line| line.number("a real weight"))?;
+                Weights::Real(tensor(shape, list).map_err(|kind| at(column, kind))?)
+            }
+        };
+        Ok(())
+    }
+
+    fn optional_weights(&mut self, name: &'static str, weights: &mut Option<Weights>) -> Located<()> {
+        if self.line.peek().kind == TokenKind::Word(name) {
+            self.weights(name, weights.insert(Weights::default()))?;
+        }
+        Ok(())
+    }
+
+    fn bits(&mut self, name: &'static str, bits: &mut u32) -> Located<()> {
+        self.line.attribute(name)?;
+        *bits = self.line.number("a number of bits")?;
+        Ok(())
+    }
+
+    fn flag(&mut self, name: &'static str, flag: &mut bool) -> Located<()> {
+        *flag = self.line.eat_word(name);
+        Ok(())
+    }
+
+    fn height_and_width(&mut self, name: &'static str, sides: &mut [usize; 2]) -> Located<()> {
+        self.line.attribute(name)?;
+        *sides = self.line.height_and_width()?;
+        Ok(())
+    }
+
+    fn lengths(&mut self, name: &'static str, lengths: &mut Vec<usize>) -> Located<()> {
+        self.line.attribute(name)?;
+        *lengths = self.line.list(|line| line.number("a length for each axis"))?;
+        Ok(())
+    }
+
+    fn integers(&mut self, name: &'static str, integers: &mut Vec<i64>) -> Located<()> {
+        self.line.attribute(name)?;
+        *integers = self.line.list(|line| line.number("an integer"))?;
+        Ok(())
+    }
+
+    fn interval(&mut self, name: &'static str, lo: &mut i64, hi: &mut i64) -> Located<()> {
+        self.line.attribute(name)?;
+        (*lo, *hi) = self.line.interval()?;
+        Ok(())
+    }
+
+    fn scale(&mut self, scale: &mut f64) -> Located<()> {
+        *scale = self.line.scale()?;
+        Ok(())
+    }
+}
+
+fn tensor<T>(shape: Vec<usize>, list: Vec<T>) -> Result<ArcArray<T, IxDyn>, ParseErrorKind> {
+    let got = list.len();
+    let mismatch = |shape| ParseErrorKind::ElementCount { shape, got };
+    if element_count(&shape) != Some(got) {
+        return Err(mismatch(shape));
+    }
+    ArcArray::from_shape_vec(shape.as_slice(), list).map_err(|_| mismatch(shape))
+}
