@@ -15,6 +15,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 use rayon::prelude::*;
 use std::mem;
+use zeroize::Zeroize;
 
 /// All wires of a circuit. They are overwritten when it is dropped.
 pub struct Witness {
@@ -28,7 +29,7 @@ pub struct Witness {
     outputs: Vec<i64>,
 }
 
-/// The secrets that a proof is made with, apart from the input. The salt is overwritten when they are dropped.
+/// The secrets that a proof is made with, apart from the input. The salts are overwritten when they are dropped.
 pub struct Secrets {
     /// The salt of the commitment to the input.
     pub salt: [F; DIGEST],
@@ -53,12 +54,14 @@ impl Secrets {
 impl Drop for Secrets {
     fn drop(&mut self) {
         wipe(&mut self.salt);
+        wipe(&mut self.output_salt);
     }
 }
 
 impl Drop for Witness {
     fn drop(&mut self) {
         wipe(&mut self.cells);
+        self.outputs.zeroize();
     }
 }
 
