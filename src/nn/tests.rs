@@ -73,7 +73,7 @@ fn the_reference_is_written_byte_for_byte_as_python_writes_it() {
 #[test]
 fn small_models() {
     let mut printed = String::new();
-    for name in ["tiny_mlp", "tiny_cnn", "wide_pool"] {
+    for name in ["tiny_mlp", "tiny_cnn", "wide_pool", "residual"] {
         let folder = Path::new("testdata/models");
         let path = folder.join(format!("{name}.json"));
         let model = Model::read(&path).unwrap();

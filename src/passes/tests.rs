@@ -62,6 +62,11 @@ fn wide_pool_through_the_pipeline() {
 }
 
 #[test]
+fn residual_through_the_pipeline() {
+    insta::assert_snapshot!(story(&read("residual")));
+}
+
+#[test]
 fn digit_cnn_through_the_pipeline() {
     let model = Model::read(Path::new("testdata/digits/cnn.json")).unwrap();
     let calibration = crate::front::read_tensor(Path::new("testdata/digits/calibration.json")).unwrap();
