@@ -150,8 +150,8 @@ impl Model {
         let wiring = Wiring::of(&layers).map_err(|error| {
             let place = layers[error.layer].spans.element(source.as_deref(), error.place);
             match place {
-                Some(place) => place.error(error.problem, error.label),
-                None => FrontError::unplaced(error.problem),
+                Some(place) => place.error(*error.problem, error.label),
+                None => FrontError::unplaced(*error.problem),
             }
         })?;
         let mut input: Option<Vec<usize>> = None;

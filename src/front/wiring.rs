@@ -31,7 +31,7 @@ pub(super) struct Wiring {
 /// Why layers do not make a network, and where that shows.
 #[derive(Debug)]
 pub(super) struct WiringError {
-    pub(super) problem: Problem,
+    pub(super) problem: Box<Problem>,
     pub(super) layer: usize,
     /// The field, and the element of it.
     pub(super) place: (&'static str, Option<usize>),
@@ -72,7 +72,7 @@ fn names(layers: &[Layer]) -> Result<BTreeMap<&str, usize>, WiringError> {
         } else {
             continue;
         };
-        return Err(WiringError { problem, layer, place: ("name", None), label });
+        return Err(WiringError { problem: Box::new(problem), layer, place: ("name", None), label });
     }
     Ok(names)
 }
@@ -89,7 +89,7 @@ fn find(names: &BTreeMap<&str, usize>, layer: usize, at: usize, name: &str) -> R
         Some(close) => format!("did you mean `{}`?", shown(close)),
         None => "unknown".to_string(),
     };
-    let problem = Problem::UnknownInput { layer, name: shown(name), advice: advice(&known) };
+    let problem = Box::new(Problem::UnknownInput { layer, name: shown(name), advice: advice(&known) });
     Err(WiringError { problem, layer, place: ("inputs", Some(at)), label })
 }
 
@@ -111,7 +111,7 @@ fn check_count(layer: &Layer, index: usize, got: usize) -> Result<(), WiringErro
     let layer_type = layer.kind.layer_type();
     let expected = if takes_several { "two inputs or more" } else { "one input" };
     Err(WiringError {
-        problem: Problem::InputCount { layer: index, layer_type, expected, got },
+        problem: Box::new(Problem::InputCount { layer: index, layer_type, expected, got }),
         layer: index,
         place: ("inputs", None),
         label: format!("expected {expected}"),
@@ -152,7 +152,7 @@ fn order(reads: &[Vec<Source>]) -> Result<Vec<usize>, WiringError> {
                     way.push((read, 0));
                 }
                 State::OnTheWay => {
-                    let problem = Problem::Cycle { layer, read };
+                    let problem = Box::new(Problem::Cycle { layer, read });
                     let place = ("inputs", Some(at));
                     let label = if layer == read { "itself" } else { "depends on this layer" };
                     return Err(WiringError { problem, layer, place, label: label.to_string() });
@@ -175,7 +175,7 @@ fn check_read(layers: &[Layer], reads: &[Vec<Source>]) -> Result<(), WiringError
     match unread {
         None => Ok(()),
         Some(layer) => Err(WiringError {
-            problem: Problem::Unread { layer, layers: layers.len() },
+            problem: Box::new(Problem::Unread { layer, layers: layers.len() }),
             layer,
             place: ("layer_type", None),
             label: "nothing reads it".to_string(),

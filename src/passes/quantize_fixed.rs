@@ -333,6 +333,7 @@ impl Quantizer<'_> {
                     Class::View { .. } | Class::Greatest { with_zero: false } => ways.push((user, is_rectified)),
                     Class::Greatest { with_zero: true } => ways.push((user, true)),
                     Class::Monotone { .. } if *op == Op::Relu => ways.push((user, true)),
+                    // Any other function takes numbers as precise as scores are.
                     Class::Monotone { .. } | Class::Function | Class::Input => ends = true,
                 }
             }

@@ -1,10 +1,10 @@
 //! How far the integer program may be from floating point.
 
 use ndarray::ArrayD;
-use zknn::front::{LayerKind, Model};
+use zknn::front::{LayerKind, Model, Source};
 use zknn::nn;
 use zknn::passes::Context;
-use zknn_ir::{Graph, Op};
+use zknn_ir::{Graph, NodeId, Op};
 
 /// Below this, sums of integers are exact in floating point.
 const EXACT: i64 = 1 << 53;
@@ -32,29 +32,35 @@ impl Bound {
             return None;
         }
         let outputs = nn::run_all(model, input).expect("the shape is the model's");
-        let mut unit = graph.node(graph.input()).fact.scale()?;
-        let mut is_class = false;
+        let unit = graph.node(graph.input()).fact.scale()?;
         // An input of integers is taken as it is.
-        let mut error = if unit == 1.0 { 0.0 } else { 0.5 * unit };
-        for (index, layer) in model.layers().iter().enumerate() {
-            let from = if index == 0 { input } else { &outputs[index - 1] };
-            match &layer.kind {
+        let given = Numbers { values: input, error: if unit == 1.0 { 0.0 } else { 0.5 * unit }, unit };
+        let mut is_class = false;
+        let mut layers: Vec<Option<Numbers>> = vec![None; outputs.len()];
+        for &index in model.order() {
+            let read = |source: &Source| match source {
+                Source::Input => Some(given),
+                Source::Layer(read) => layers[*read],
+            };
+            let reads: Vec<Numbers> = model.reads(index).iter().map(read).collect::<Option<_>>()?;
+            let Numbers { values: from, mut error, mut unit } = reads[0];
+            match &model.layers()[index].kind {
                 LayerKind::Convolution { kernel: weights, biases } | LayerKind::FullyConnected { weights, biases } => {
-                    let operand = Operand { most: greatest(from.iter()), error, unit };
-                    let summed = sums(weights, biases.as_ref(), &operand, fixed.bits);
-                    let (scale, reach) = rescaled(graph, index)?;
-                    // The result is rounded, and the multiplier is: that is to be a quarter of what the bits can tell.
-                    error = summed + 0.5 * scale + 0.25 * scale.max(reach * 0.5f64.powi(fixed.bits as i32));
-                    unit = scale;
+                    error = sums(weights, biases.as_ref(), &reads[0], fixed.bits);
+                    // What only a sum of tensors reads is brought to scale by that.
+                    if let Some(rescaled) = rescaled(graph, index, &[]).first() {
+                        (error, unit) = (error + rescaled.error(fixed.bits), rescaled.scale);
+                    }
                 }
+                LayerKind::Add => (error, unit) = added(graph, index, &reads, fixed.bits)?,
                 LayerKind::Normalize => error = direction(from, error)?,
                 LayerKind::Argmax => (error, is_class) = (unambiguous(from, error)?, true),
                 // No two numbers get farther apart.
                 LayerKind::Relu | LayerKind::MaxPool { .. } | LayerKind::Flatten | LayerKind::Padding { .. } => {}
-                // The bound goes from one layer to the next, and a sum has several before it.
-                LayerKind::Add => return None,
             }
+            layers[index] = Some(Numbers { values: &outputs[index], error, unit });
         }
+        let error = layers.last().copied().flatten()?.error;
         Some(Bound { error, is_class })
     }
 
@@ -66,10 +72,11 @@ impl Bound {
     }
 }
 
-/// The numbers that a layer sums.
-struct Operand {
-    /// The greatest magnitude.
-    most: f64,
+/// The numbers that a layer reads.
+#[derive(Clone, Copy)]
+struct Numbers<'a> {
+    /// What they are in floating point.
+    values: &'a ArrayD<f64>,
     /// How far each may be off.
     error: f64,
     /// Their scale.
@@ -77,8 +84,9 @@ struct Operand {
 }
 
 /// The error of sums of weights, rounded to `bits` bits.
-fn sums(weights: &ArrayD<f64>, biases: Option<&ArrayD<f64>>, operand: &Operand, bits: u32) -> f64 {
-    let &Operand { most, error, unit } = operand;
+fn sums(weights: &ArrayD<f64>, biases: Option<&ArrayD<f64>>, operand: &Numbers, bits: u32) -> f64 {
+    let &Numbers { values, error, unit } = operand;
+    let most = greatest(values.iter());
     let steps = ((1i64 << (bits - 1)) - 1) as f64;
     let coarsest = greatest(weights.iter()) / steps;
     let of_channel = |(index, channel): (usize, ndarray::ArrayViewD<f64>)| {
@@ -93,15 +101,50 @@ fn sums(weights: &ArrayD<f64>, biases: Option<&ArrayD<f64>>, operand: &Operand, 
     weights.outer_iter().enumerate().map(of_channel).fold(0.0, f64::max)
 }
 
-/// The scale of what a layer's sums become, and how far they reach.
-fn rescaled(graph: &Graph, layer: usize) -> Option<(f64, f64)> {
-    let ids = graph.topological();
-    let node = ids
-        .iter()
-        .map(|&id| graph.node(id))
-        .find(|node| node.layer == Some(layer) && matches!(node.op, Op::Requantize(_)))?;
+/// The error of a sum of tensors, and its scale: that of the operands, brought to one scale, and that of bringing the sums
+/// to another.
+fn added(graph: &Graph, layer: usize, reads: &[Numbers], bits: u32) -> Option<(f64, f64)> {
+    let is_sum = |id: &NodeId| graph.node(*id).layer == Some(layer) && graph.node(*id).op == Op::Add;
+    let sum = graph.topological().into_iter().find(is_sum)?;
+    let operands = graph.operands(sum);
+    let mut error: f64 = reads.iter().map(|numbers| numbers.error).sum();
+    for operand in &operands {
+        error += rescaled_to(graph, layer, *operand).map_or(0.0, |rescaled| rescaled.error(bits));
+    }
+    match rescaled(graph, layer, &operands).first() {
+        Some(rescaled) => Some((error + rescaled.error(bits), rescaled.scale)),
+        None => Some((error, graph.node(sum).fact.scale()?)),
+    }
+}
+
+/// Numbers that were brought to a scale.
+struct Rescaled {
+    scale: f64,
+    /// How far they reach.
+    reach: f64,
+}
+
+impl Rescaled {
+    /// The result is rounded, and the multiplier is: that is to be a quarter of what the bits can tell.
+    fn error(&self, bits: u32) -> f64 {
+        0.5 * self.scale + 0.25 * self.scale.max(self.reach * 0.5f64.powi(bits as i32))
+    }
+}
+
+/// What the requantize of a layer yields, if the node is one.
+fn rescaled_to(graph: &Graph, layer: usize, id: NodeId) -> Option<Rescaled> {
+    let node = graph.node(id);
+    if node.layer != Some(layer) || !matches!(node.op, Op::Requantize(_)) {
+        return None;
+    }
     let ((lo, hi), scale) = (node.fact.interval()?, node.fact.scale()?);
-    Some((scale, scale * lo.unsigned_abs().max(hi.unsigned_abs()) as f64))
+    Some(Rescaled { scale, reach: scale * lo.unsigned_abs().max(hi.unsigned_abs()) as f64 })
+}
+
+/// What the requantizes of a layer yield, but for some.
+fn rescaled(graph: &Graph, layer: usize, but: &[NodeId]) -> Vec<Rescaled> {
+    let others = graph.topological().into_iter().filter(|id| !but.contains(id));
+    others.filter_map(|id| rescaled_to(graph, layer, id)).collect()
 }
 
 /// The error of a direction: at most twice what the vector is off, by its length.

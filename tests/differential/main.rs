@@ -74,7 +74,7 @@ fn constant_layers_and_channels_keep_their_biases() {
 #[test]
 fn branches_and_joins_agree() {
     let Tally { models, with_float, rounding, sums, borders, .. } = compare(0..TRIALS, Trial::graph);
-    assert!(models > 200 && with_float > 200 && rounding > 80 && sums > 300 && borders > 100);
+    assert!(models > 200 && with_float > 1000 && rounding > 80 && sums > 300 && borders > 100);
 }
 
 #[test]
@@ -110,13 +110,13 @@ fn a_constant_is_as_exact_as_it_would_be_alone() {
     }
 }
 
-/// The same, to the end: what verifying a proof says is what the interpreter computes. Each seed is one model, with all
-/// passes and without one of the optional ones.
+/// The same, to the end: what verifying a proof says is what the interpreter computes. Each seed is a chain of layers and a
+/// model with branches, with all passes and without one of the optional ones.
 #[test]
 fn proofs_agree_with_the_interpreter() {
     let mut proved = 0;
-    for seed in 0..10 {
-        let trial = Trial::new(seed);
+    for (seed, draw) in (0..10).flat_map(|seed| [Trial::new, Trial::graph].map(|draw| (seed, draw))) {
+        let trial = draw(seed);
         let off = OPTIONAL[seed as usize % OPTIONAL.len()];
         for off in [&[][..], &[off]] {
             let Some(graph) = trial.lowered(off) else { continue };
@@ -134,5 +134,5 @@ fn proofs_agree_with_the_interpreter() {
             proved += 1;
         }
     }
-    assert!(proved > 8, "{proved}");
+    assert!(proved > 20, "{proved}");
 }
