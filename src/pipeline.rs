@@ -48,7 +48,7 @@ pub struct Circuit {
 /// The graph has numbers that can't be proved, or is too large.
 pub fn compile(graph: Graph, options: Options) -> Result<Circuit, CompileError> {
     let _span = info_span!("compile").entered();
-    let draft = Draft::new(graph, options)?;
+    let draft = Draft::new(graph, options, |graph| Plan::new(graph, options.exposure(), options.scheme))?;
     let prover = debug_span!("commit").in_scope(|| AnyProver::new(&draft.plan, options.scheme.hash));
     Ok(draft.with(prover))
 }
@@ -62,10 +62,14 @@ struct Draft {
 }
 
 impl Draft {
-    fn new(mut graph: Graph, options: Options) -> Result<Self, CompileError> {
+    fn new(
+        mut graph: Graph,
+        options: Options,
+        plan: impl FnOnce(&Graph) -> Result<Plan, PlanError> + Send,
+    ) -> Result<Self, CompileError> {
         zknn_ir::validate(&graph).map_err(|violations| CompileError::Invalid { first: violations[0].to_string() })?;
         graph.remove_dead();
-        let plan = || debug_span!("plan").in_scope(|| Plan::new(&graph, options.exposure(), options.scheme));
+        let plan = || debug_span!("plan").in_scope(|| plan(&graph));
         let (description, plan) = rayon::join(|| describe(&graph, options), plan);
         let (description, plan) = (description?, plan?);
         log(&plan);
@@ -80,7 +84,8 @@ impl Draft {
         let options = self.description.options;
         let key = VerifyingKey { description: self.description, shape: self.shape, cap: prover.cap() };
         let leaves = prover.leaves();
-        Circuit { file: CircuitFile { options, graph: self.graph, key, leaves }, plan: self.plan, prover }
+        let choices = self.plan.choices.clone();
+        Circuit { file: CircuitFile { options, graph: self.graph, choices, key, leaves }, plan: self.plan, prover }
     }
 }
 
@@ -138,7 +143,9 @@ impl Circuit {
         if !is_as_large_as_its_program(&file) {
             return Err(LoadError::Differs);
         }
-        let draft = Draft::new(file.graph, file.options)?;
+        let options = file.options;
+        let replay = |graph: &Graph| Plan::replay(graph, options.exposure(), options.scheme, &file.choices);
+        let draft = Draft::new(file.graph, options, replay)?;
         // A program that is not the key's is refused before it costs much.
         if draft.description != file.key.description {
             return Err(LoadError::Differs);
@@ -184,6 +191,7 @@ impl Circuit {
 fn is_as_large_as_its_program(file: &CircuitFile) -> bool {
     let shape = &file.key.shape;
     shape.problem().is_none()
+        && file.choices.parts() <= shape.gates.iter().map(Vec::len).sum()
         && file.leaves.len() >= shape.rows()
         && file.graph.try_input().and(file.graph.try_output()).is_some()
         && LeastSize::of_any(&file.graph, file.options.visibility).may_fit(shape.degree_bits, file.options.scheme)

@@ -16,7 +16,7 @@ pub use write::{WriteError, write_atomically};
 
 use crate::circuit::{Binding, CircuitShape};
 use crate::plan::security::{HashKind, Scheme};
-use crate::plan::{Exposure, OutputVisibility, Visibility};
+use crate::plan::{Choices, Exposure, OutputVisibility, Visibility};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use zknn_ir::{Fact, Graph, Number};
@@ -54,6 +54,8 @@ pub struct CircuitFile {
     pub options: Options,
     /// The integer program.
     pub graph: Graph,
+    /// What the planner chose, so that loading plans nothing.
+    pub choices: Choices,
     /// The key that belongs to it.
     pub key: VerifyingKey,
     /// The digests of the leaves of the commitment in the key.

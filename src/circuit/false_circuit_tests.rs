@@ -34,7 +34,7 @@ fn forge<C: GenericConfig<D, F = F, Hasher: TreeHasher>>(
     let witness = lie(&plan);
     let proof = prover.prove(&witness, &key.binding(None), &mut Timings::default()).expect("a proof");
     let proof = ProofFile { key: key.digest(), context: context_digest(None), proof };
-    (CircuitFile { options, graph, key, leaves: prover.leaves() }, proof)
+    (CircuitFile { options, graph, choices: plan.choices, key, leaves: prover.leaves() }, proof)
 }
 
 /// The relu gives what we like, and all that depends on it follows.

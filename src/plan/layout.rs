@@ -6,6 +6,7 @@
 //! memory.
 
 use super::PlanError;
+use super::choices::Choices;
 use super::cost::Cost;
 use super::program::{Kind, Program, Value};
 use super::security::{Blinding, QUOTIENT_DEGREE, Scheme, Soundness};
@@ -88,6 +89,8 @@ pub struct Layout {
     pub placements: Vec<Placement>,
     /// The shape of the tiles of matrix-vector products, if there are any: then every row kind ends in a tile.
     pub tile: Option<TileShape>,
+    /// What the kinds of rows were made of.
+    pub fills: Vec<RowFill>,
     /// How many tiles there are. The `i`-th is in row `i`.
     pub tiles: usize,
     /// Rows of Poseidon permutations.
@@ -100,24 +103,40 @@ pub struct Layout {
     pub blinding: Blinding,
 }
 
-/// What fills the rows of one kind before anything has a place: blocks, and how many instances a row holds.
-#[derive(Clone, Default)]
-struct Draft {
-    slots: Vec<(usize, usize)>,
-    rows: usize,
+/// What fills the rows of one kind, before anything has a place.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowFill {
+    /// Blocks, as indices into the program's, and how many instances of each a row holds.
+    pub slots: Vec<(usize, usize)>,
+    /// How many rows of the kind there are.
+    pub rows: usize,
 }
 
 impl Layout {
     /// The best layout of `program` in `2^degree_bits` rows, or nothing if it does not fit them.
     pub fn new(program: &Program, degree_bits: usize, scheme: Scheme) -> Option<Self> {
-        let blinding = scheme.blinding();
-        let poseidon = poseidon_rows(program);
-        let free = (1usize << degree_bits).checked_sub(blinding.rows() + poseidon + 1)?;
-        let drafts = drafts(program, free)?;
+        let free = free_rows(program, degree_bits, scheme)?;
+        let fills = fills(program, free)?;
         let tile = TileShape::choose(program, free)?;
-        let layout = Self::place(program, degree_bits, scheme, drafts, tile);
-        let fits = layout.wires <= MAX_COLUMNS && layout.constants <= MAX_COLUMNS;
-        (fits && are_counted(layout.routed, degree_bits)).then_some(layout)
+        Self::place(program, degree_bits, scheme, fills, tile).fitting()
+    }
+
+    /// The layout of `program` that these choices were made for, or nothing if they were made for another.
+    pub fn replay(program: &Program, scheme: Scheme, choices: &Choices) -> Option<Self> {
+        let Choices { degree_bits, fills, tile, .. } = choices;
+        if !(scheme.min_degree_bits()..=MAX_DEGREE_BITS).contains(degree_bits) {
+            return None;
+        }
+        let free = free_rows(program, *degree_bits, scheme)?;
+        let has_room = are_filled(program, free, fills) && tile_fits(program, free, *tile);
+        let layout = has_room.then(|| Self::place(program, *degree_bits, scheme, fills.clone(), *tile))?;
+        layout.fitting().filter(|layout| scheme.can_blind(layout.challenges))
+    }
+
+    /// The layout, unless it is beyond a limit.
+    fn fitting(self) -> Option<Self> {
+        let fits = self.wires <= MAX_COLUMNS && self.constants <= MAX_COLUMNS;
+        (fits && are_counted(self.routed, self.degree_bits)).then_some(self)
     }
 
     /// The cheapest layout over all sizes.
@@ -174,15 +193,15 @@ impl Layout {
         program: &Program,
         degree_bits: usize,
         scheme: Scheme,
-        drafts: Vec<Draft>,
+        fills: Vec<RowFill>,
         tile: Option<TileShape>,
     ) -> Self {
         let mut kinds: Vec<(Vec<Arc<Gadget>>, Range<usize>)> = Vec::new();
         let mut placements: BTreeMap<usize, Vec<Slot>> = BTreeMap::new();
         let mut row = 0;
-        for draft in drafts.into_iter().filter(|draft| draft.rows > 0) {
+        for fill in &fills {
             let mut gadgets: Vec<Arc<Gadget>> = Vec::new();
-            for &(block, count) in &draft.slots {
+            for &(block, count) in &fill.slots {
                 for _ in 0..count {
                     let slot = Slot { kind: kinds.len(), part: gadgets.len() };
                     placements.entry(block).or_default().push(slot);
@@ -192,8 +211,8 @@ impl Layout {
             if let Some(tile) = tile {
                 gadgets.push(Arc::new(DenseTile { width: tile.width, height: tile.height }.into()));
             }
-            kinds.push((gadgets, row..row + draft.rows));
-            row += draft.rows;
+            kinds.push((gadgets, row..row + fill.rows));
+            row += fill.rows;
         }
         let poseidon = row..row + poseidon_rows(program);
         let shapes = || kinds.iter().map(|(gadgets, _)| sum(gadgets));
@@ -219,6 +238,7 @@ impl Layout {
                 .collect(),
             placements: placements.into_iter().map(|(block, slots)| Placement { block, slots }).collect(),
             tile,
+            fills,
             tiles: tile.map_or(0, |tile| tile.count(program)),
             public_row: poseidon.end,
             blinding_row: poseidon.end + 1,
@@ -247,7 +267,7 @@ fn poseidon_rows(program: &Program) -> usize {
 fn gadget(program: &Program, block: usize) -> Arc<Gadget> {
     match &program.blocks[block].kind {
         Kind::Gadget(gadget) => gadget.clone(),
-        Kind::Poseidon | Kind::MatVec(_) => unreachable!("only gadgets are drafted"),
+        Kind::Poseidon | Kind::MatVec(_) => unreachable!("only gadgets fill rows"),
     }
 }
 
@@ -260,55 +280,89 @@ fn instances(program: &Program, block: usize) -> Option<(usize, Shape)> {
     }
 }
 
+/// Rows that are left for gadgets, if any are.
+fn free_rows(program: &Program, degree_bits: usize, scheme: Scheme) -> Option<usize> {
+    (1usize << degree_bits).checked_sub(scheme.blinding().rows() + poseidon_rows(program) + 1).filter(|&rows| rows > 0)
+}
+
+/// Whether rows filled like this take up all `free` rows, none of them too wide, and hold all instances of all blocks.
+fn are_filled(program: &Program, free: usize, fills: &[RowFill]) -> bool {
+    let mut rooms = vec![0usize; program.blocks.len()];
+    let mut rows = 0usize;
+    for fill in fills {
+        let mut width = 0usize;
+        for &(block, count) in &fill.slots {
+            let Some((_, shape)) = (block < rooms.len()).then(|| instances(program, block)).flatten() else {
+                return false;
+            };
+            width = width.saturating_add(count.saturating_mul(shape.wires()));
+            rooms[block] = rooms[block].saturating_add(count.saturating_mul(fill.rows));
+        }
+        if fill.rows == 0 || width > MAX_COLUMNS {
+            return false;
+        }
+        rows = rows.saturating_add(fill.rows);
+    }
+    let has_room = |(block, room): (usize, usize)| instances(program, block).is_none_or(|(count, _)| count <= room);
+    rows == free && rooms.into_iter().enumerate().all(has_room)
+}
+
+/// Whether tiles of this shape hold all matrices of the program, one in each of `free` rows at most.
+fn tile_fits(program: &Program, free: usize, tile: Option<TileShape>) -> bool {
+    let Some(tile) = tile else { return program.matrices().next().is_none() };
+    let sides = 1..=MAX_COLUMNS;
+    sides.contains(&tile.width) && sides.contains(&tile.height) && (1..=free).contains(&tile.count(program))
+}
+
 /// Distributes the blocks over row kinds that take up all `free` rows, or nothing if they don't suffice.
 ///
 /// The common rows come last. Blocks move from there, in part or altogether, to more numerous rows that have room, where that
 /// takes fewer gadgets, each of which is evaluated at every point; or just as many, as long as the common rows are wider than
 /// the widest of the others.
-fn drafts(program: &Program, free: usize) -> Option<Vec<Draft>> {
-    let mut own: BTreeMap<(usize, usize), Draft> = BTreeMap::new();
+fn fills(program: &Program, free: usize) -> Option<Vec<RowFill>> {
+    let mut own: BTreeMap<(usize, usize), RowFill> = BTreeMap::new();
     let mut common_blocks = Vec::new();
     for (index, block) in program.blocks.iter().enumerate() {
         let Some((count, _)) = instances(program, index) else { continue };
         match block.own_rows {
             Some(key) => {
-                let draft = own.entry(key).or_default();
-                draft.slots.push((index, 1));
-                draft.rows = draft.rows.max(count);
+                let fill = own.entry(key).or_default();
+                fill.slots.push((index, 1));
+                fill.rows = fill.rows.max(count);
             }
             None => common_blocks.push((index, count)),
         }
     }
-    let mut drafts: Vec<Draft> = own.into_values().collect();
-    let common_rows = free.checked_sub(drafts.iter().map(|draft| draft.rows).sum()).filter(|&rows| rows > 0)?;
+    let mut fills: Vec<RowFill> = own.into_values().filter(|fill| fill.rows > 0).collect();
+    let common_rows = free.checked_sub(fills.iter().map(|fill| fill.rows).sum()).filter(|&rows| rows > 0)?;
 
     let width = |block: usize| instances(program, block).map_or(0, |(_, shape)| shape.wires());
-    let draft_width = |draft: &Draft| draft.slots.iter().map(|&(block, n)| n * width(block)).sum::<usize>();
-    let widest = drafts.iter().map(draft_width).max().unwrap_or(0);
+    let fill_width = |fill: &RowFill| fill.slots.iter().map(|&(block, n)| n * width(block)).sum::<usize>();
+    let widest = fills.iter().map(fill_width).max().unwrap_or(0);
     let slots = |count: usize| count.div_ceil(common_rows);
     common_blocks.sort_by_key(|&(block, count)| std::cmp::Reverse(count * width(block)));
     for index in 0..common_blocks.len() {
         let block = common_blocks[index].0;
         loop {
             let common: usize = common_blocks.iter().map(|&(block, count)| slots(count) * width(block)).sum();
-            let has_room = |draft: &&mut Draft| draft_width(draft) + width(block) <= widest;
-            let roomiest = |draft: &&mut Draft| (draft.rows, std::cmp::Reverse(draft_width(draft)));
-            let Some(draft) = drafts.iter_mut().filter(has_room).max_by_key(roomiest) else { break };
+            let has_room = |fill: &&mut RowFill| fill_width(fill) + width(block) <= widest;
+            let roomiest = |fill: &&mut RowFill| (fill.rows, std::cmp::Reverse(fill_width(fill)));
+            let Some(fill) = fills.iter_mut().filter(has_room).max_by_key(roomiest) else { break };
             let count = &mut common_blocks[index].1;
-            let relieved = slots(*count) - slots(count.saturating_sub(draft.rows));
+            let relieved = slots(*count) - slots(count.saturating_sub(fill.rows));
             if relieved < if common > widest { 1 } else { 2 } {
                 break;
             }
-            match draft.slots.iter_mut().find(|(other, _)| *other == block) {
+            match fill.slots.iter_mut().find(|(other, _)| *other == block) {
                 Some((_, n)) => *n += 1,
-                None => draft.slots.push((block, 1)),
+                None => fill.slots.push((block, 1)),
             }
-            *count = count.saturating_sub(draft.rows);
+            *count = count.saturating_sub(fill.rows);
         }
     }
     let common = common_blocks.iter().map(|&(block, count)| (block, slots(count))).filter(|&(_, n)| n > 0).collect();
-    drafts.push(Draft { slots: common, rows: common_rows });
-    Some(drafts)
+    fills.push(RowFill { slots: common, rows: common_rows });
+    Some(fills)
 }
 
 /// Gives the gadgets their columns: routed wires of all of them first, then advice; digits last, the last of them just

@@ -1,5 +1,6 @@
 //! From the IR to rows and columns.
 
+mod choices;
 mod cost;
 mod layout;
 mod print;
@@ -9,10 +10,11 @@ mod size;
 mod tiles;
 mod visibility;
 
+pub use choices::Choices;
 pub use cost::Cost;
 pub use layout::{
-    Layout, MAX_COLUMNS, MAX_ROWS, POSEIDON_CONSTRAINTS, POSEIDON_ROUTED, POSEIDON_WIRES, Part, Placement, RowKind,
-    Slot, row_constraints, total, wiring,
+    Layout, MAX_COLUMNS, MAX_ROWS, POSEIDON_CONSTRAINTS, POSEIDON_ROUTED, POSEIDON_WIRES, Part, Placement, RowFill,
+    RowKind, Slot, row_constraints, total, wiring,
 };
 pub use program::{Block, DIGEST, Kind, Matrix, Program, SPONGE_WIDTH, Value, commitment_domain};
 pub use size::LeastSize;
@@ -34,6 +36,8 @@ pub struct Plan {
     pub layout: Layout,
     /// The tiles of the matrix-vector products.
     pub tiles: Tiles,
+    /// What it does not take from the program.
+    pub choices: Choices,
 }
 
 /// More elements than this in all tensors together fit no circuit.
@@ -46,15 +50,7 @@ impl Plan {
     /// What can't be stated in the field, or fits no circuit.
     pub fn new(graph: &Graph, exposure: impl Into<Exposure>, scheme: Scheme) -> Result<Self, PlanError> {
         let exposure = exposure.into();
-        let (inputs, outputs) = (graph.inputs().len(), graph.outputs().len());
-        if inputs > 1 || outputs > 1 {
-            return Err(PlanError::SeveralEnds { inputs, outputs });
-        }
-        let elements: usize = graph.topological().iter().map(|&id| graph.node(id).fact.elements()).sum();
-        if elements > MAX_ELEMENTS {
-            return Err(PlanError::TooLarge { max_rows: MAX_ROWS });
-        }
-        LeastSize::of_any(graph, exposure.input).check(scheme)?;
+        check_size(graph, exposure, scheme)?;
         let choices = program::choices(graph);
         let first = choices.iter().map(|(id, lowerings)| (*id, lowerings[0])).collect();
         let mut best = Draft::new(graph, exposure, scheme, first);
@@ -66,15 +62,45 @@ impl Plan {
                 best = best.or(Draft::new(graph, exposure, scheme, changed));
             }
         }
-        let (program, layout) = best.result?;
-        let tiles = Tiles::cut(&program, layout.tile);
-        Ok(Self { program, layout, tiles })
+        best.finish(graph)
+    }
+
+    /// The plan for `graph` that these choices were made for, without a search.
+    ///
+    /// # Errors
+    /// As [`Plan::new`]; or the choices were made for another graph.
+    pub fn replay(
+        graph: &Graph,
+        exposure: impl Into<Exposure>,
+        scheme: Scheme,
+        choices: &Choices,
+    ) -> Result<Self, PlanError> {
+        let exposure = exposure.into();
+        check_size(graph, exposure, scheme)?;
+        let lowerings = choices.lowerings(graph).ok_or(PlanError::Choices)?;
+        LeastSize::new(graph, exposure.input, &lowerings).check(scheme)?;
+        let program = Program::new(graph, exposure, &lowerings)?;
+        let layout = Layout::replay(&program, scheme, choices).ok_or(PlanError::Choices)?;
+        Draft { lowerings, result: Ok((program, layout)) }.finish(graph)
     }
 
     /// Values in the table, partial sums included.
     pub fn values(&self) -> usize {
         self.program.values + self.tiles.partial_sums
     }
+}
+
+/// What is refused before anything is made.
+fn check_size(graph: &Graph, exposure: Exposure, scheme: Scheme) -> Result<(), PlanError> {
+    let (inputs, outputs) = (graph.inputs().len(), graph.outputs().len());
+    if inputs > 1 || outputs > 1 {
+        return Err(PlanError::SeveralEnds { inputs, outputs });
+    }
+    let elements: usize = graph.topological().iter().map(|&id| graph.node(id).fact.elements()).sum();
+    if elements > MAX_ELEMENTS {
+        return Err(PlanError::TooLarge { max_rows: MAX_ROWS });
+    }
+    LeastSize::of_any(graph, exposure.input).check(scheme)
 }
 
 #[cfg(test)]
@@ -86,9 +112,7 @@ impl Plan {
         let most = choices.iter().map(|(_, lowerings)| lowerings.len()).max().unwrap_or(1);
         let plan = |n: usize| {
             let nth = choices.iter().map(|(id, lowerings)| (*id, lowerings[n.min(lowerings.len() - 1)])).collect();
-            let (program, layout) = Draft::new(graph, exposure, scheme, nth).result.expect("a plan");
-            let tiles = Tiles::cut(&program, layout.tile);
-            Self { program, layout, tiles }
+            Draft::new(graph, exposure, scheme, nth).finish(graph).expect("a plan")
         };
         (0..most).map(plan).collect()
     }
@@ -113,6 +137,14 @@ impl Draft {
 
     fn weight(&self) -> f64 {
         self.result.as_ref().map_or(f64::INFINITY, |(_, layout)| Cost::of(layout).weight())
+    }
+
+    /// The plan, with its tiles.
+    fn finish(self, graph: &Graph) -> Result<Plan, PlanError> {
+        let (program, layout) = self.result?;
+        let tiles = Tiles::cut(&program, layout.tile);
+        let choices = Choices::of(graph, &self.lowerings, &layout);
+        Ok(Plan { program, layout, tiles, choices })
     }
 
     /// The cheaper one, and this one if they cost the same.
@@ -162,6 +194,9 @@ pub enum PlanError {
         /// Its elements.
         elements: usize,
     },
+    /// The choices of another graph, or of no planner.
+    #[error("the choices of rows and columns are not for this program")]
+    Choices,
     /// The circuit is beyond a limit.
     #[error("the circuit would have an impossible {what}")]
     Impossible {

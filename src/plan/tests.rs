@@ -1,5 +1,7 @@
 //! Plans as text, and the accounts that they must balance.
 
+use super::program::Lowering;
+use super::security::HashKind;
 use super::*;
 use crate::gadget::Gadget;
 use std::collections::HashSet;
@@ -16,8 +18,7 @@ output %5
 
 fn plan(text: &str, zero_knowledge: bool) -> Plan {
     let graph = zknn_ir::parse(text).expect("a graph");
-    Plan::new(&graph, Visibility::Committed, Scheme { zero_knowledge, hash: security::HashKind::Blake3 })
-        .expect("a plan")
+    Plan::new(&graph, Visibility::Committed, Scheme { zero_knowledge, hash: HashKind::Blake3 }).expect("a plan")
 }
 
 #[test]
@@ -49,7 +50,7 @@ fn quotients_that_the_field_cannot_tell_apart_have_no_plan() {
         %1 = requantize %0 multipliers=[2] shift=1 clamp=0..=15 scale 1
         output %1",
     );
-    let scheme = Scheme { zero_knowledge: true, hash: security::HashKind::Blake3 };
+    let scheme = Scheme { zero_knowledge: true, hash: HashKind::Blake3 };
     let error = Plan::new(&graph.expect("a graph"), Visibility::Private, scheme).expect_err("no plan");
     assert!(matches!(error, PlanError::TooWide { .. }), "{error}");
 }
@@ -79,7 +80,7 @@ fn borders_are_views_and_sums_are_linear() {
 
 #[test]
 fn several_inputs_or_outputs_have_no_plan_yet() {
-    let scheme = Scheme { zero_knowledge: true, hash: security::HashKind::Blake3 };
+    let scheme = Scheme { zero_knowledge: true, hash: HashKind::Blake3 };
     for text in [
         "%0 = input : [1] fixed(scale 1, 0..=1)\n%1 = input : [1] fixed(scale 1, 0..=1)\n%2 = add %0 %1\noutput %2",
         "%0 = input : [1] fixed(scale 1, 0..=1)\n%1 = relu %0\noutput %1 %0",
@@ -100,9 +101,8 @@ fn a_small_cnn_without_zero_knowledge() {
 fn the_reference_cnn() {
     let (model, _) = crate::nn::reference::reference_cnn();
     let graph = crate::lower_exact(&model, (-5, 4), &mut |_, _| {}).expect("integers");
-    let plan =
-        Plan::new(&graph, Visibility::Committed, Scheme { zero_knowledge: true, hash: security::HashKind::Blake3 })
-            .expect("a plan");
+    let plan = Plan::new(&graph, Visibility::Committed, Scheme { zero_knowledge: true, hash: HashKind::Blake3 })
+        .expect("a plan");
     insta::assert_snapshot!(plan.to_string());
     balance(&plan);
 }
@@ -168,4 +168,51 @@ fn balance(plan: &Plan) {
         }
     }
     assert_eq!(counted, used.len());
+}
+
+/// Plans are what their choices say, also those that no search would end at.
+#[test]
+fn a_plan_is_made_again_from_its_choices() {
+    for text in [CNN, FIXED] {
+        let graph = zknn_ir::parse(text).expect("a graph");
+        for zero_knowledge in [true, false] {
+            let scheme = Scheme { zero_knowledge, hash: HashKind::Blake3 };
+            for plan in Plan::every_lowering(&graph, Visibility::Committed, scheme) {
+                let again = Plan::replay(&graph, Visibility::Committed, scheme, &plan.choices).expect("as chosen");
+                assert_eq!(again.choices, plan.choices);
+                assert_eq!(format!("{:?}", again.layout), format!("{:?}", plan.layout));
+                assert_eq!(again.program.public, plan.program.public);
+            }
+        }
+    }
+}
+
+/// Choices come from files, which may have been made to do harm.
+#[test]
+fn choices_that_do_not_fit_are_refused() {
+    let graph = zknn_ir::parse(CNN).expect("a graph");
+    let scheme = Scheme { zero_knowledge: true, hash: HashKind::Blake3 };
+    let honest = Plan::new(&graph, Visibility::Committed, scheme).expect("a plan").choices;
+    let changes: [fn(&mut Choices); 14] = [
+        |choices| choices.degree_bits += 1,
+        |choices| choices.degree_bits = usize::MAX,
+        |choices| choices.degree_bits = 0,
+        |choices| choices.lowerings.clear(),
+        |choices| choices.lowerings.push(Lowering::Fused),
+        |choices| choices.lowerings[0] = Lowering::Parts(0),
+        |choices| choices.fills.clear(),
+        |choices| choices.fills[0].rows += 1,
+        |choices| choices.fills[0].rows = usize::MAX,
+        |choices| choices.fills[0].slots.clear(),
+        |choices| choices.fills[0].slots[0].0 = usize::MAX,
+        |choices| choices.fills[0].slots[0].1 = usize::MAX,
+        |choices| choices.tile = None,
+        |choices| choices.tile = Some(TileShape { width: 0, height: 1 }),
+    ];
+    for (i, change) in changes.into_iter().enumerate() {
+        let mut choices = honest.clone();
+        change(&mut choices);
+        let result = Plan::replay(&graph, Visibility::Committed, scheme, &choices);
+        assert!(matches!(result, Err(PlanError::Choices)), "change {i}");
+    }
 }

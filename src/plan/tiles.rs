@@ -1,9 +1,10 @@
 //! Matrix-vector products cut into tiles of one shape, one tile a row.
 
 use super::program::{Matrix, Program, Value, ZERO};
+use serde::{Deserialize, Serialize};
 
 /// Width and height of a tile, in weights.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TileShape {
     /// Elements of `x` that it reads.
     pub width: usize,

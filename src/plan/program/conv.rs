@@ -4,11 +4,12 @@ use super::{Grid, Writer, rank};
 use crate::gadget::Conv;
 use crate::plan::PlanError;
 use ndarray::{Array4, Ix4, s};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use zknn_ir::{Graph, NodeId, Op, Weights, op};
 
 /// How a convolution is stated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Lowering {
     /// Together with the pooling or relu after it, in the same rows.
     Fused,
