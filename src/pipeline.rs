@@ -105,7 +105,7 @@ pub fn verify(key: &VerifyingKey, proof: &ProofFile) -> Result<Statement, Reject
     }
     let public = circuit::verify(shape.scheme.hash, shape, &key.cap, &key.binding(), &proof.proof)?;
     let invalid = RejectError::InvalidKey { problem: "the statement does not fit the circuit" };
-    Statement::new(&key.description, key.digest(), &public, shape.soundness().security_bits()).ok_or(invalid)
+    Statement::new(&key.description, key.digest(), &public, shape.soundness().security()).ok_or(invalid)
 }
 
 impl Circuit {
@@ -213,7 +213,7 @@ pub enum CompileError {
     },
     /// It can't be laid out.
     #[error("the model has no circuit: {0}")]
-    #[diagnostic(code(zknn::plan), help("a smaller input range or smaller weights make narrower intervals"))]
+    #[diagnostic(code(zknn::plan), help("{}", .0.help()))]
     Plan(#[from] PlanError),
 }
 

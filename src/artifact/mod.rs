@@ -12,7 +12,7 @@ pub use write::{WriteError, write_atomically};
 
 use crate::circuit::{Binding, CircuitShape};
 use crate::plan::Visibility;
-use crate::plan::security::{HashKind, Scheme};
+use crate::plan::security::Scheme;
 use serde::{Deserialize, Serialize};
 use zknn_ir::{Fact, Graph};
 
@@ -27,8 +27,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        let scheme = Scheme { zero_knowledge: true, hash: HashKind::Blake3 };
-        Self { visibility: Visibility::Committed, scheme }
+        Self { visibility: Visibility::Committed, scheme: Scheme::default() }
     }
 }
 

@@ -3,6 +3,7 @@
 use super::{Description, TensorInfo};
 use crate::gadget::PackInput;
 use crate::gadget::field::{F, from_signed, to_signed};
+use crate::plan::security::Security;
 use crate::plan::{DIGEST, Visibility};
 use ndarray::{ArrayD, IxDyn};
 use plonky2::field::types::{Field, PrimeField64};
@@ -26,8 +27,8 @@ pub struct Statement {
     pub output: OutputStatement,
     /// Whether the proof was made to hide what is not disclosed.
     pub zero_knowledge: bool,
-    /// Bits of security.
-    pub security_bits: usize,
+    /// Bits of security, the least over all rounds of the protocol.
+    pub security: Security,
 }
 
 /// What is disclosed of the input.
@@ -75,7 +76,7 @@ impl Statement {
 
     /// The statement that the public inputs of an accepted proof make; nothing if they are not as many as they must
     /// be.
-    pub fn new(description: &Description, key: [u8; 32], public: &[F], security_bits: usize) -> Option<Self> {
+    pub fn new(description: &Description, key: [u8; 32], public: &[F], security: Security) -> Option<Self> {
         if Self::public_inputs(description)? != public.len() {
             return None;
         }
@@ -94,7 +95,7 @@ impl Statement {
             disclosure,
             output: OutputStatement { integers, scale: description.output.scale },
             zero_knowledge: description.options.scheme.zero_knowledge,
-            security_bits,
+            security,
         })
     }
 }

@@ -52,12 +52,13 @@ output %8
 
 fn plan(text: &str, visibility: Visibility, zero_knowledge: bool) -> Plan {
     let graph = zknn_ir::parse(text).expect("a graph");
-    Plan::new(&graph, visibility, Scheme { zero_knowledge, hash: HashKind::Blake3 }).expect("a plan")
+    Plan::new(&graph, visibility, Scheme { zero_knowledge, hash: HashKind::Blake3, ..Scheme::default() })
+        .expect("a plan")
 }
 
 /// Every gate and lowering between them.
 pub(super) fn plans() -> Vec<Plan> {
-    let scheme = Scheme { zero_knowledge: false, hash: HashKind::Blake3 };
+    let scheme = Scheme { zero_knowledge: false, hash: HashKind::Blake3, ..Scheme::default() };
     let cnn = zknn_ir::parse(CNN).expect("a graph");
     let mut plans = Plan::every_lowering(&cnn, Visibility::Public, scheme);
     plans.extend([

@@ -61,7 +61,8 @@ fn prove_and_verify<C: GenericConfig<D, F = F, Hasher: TreeHasher>>(
     hash: HashKind,
     zero_knowledge: bool,
 ) {
-    let plan = Plan::new(graph, visibility, Scheme { zero_knowledge, hash }).expect("it has a plan");
+    let plan =
+        Plan::new(graph, visibility, Scheme { zero_knowledge, hash, ..Scheme::default() }).expect("it has a plan");
     let mut prover = Prover::<C>::new(&plan);
     let binding = graph.digest();
     prover.bind(&binding);
@@ -110,7 +111,11 @@ fn a_small_cnn_in_every_mode() {
 /// wires hold digits is false, which the rows of several kinds share. In each kind of row that has digits.
 #[test]
 fn what_is_no_digit_does_not_verify() {
-    let plan = Plan::new(&small_cnn(), Visibility::Private, Scheme { zero_knowledge: true, hash: HashKind::Blake3 });
+    let plan = Plan::new(
+        &small_cnn(),
+        Visibility::Private,
+        Scheme { zero_knowledge: true, hash: HashKind::Blake3, ..Scheme::default() },
+    );
     let plan = plan.expect("it has a plan");
     let (prover, shape) = (Prover::<Blake3Config>::new(&plan), CircuitShape::new(&plan));
     let key = Key::<Blake3Config>::new(&shape, prover.cap(), &Binding::default());

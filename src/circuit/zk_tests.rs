@@ -28,7 +28,7 @@ const INPUT: &[i64] = &[1, -5, 4];
 
 fn plan(zero_knowledge: bool, hash: HashKind) -> Plan {
     let graph = zknn_ir::parse(MODEL).expect("a graph");
-    Plan::new(&graph, Visibility::Private, Scheme { zero_knowledge, hash }).expect("a plan")
+    Plan::new(&graph, Visibility::Private, Scheme { zero_knowledge, hash, ..Scheme::default() }).expect("a plan")
 }
 
 fn common(plan: &Plan) -> CommonCircuitData<F, D> {

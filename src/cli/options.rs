@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 use zknn::artifact::Options;
 use zknn::plan::Visibility;
-use zknn::plan::security::{HashKind, Scheme};
+use zknn::plan::security::{HashKind, Level, Scheme};
 
 /// The options, for the commands that have them.
 #[derive(Debug, clap::Args)]
@@ -16,6 +16,11 @@ pub(super) struct Args {
     /// The hash of the Merkle trees; poseidon is slower, for proofs that are verified inside another circuit
     #[arg(long, value_name = "HASH", value_enum, default_value = "blake3")]
     hash: Hash,
+
+    /// In which regime every step of a proof has 100 bits of security: as is conjectured today, or as is proven, with proofs
+    /// that are three times as large
+    #[arg(long, value_name = "REGIME", value_enum, default_value = "conjectured")]
+    security: Security,
 
     /// Make proofs that may tell more than they state
     #[arg(long)]
@@ -35,6 +40,12 @@ enum Hash {
     Poseidon,
 }
 
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Security {
+    Conjectured,
+    Proven,
+}
+
 impl Args {
     /// The options as the library takes them.
     pub(super) fn options(&self) -> Options {
@@ -49,6 +60,10 @@ impl Args {
                 hash: match self.hash {
                     Hash::Blake3 => HashKind::Blake3,
                     Hash::Poseidon => HashKind::Poseidon,
+                },
+                level: match self.security {
+                    Security::Conjectured => Level::Conjectured,
+                    Security::Proven => Level::Proven,
                 },
             },
         }

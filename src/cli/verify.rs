@@ -6,6 +6,7 @@ use serde::Serialize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use zknn::artifact::{Disclosure, FileKind, ProofFile, Statement, VerifyingKey, hex, read};
+use zknn::plan::security::Security;
 use zknn::{RejectError, verify};
 
 /// Check a proof, and print what it proves.
@@ -52,11 +53,10 @@ pub(super) fn text(statement: &Statement) -> String {
         "Made without zero knowledge: the proof may tell more about the input."
     };
     format!(
-        "The proof holds under the key {}.\n\n{statement}\n\n{hidden}\nSecurity: {} bits, as conjectured of the \
-         low-degree test.\nAll of this is worth what the key is: take it from someone you trust, or compile the model \
+        "The proof holds under the key {}.\n\n{statement}\n\n{hidden}\nSecurity: {}.\nAll of this is worth what the key is: take it from someone you trust, or compile the model \
          yourself.",
         hex(&statement.key),
-        statement.security_bits
+        statement.security
     )
 }
 
@@ -76,7 +76,7 @@ struct Acceptance {
     input: Input,
     output: Output,
     zero_knowledge: bool,
-    security_bits: usize,
+    security: Security,
 }
 
 #[derive(Serialize)]
@@ -119,7 +119,7 @@ fn json(statement: &Statement) -> Result<String, Report> {
         },
         output: Output::new(&statement.output.integers, statement.output.scale),
         zero_knowledge: statement.zero_knowledge,
-        security_bits: statement.security_bits,
+        security: statement.security.in_tenths(),
     };
     serde_json::to_string(&acceptance).into_diagnostic()
 }

@@ -16,8 +16,12 @@ output %5
 
 fn plan(text: &str, zero_knowledge: bool) -> Plan {
     let graph = zknn_ir::parse(text).expect("a graph");
-    Plan::new(&graph, Visibility::Committed, Scheme { zero_knowledge, hash: security::HashKind::Blake3 })
-        .expect("a plan")
+    Plan::new(
+        &graph,
+        Visibility::Committed,
+        Scheme { zero_knowledge, hash: security::HashKind::Blake3, ..Scheme::default() },
+    )
+    .expect("a plan")
 }
 
 #[test]
@@ -49,9 +53,25 @@ fn quotients_that_the_field_cannot_tell_apart_have_no_plan() {
         %1 = requantize %0 multipliers=[2] shift=1 clamp=0..=15 scale 1
         output %1",
     );
-    let scheme = Scheme { zero_knowledge: true, hash: security::HashKind::Blake3 };
+    let scheme = Scheme { zero_knowledge: true, hash: security::HashKind::Blake3, ..Scheme::default() };
     let error = Plan::new(&graph.expect("a graph"), Visibility::Private, scheme).expect_err("no plan");
     assert!(matches!(error, PlanError::TooWide { .. }), "{error}");
+}
+
+/// With so many cells, rows times columns, too many challenges batch the polynomials wrongly.
+#[test]
+fn what_would_not_be_secure_has_no_plan() {
+    let plan = |elements: usize| {
+        let text = format!("%0 = input : [{elements}] fixed(scale 1, -100..=100)\n%1 = relu %0\noutput %1\n");
+        Plan::new(&zknn_ir::parse(&text).expect("a graph"), Visibility::Private, Scheme::default())
+    };
+    assert_eq!(plan(200_000).expect("a plan").layout.soundness().shortfall(security::Level::Conjectured), None);
+    let error = plan(8_000_000).expect_err("too large to be secure");
+    let PlanError::Insecure { round, regime, bits } = error else { panic!("{error}") };
+    assert_eq!((round, regime), (security::Round::Batching, security::Regime::Conjectured));
+    assert!((90..100).contains(&bits), "{bits}");
+    assert!(error.to_string().contains("batching of polynomials"), "{error}");
+    assert!(error.help().contains("cells"));
 }
 
 #[test]
@@ -64,9 +84,12 @@ fn a_small_cnn_without_zero_knowledge() {
 fn the_reference_cnn() {
     let (model, _) = crate::nn::reference::reference_cnn();
     let graph = crate::lower_exact(&model, (-5, 4), &mut |_, _| {}).expect("integers");
-    let plan =
-        Plan::new(&graph, Visibility::Committed, Scheme { zero_knowledge: true, hash: security::HashKind::Blake3 })
-            .expect("a plan");
+    let plan = Plan::new(
+        &graph,
+        Visibility::Committed,
+        Scheme { zero_knowledge: true, hash: security::HashKind::Blake3, ..Scheme::default() },
+    )
+    .expect("a plan");
     insta::assert_snapshot!(plan.to_string());
     balance(&plan);
 }

@@ -16,13 +16,13 @@ use zknn::artifact::Options;
 use zknn::circuit::{Checker, Secrets, Witness};
 use zknn::front::{self, Model};
 use zknn::passes::{Context, FixedPoint, MAX_BITS, MIN_BITS, PIPELINE};
-use zknn::plan::security::{HashKind, Scheme};
+use zknn::plan::security::{HashKind, Level, Scheme};
 use zknn::plan::{Plan, Visibility};
 use zknn::{compile, input, nn, verify};
 use zknn_ir::eval::eval_fixed;
 use zknn_ir::{Graph, Op};
 
-const SCHEME: Scheme = Scheme { zero_knowledge: false, hash: HashKind::Blake3 };
+const SCHEME: Scheme = Scheme { zero_knowledge: false, hash: HashKind::Blake3, level: Level::Conjectured };
 
 /// Passes that only make the program smaller. The others state what the circuit needs.
 const OPTIONAL: &[&str] = &["canonicalize", "commute_pool", "fuse_relu", "drop_idle_relu", "sink_requantize"];

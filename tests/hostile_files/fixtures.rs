@@ -14,7 +14,10 @@ use zknn::{Circuit, LoadError, Lowering, compile, lower, verify};
 const WRITE: &str = "ZKNN_WRITE_FIXTURES";
 
 fn fixtures() -> [(&'static str, Options); 3] {
-    let options = |visibility, hash, zero_knowledge| Options { visibility, scheme: Scheme { zero_knowledge, hash } };
+    let options = |visibility, hash, zero_knowledge| Options {
+        visibility,
+        scheme: Scheme { zero_knowledge, hash, ..Scheme::default() },
+    };
     [
         ("mlp", Options::default()),
         ("cnn", options(Visibility::Public, HashKind::Poseidon, true)),

@@ -33,7 +33,8 @@ struct Files {
 
 fn files(text: &str, hash: HashKind) -> Files {
     let graph = zknn_ir::parse(text).expect("a graph");
-    let options = Options { visibility: Visibility::Public, scheme: Scheme { zero_knowledge: false, hash } };
+    let options =
+        Options { visibility: Visibility::Public, scheme: Scheme { zero_knowledge: false, hash, ..Scheme::default() } };
     let circuit = compile(graph, options).expect("a circuit");
     let input = ndarray::arr1(&[1.0, -5.0, 4.0]).into_dyn();
     let proof = circuit.prove(&input).expect("a proof");
