@@ -1,19 +1,22 @@
-//! What proving takes, model by model: `cargo bench targets`.
+//! What proving takes, model by model: `cargo bench targets`; and at both levels of security: `cargo bench security`.
 //!
 //! Each model is compiled and proved with zero knowledge and the input committed: by the command line, as a user would, in a
 //! process for each proof, and by a program that has the circuit loaded and proves again and again, which is this one.
 
 #[path = "shared/asked.rs"]
 mod asked;
+#[path = "shared/models.rs"]
+mod models;
 #[path = "shared/python.rs"]
 mod python;
 
 use asked::is_asked_for;
+use models::{Random, models, tensor};
 use python::python_seconds;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::error::Error;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 use zknn::Circuit;
@@ -33,20 +36,26 @@ const RUNS: usize = 3;
 const REFERENCE_RUNS: usize = 7;
 
 fn main() -> Outcome<()> {
-    if !is_asked_for("targets") {
-        return Ok(());
+    if is_asked_for("targets") {
+        targets()?;
     }
+    if is_asked_for("security") {
+        security()?;
+    }
+    Ok(())
+}
+
+/// All figures of each model, compiled with the defaults.
+fn targets() -> Outcome<()> {
     let folder = tempfile::tempdir()?;
     println!("targets: medians of {RUNS} proofs, of the reference CNN of {REFERENCE_RUNS}");
     println!(
         "{:<20} {:>9} {:>9} {:>10} {:>11} {:>11} {:>10} {:>11} {:>10}",
         "model", "prove s", "whole s", "prove MiB", "compile s", "compile MiB", "verify ms", "circuit MB", "proof MB"
     );
-    let reference = folder.path().join("reference");
-    fs::create_dir(&reference)?;
-    run(zknn().args(["export", "--reference"]).arg(&reference))?;
+    let (_, reference) = reference(folder.path())?;
     let mut python = Vec::new();
-    let figures = measure(&reference, REFERENCE_RUNS, || {
+    let figures = measure(&reference, REFERENCE_RUNS, &[], || {
         python.push(python_seconds(1)?);
         Ok(())
     })?;
@@ -58,21 +67,72 @@ fn main() -> Outcome<()> {
         figures.whole / python,
         figures.compile / python
     );
-    for (name, model, shape) in [
-        ("CNN 28x28", cnn(), vec![28, 28, 1]),
-        ("MLP 256-256-256-10", mlp(&[256, 256, 256, 10]), vec![256]),
-        ("MLP of 4 M weights", mlp(&[4, 1024, 1024, 1024, 1024, 1024, 3]), vec![4]),
-        ("matvec 1000x1000", mlp(&[1000, 1000]), vec![1000]),
-    ] {
-        let folder = folder.path().join(name);
+    for (name, folder) in others(folder.path())? {
+        print(name, &measure(&folder, RUNS, &[], || Ok(()))?);
+    }
+    Ok(())
+}
+
+/// What `--security proven` costs.
+fn security() -> Outcome<()> {
+    let folder = tempfile::tempdir()?;
+    println!("security: medians of {RUNS} proofs");
+    println!(
+        "{:<20} {:<12} {:>9} {:>9} {:>10} {:>10} {:>12} {:>9} {:>16}",
+        "model",
+        "--security",
+        "prove s",
+        "verify ms",
+        "circuit MB",
+        "proof MB",
+        "conjectured",
+        "Johnson",
+        "unique decoding"
+    );
+    let mut all = vec![reference(folder.path())?];
+    all.extend(others(folder.path())?);
+    for (name, folder) in all {
+        for level in ["conjectured", "proven"] {
+            let figures = measure(&folder, RUNS, &["--security", level], || Ok(()))?;
+            let told = run(zknn().current_dir(&folder).args(["verify", "model.vk", "proof.zkp", "--json"]))?;
+            let told: Value = serde_json::from_str(&told)?;
+            let bits = |regime: &str| told["security"][regime].as_f64().ok_or("verify tells no bits");
+            println!(
+                "{name:<20} {level:<12} {:>9.3} {:>9.1} {:>10.2} {:>10.3} {:>12.1} {:>9.1} {:>16.1}",
+                figures.prove,
+                figures.verify * 1e3,
+                figures.circuit as f64 / 1e6,
+                figures.proof as f64 / 1e6,
+                bits("conjectured")?,
+                bits("proven_johnson")?,
+                bits("proven_unique_decoding")?
+            );
+        }
+    }
+    Ok(())
+}
+
+/// The reference CNN, in a folder of its own.
+fn reference(folder: &Path) -> Outcome<(&'static str, PathBuf)> {
+    let folder = folder.join("reference");
+    fs::create_dir(&folder)?;
+    run(zknn().args(["export", "--reference"]).arg(&folder))?;
+    Ok(("reference CNN", folder))
+}
+
+/// The other models, with an input for each, likewise.
+fn others(folder: &Path) -> Outcome<Vec<(&'static str, PathBuf)>> {
+    let mut all = Vec::new();
+    for (name, model, shape) in models() {
+        let folder = folder.join(name);
         fs::create_dir(&folder)?;
         fs::write(folder.join("model.json"), model.to_string())?;
         let mut random = Random(7);
         let input = tensor(&shape, || (random.next() * 127.0).round());
         fs::write(folder.join("input.json"), input.to_string())?;
-        print(name, &measure(&folder, RUNS, || Ok(()))?);
+        all.push((name, folder));
     }
-    Ok(())
+    Ok(all)
 }
 
 struct Figures {
@@ -100,11 +160,11 @@ fn print(name: &str, figures: &Figures) {
     );
 }
 
-/// Compiles the folder's `model.json` and proves it on its `input.json` as often as `runs` says, here and in a process of its
+/// Compiles the folder's `model.json` with these options and proves it on its `input.json` as often as `runs` says, here and in a process of its
 /// own, each time after `before`.
-fn measure(folder: &Path, runs: usize, mut before: impl FnMut() -> Outcome<()>) -> Outcome<Figures> {
+fn measure(folder: &Path, runs: usize, options: &[&str], mut before: impl FnMut() -> Outcome<()>) -> Outcome<Figures> {
     let start = Instant::now();
-    let compiled = run(zknn().current_dir(folder).args(["compile", "model.json", "--timings"]))?;
+    let compiled = run(zknn().current_dir(folder).args(["compile", "model.json", "--timings"]).args(options))?;
     let compile = start.elapsed().as_secs_f64();
     let circuit = Circuit::load(read(&folder.join("model.zkc"), FileKind::Circuit)?)?;
     let input = read_tensor(&folder.join("input.json")).map_err(|error| error.to_string())?;
@@ -161,57 +221,4 @@ fn run(command: &mut Command) -> Outcome<String> {
     let output = command.output()?;
     let text = [output.stderr, output.stdout].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
     if output.status.success() { Ok(text) } else { Err(format!("{command:?} failed: {text}").into()) }
-}
-
-/// Convolution, pooling and relu twice, then 256-64-10.
-fn cnn() -> Value {
-    let mut random = Random(1);
-    let mut layers = Vec::new();
-    for (size, inputs, outputs) in [(28, 1, 8), (12, 8, 16)] {
-        let (filtered, pooled) = (size - 4, (size - 4) / 2);
-        let kernel = tensor(&[outputs, 5, 5, inputs], || random.next() / 5.0);
-        layers.extend([
-            json!({"layer_type": "convolution", "input_shape": [size, size, inputs], "kernel": kernel}),
-            json!({"layer_type": "max_pool", "input_shape": [filtered, filtered, outputs], "window": 2}),
-            json!({"layer_type": "relu", "input_shape": [pooled, pooled, outputs]}),
-        ]);
-    }
-    layers.push(json!({"layer_type": "flatten", "input_shape": [4, 4, 16]}));
-    layers.extend(dense_layers(&[256, 64, 10], &mut random));
-    json!({"input_range": [0, 127], "layers": layers})
-}
-
-/// Dense layers of these widths, with relu between them.
-fn mlp(widths: &[usize]) -> Value {
-    json!({"input_range": [0, 127], "layers": dense_layers(widths, &mut Random(2))})
-}
-
-fn dense_layers(widths: &[usize], random: &mut Random) -> Vec<Value> {
-    let mut layers = Vec::new();
-    for (i, pair) in widths.windows(2).enumerate() {
-        let (inputs, outputs) = (pair[0], pair[1]);
-        if i > 0 {
-            layers.push(json!({"layer_type": "relu", "input_shape": [inputs]}));
-        }
-        let bound = (inputs as f64).sqrt().recip();
-        let weights = tensor(&[outputs, inputs], || (random.next() - 0.5) * bound);
-        layers.push(json!({"layer_type": "fully_connected", "input_shape": [inputs], "weights": weights}));
-    }
-    layers
-}
-
-fn tensor(dim: &[usize], mut element: impl FnMut() -> f64) -> Value {
-    let data: Vec<f64> = (0..dim.iter().product()).map(|_| element()).collect();
-    json!({"v": 1, "dim": dim, "data": data})
-}
-
-/// Numbers in 0..1, the same each time.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> f64 {
-        // Knuth's linear congruential generator.
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 11) as f64 / (1u64 << 53) as f64
-    }
 }

@@ -4,7 +4,7 @@ use crate::artifact::hex;
 use crate::circuit::constraints_on_wires;
 use crate::gadget::{Gadget, Shape};
 use crate::pipeline::{Circuit, LoadError};
-use crate::plan::security::{CODEWORD_MASKS, POW_BITS, QUERIES, RATE_BITS};
+use crate::plan::security::{CODEWORD_MASKS, POW_BITS, RATE_BITS, Regime, RoundSecurity, Security};
 use crate::plan::{Kind, OutputVisibility, POSEIDON_CONSTRAINTS, POSEIDON_ROUTED, POSEIDON_WIRES, Plan, Visibility};
 use std::fmt;
 use zknn_ir::{Graph, MAX_MAGNITUDE};
@@ -132,18 +132,28 @@ fn binding(f: &mut fmt::Formatter<'_>, circuit: &Circuit) -> fmt::Result {
 fn security(f: &mut fmt::Formatter<'_>, circuit: &Circuit) -> fmt::Result {
     let (shape, layout) = (&circuit.key().shape, &circuit.plan().layout);
     let soundness = shape.soundness();
-    writeln!(f, "\nSecurity: {} bits", soundness.security_bits())?;
+    writeln!(f, "\nSecurity: {}", soundness.security())?;
     writeln!(
         f,
-        "  low-degree test: {QUERIES} queries of {RATE_BITS} bits each, as is conjectured, and {POW_BITS} bits of proof \
-         of work"
+        "  field: 2^64 - 2^32 + 1; opening points, batching and folding in its extension of degree 2\n  low-degree test: {} \
+         queries at rate 1/{}, and {POW_BITS} bits of proof of work\n  constraints and permutation: {} challenge sets for \
+         2^{} rows of {} routed wires, {} polynomials",
+        soundness.queries,
+        1 << RATE_BITS,
+        soundness.challenges,
+        soundness.degree_bits,
+        soundness.routed,
+        soundness.polynomials
     )?;
-    writeln!(f, "  field: 2^64 - 2^32 + 1; opening points in its extension of degree 2")?;
-    writeln!(
-        f,
-        "  constraints and permutation: {} challenge sets for 2^{} rows of {} routed wires",
-        shape.challenges, shape.degree_bits, shape.routed
-    )?;
+    if let Regime::Johnson(m) = soundness.best_johnson() {
+        writeln!(f, "  multiplicity within the Johnson radius: {m}")?;
+    }
+    writeln!(f, "  {:<24} {:>11} {:>8} {:>15}", "bits of each round", "conjectured", "Johnson", "unique decoding")?;
+    for RoundSecurity { round, security } in soundness.rounds() {
+        let Security { conjectured, proven_johnson, proven_unique_decoding } = security.in_tenths();
+        let name = round.to_string();
+        writeln!(f, "  {name:<24} {conjectured:>11.1} {proven_johnson:>8.1} {proven_unique_decoding:>15.1}")?;
+    }
     if !shape.scheme.zero_knowledge {
         return writeln!(f, "Zero knowledge: OFF: proofs may tell more than they state");
     }

@@ -125,7 +125,7 @@ pub fn verify_in_context(
     }
     let public = circuit::verify(shape.scheme.hash, shape, &key.cap, &key.binding(context), &proof.proof)?;
     let invalid = RejectError::InvalidKey { problem: "the statement does not fit the circuit" };
-    Statement::new(&key.description, key.digest(), context, &public, shape.soundness().security_bits()).ok_or(invalid)
+    Statement::new(&key.description, key.digest(), context, &public, shape.soundness().security()).ok_or(invalid)
 }
 
 impl Circuit {
@@ -224,7 +224,7 @@ pub enum CompileError {
     },
     /// It can't be laid out.
     #[error("the model has no circuit: {0}")]
-    #[diagnostic(code(zknn::plan), help("a smaller input range or smaller weights make narrower intervals"))]
+    #[diagnostic(code(zknn::plan), help("{}", .0.help()))]
     Plan(#[from] PlanError),
 }
 

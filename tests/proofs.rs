@@ -91,7 +91,10 @@ fn the_proved_output_is_the_one_that_run_computes() {
     assert_eq!(proved_output["input"]["range"], serde_json::json!([-8, 7]));
     assert_eq!(proved_output["input"]["scale"], 1.0);
     assert_eq!(proved_output["zero_knowledge"], true);
-    assert_eq!(proved_output["security_bits"], 100);
+    let security = |regime: &str| proved_output["security"][regime].as_f64().expect("bits");
+    assert!((100.0..102.0).contains(&security("conjectured")));
+    assert!((55.0..61.0).contains(&security("proven_johnson")));
+    assert!((39.0..41.0).contains(&security("proven_unique_decoding")));
     assert_eq!(proved_output["input"]["visibility"], "committed");
     assert_eq!(proved_output["input"]["commitment"].as_str().map(str::len), Some(64));
     assert_eq!(proved_output["model"].as_str().map(str::len), Some(64));
@@ -102,6 +105,21 @@ fn verify_says_in_words_what_is_proved() {
     let output = exits(proved(), &["verify", "model.vk", "proof.zkp"], DONE);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(text.contains("The proof holds") && text.contains("There is an input X"), "{text}");
+}
+
+#[test]
+fn the_proven_level_is_asked_for_and_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    copy_model("tiny_mlp", folder.path());
+    exits(folder.path(), &["compile", "model.json", "--security", "proven"], DONE);
+    exits(folder.path(), &["prove", "model.zkc", "--input", "input.json"], DONE);
+    let told = json(&exits(folder.path(), &["verify", "model.vk", "proof.zkp", "--json"], DONE));
+    assert!(told["security"]["proven_unique_decoding"].as_f64().expect("bits") >= 100.0, "{told}");
+    let audit = exits(folder.path(), &["audit", "model.zkc"], DONE);
+    let audit = String::from_utf8_lossy(&audit.stdout).into_owned();
+    for round in ["permutation argument", "combined constraints", "opening point", "batching", "fold 1", "queries"] {
+        assert!(audit.contains(round), "{round} is not in {audit}");
+    }
 }
 
 #[test]

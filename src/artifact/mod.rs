@@ -15,7 +15,7 @@ pub use statement::{Disclosure, OutputDisclosure, OutputStatement, Statement, he
 pub use write::{WriteError, write_atomically};
 
 use crate::circuit::{Binding, CircuitShape};
-use crate::plan::security::{HashKind, Scheme};
+use crate::plan::security::Scheme;
 use crate::plan::{Choices, Exposure, OutputVisibility, Visibility};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -34,8 +34,8 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        let scheme = Scheme { zero_knowledge: true, hash: HashKind::Blake3 };
-        Self { visibility: Visibility::Committed, output_visibility: OutputVisibility::Public, scheme }
+        let (visibility, output_visibility) = (Visibility::Committed, OutputVisibility::Public);
+        Self { visibility, output_visibility, scheme: Scheme::default() }
     }
 }
 

@@ -4,6 +4,7 @@ use super::packing::{Commitment, digest_bytes, unpack};
 use super::{Description, TensorInfo};
 use crate::gadget::PackInput;
 use crate::gadget::field::{F, to_signed};
+use crate::plan::security::Security;
 use crate::plan::{DIGEST, OutputVisibility, Visibility};
 use ndarray::{ArrayD, IxDyn};
 use std::fmt;
@@ -25,8 +26,8 @@ pub struct Statement {
     pub context: Option<String>,
     /// Whether the proof was made to hide what is not disclosed.
     pub zero_knowledge: bool,
-    /// Bits of security.
-    pub security_bits: usize,
+    /// Bits of security, the least over all rounds of the protocol.
+    pub security: Security,
 }
 
 /// What is disclosed of the input.
@@ -93,7 +94,7 @@ impl Statement {
         key: [u8; 32],
         context: Option<&str>,
         public: &[F],
-        security_bits: usize,
+        security: Security,
     ) -> Option<Self> {
         if Self::public_inputs(description)? != public.len() {
             return None;
@@ -120,7 +121,7 @@ impl Statement {
             output: OutputStatement { tensor: description.output.clone(), disclosure: of_output },
             context: context.map(str::to_string),
             zero_knowledge: description.options.scheme.zero_knowledge,
-            security_bits,
+            security,
         })
     }
 }

@@ -144,7 +144,8 @@ mod tests {
     fn every_word_is_looked_at<C: GenericConfig<D, F = F, Hasher: TreeHasher>>(hash: HashKind, words_of_digest: usize) {
         let text = "%0 = input : [3] fixed(scale 1, -5..=4)\n%1 = relu %0\noutput %1\n";
         let graph = zknn_ir::parse(text).expect("a graph");
-        let plan = Plan::new(&graph, Visibility::Public, Scheme { zero_knowledge: false, hash }).expect("a plan");
+        let plan = Plan::new(&graph, Visibility::Public, Scheme { zero_knowledge: false, hash, ..Scheme::default() })
+            .expect("a plan");
         let shape = CircuitShape::new(&plan);
         let common = common_data(&shape, &Gates::new(&shape));
         let witness = Witness::new(&plan, &[1, -5, 4], Secrets::fresh());

@@ -45,7 +45,14 @@ impl CircuitShape {
             return Some("number of weights in gates");
         }
         // A key with fewer challenges than we make would accept proofs of less security than it claims.
-        (self.challenges != self.soundness().challenges()).then_some("number of challenge sets")
+        let soundness = self.soundness();
+        if self.challenges != soundness.challenges {
+            return Some("number of challenge sets");
+        }
+        soundness
+            .shortfall(self.scheme.level)
+            .is_some()
+            .then_some("security: a round of its proofs falls short of its level")
     }
 
     fn holds(&self, part: &Part) -> bool {

@@ -68,14 +68,14 @@ output %10
 
 fn plan(text: &str, exposure: impl Into<Exposure>, zero_knowledge: bool) -> Plan {
     let graph = zknn_ir::parse(text).expect("a graph");
-    Plan::new(&graph, exposure, Scheme { zero_knowledge, hash: HashKind::Blake3 }).expect("a plan")
+    Plan::new(&graph, exposure, Scheme { zero_knowledge, hash: HashKind::Blake3, ..Scheme::default() }).expect("a plan")
 }
 
 const COMMITTED: Exposure = Exposure { input: Visibility::Committed, output: OutputVisibility::Committed };
 
 /// Every gate and lowering between them.
 pub(super) fn plans() -> Vec<Plan> {
-    let scheme = Scheme { zero_knowledge: false, hash: HashKind::Blake3 };
+    let scheme = Scheme { zero_knowledge: false, hash: HashKind::Blake3, ..Scheme::default() };
     let cnn = zknn_ir::parse(CNN).expect("a graph");
     let mut plans = Plan::every_lowering(&cnn, Visibility::Public, scheme);
     plans.extend([

@@ -69,7 +69,7 @@ fn check((file, proof): (CircuitFile, ProofFile)) {
 #[test]
 fn an_audit_refuses_a_circuit_whose_gates_are_off() {
     check(forge::<Blake3Config>(Options::default(), |prover| AnyProver::Blake3(Box::new(prover))));
-    let scheme = Scheme { zero_knowledge: false, hash: HashKind::Poseidon };
+    let scheme = Scheme { zero_knowledge: false, hash: HashKind::Poseidon, ..Scheme::default() };
     let options = Options { scheme, ..Options::default() };
     check(forge::<PoseidonConfig>(options, |prover| AnyProver::Poseidon(Box::new(prover))));
 }

@@ -221,7 +221,7 @@ fn any_dropped_constraint_is_noticed() {
 #[test]
 fn each_constraint_of_poseidon_holds_a_wire() {
     let graph = zknn_ir::parse("%0 = input : [3] fixed(scale 1, -5..=4)\noutput %0\n").expect("a graph");
-    let scheme = Scheme { zero_knowledge: false, hash: HashKind::Blake3 };
+    let scheme = Scheme { zero_knowledge: false, hash: HashKind::Blake3, ..Scheme::default() };
     let plan = Plan::new(&graph, Visibility::Committed, scheme).expect("a plan");
     let witness = Witness::new(&plan, &[1, -5, 4], Secrets::fresh());
     let honest = &witness.row(plan.layout.poseidon.start)[..POSEIDON_WIRES];

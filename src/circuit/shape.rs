@@ -2,11 +2,10 @@
 
 use super::quotient_mask::QuotientMask;
 use super::row_gate::RowGate;
+use crate::gadget::Shape;
 use crate::gadget::field::{D, F};
-use crate::plan::security::{
-    CAP_HEIGHT, POW_BITS, QUERIES, QUOTIENT_DEGREE, RATE_BITS, SECURITY_BITS, Scheme, Soundness,
-};
-use crate::plan::{Part, Plan, row_constraints, total};
+use crate::plan::security::{CAP_HEIGHT, POW_BITS, QUOTIENT_DEGREE, RATE_BITS, SECURITY_BITS, Scheme, Soundness};
+use crate::plan::{Part, Plan, soundness, total};
 use plonky2::field::cosets::get_unique_coset_shifts;
 use plonky2::fri::FriConfig;
 use plonky2::fri::reduction_strategies::FriReductionStrategy;
@@ -76,8 +75,8 @@ impl CircuitShape {
 
     /// What its soundness depends on.
     pub fn soundness(&self) -> Soundness {
-        let constraints = row_constraints(self.gates.iter().map(|parts| total(parts)));
-        Soundness { degree_bits: self.degree_bits, routed: self.routed, constraints }
+        let kinds: Vec<Shape> = self.gates.iter().map(|parts| total(parts)).collect();
+        soundness(&kinds, self.degree_bits, self.digits_end(), self.routed, self.scheme)
     }
 
     /// The runs of columns of digits, from the left.
@@ -188,7 +187,7 @@ pub fn common_data(shape: &CircuitShape, gates: &Gates) -> CommonCircuitData<F, 
         cap_height: CAP_HEIGHT,
         proof_of_work_bits: POW_BITS,
         reduction_strategy: FriReductionStrategy::Fixed(shape.scheme.folding(shape.degree_bits)),
-        num_query_rounds: QUERIES,
+        num_query_rounds: shape.scheme.queries(),
     };
     let fri_params = fri_config.fri_params(shape.degree_bits, shape.scheme.zero_knowledge);
     let config = CircuitConfig {
@@ -232,7 +231,7 @@ fn selector_bytes(gates: &Gates) -> Vec<u8> {
 mod tests {
     use super::*;
     use crate::plan::Visibility;
-    use crate::plan::security::HashKind;
+    use crate::plan::security::{HashKind, Level};
     use std::collections::HashSet;
 
     /// plonky2 adds up what different gates state under one number. In a row that satisfies each of them that is zero, but the
@@ -248,7 +247,7 @@ mod tests {
 output %4
 ";
         let graph = zknn_ir::parse(text).expect("a graph");
-        let scheme = Scheme { zero_knowledge: true, hash: HashKind::Blake3 };
+        let scheme = Scheme { zero_knowledge: true, hash: HashKind::Blake3, ..Scheme::default() };
         let plan = Plan::new(&graph, Visibility::Committed, scheme).expect("a plan");
         let shape = CircuitShape::new(&plan);
         let gates = Gates::new(&shape);
@@ -270,5 +269,57 @@ output %4
             assert_eq!(columns, digits.collect(), "in rows of kind {kind}");
             assert!(numbers.into_iter().all(|number| number < shape.soundness().constraints));
         }
+    }
+
+    const TEXT: &str = "
+%0 = input : [4, 4, 1] fixed(scale 1, -5..=100)
+%1 = conv2d %0 kernel=fixed[2, 1, 1, 1] scale 1 [3, -5]
+%2 = max_pool %1 window=[2, 2] relu
+%3 = flatten %2
+%4 = dense %3 weights=fixed[1, 8] scale 1 [1, 2, 3, 4, 5, 6, 7, 8]
+output %4
+";
+
+    /// What security is computed from is what plonky2's verifier is given.
+    #[test]
+    fn soundness_counts_what_the_verifier_checks() {
+        let graph = zknn_ir::parse(TEXT).expect("a graph");
+        for zero_knowledge in [true, false] {
+            for level in [Level::Conjectured, Level::Proven] {
+                let scheme = Scheme { zero_knowledge, level, ..Scheme::default() };
+                let plan = Plan::new(&graph, Visibility::Committed, scheme).expect("a plan");
+                let shape = CircuitShape::new(&plan);
+                let (common, soundness) = (common_data(&shape, &Gates::new(&shape)), shape.soundness());
+                assert_eq!(plan.layout.soundness(), soundness);
+                let config = &common.config;
+                assert_eq!(soundness.degree_bits, common.degree_bits());
+                assert_eq!(soundness.routed, config.num_routed_wires);
+                assert_eq!(soundness.constraints, common.num_gate_constraints);
+                assert_eq!(soundness.challenges, config.num_challenges);
+                let of_set = 1 + common.num_partial_products + common.quotient_degree_factor + 1;
+                let columns = common.num_constants + config.num_routed_wires + config.num_wires;
+                assert_eq!(soundness.polynomials, columns + config.num_challenges * of_set);
+                assert_eq!(soundness.folding, common.fri_params.reduction_arity_bits);
+                assert_eq!(soundness.queries, common.fri_params.config.num_query_rounds);
+                assert_eq!(common.fri_params.config.rate_bits, RATE_BITS);
+                assert_eq!(common.fri_params.config.proof_of_work_bits, POW_BITS);
+            }
+        }
+    }
+
+    /// A key whose proofs would be less secure than its level says is refused, whatever else is right about it.
+    #[test]
+    fn a_shape_that_falls_short_of_its_level_is_refused() {
+        let graph = zknn_ir::parse(TEXT).expect("a graph");
+        let plan = Plan::new(&graph, Visibility::Committed, Scheme::default()).expect("a plan");
+        let shape = CircuitShape::new(&plan);
+        assert_eq!(shape.problem(), None);
+        let tall = CircuitShape { degree_bits: 20, ..shape.clone() };
+        assert_eq!(tall.challenges, tall.soundness().challenges);
+        let problem = tall.problem().expect("too few bits");
+        assert!(problem.starts_with("security"), "{problem}");
+        // Too few rows to blind as many values as its queries would tell.
+        let scheme = Scheme { level: Level::Proven, ..shape.scheme };
+        assert_eq!(CircuitShape { scheme, ..shape }.problem(), Some("number of rows"));
     }
 }

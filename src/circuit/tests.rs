@@ -61,7 +61,8 @@ fn prove_and_verify<C: GenericConfig<D, F = F, Hasher: TreeHasher>>(
     hash: HashKind,
     zero_knowledge: bool,
 ) {
-    let plan = Plan::new(graph, visibility, Scheme { zero_knowledge, hash }).expect("it has a plan");
+    let plan =
+        Plan::new(graph, visibility, Scheme { zero_knowledge, hash, ..Scheme::default() }).expect("it has a plan");
     let prover = Prover::<C>::new(&plan);
     let binding = graph.digest();
     let input = input_for(graph);
@@ -109,7 +110,7 @@ fn a_small_cnn_in_every_mode() {
 /// wires hold digits is false, which the rows of several kinds share. In each kind of row that has digits, of every lowering.
 #[test]
 fn what_is_no_digit_does_not_verify() {
-    let scheme = Scheme { zero_knowledge: true, hash: HashKind::Blake3 };
+    let scheme = Scheme { zero_knowledge: true, hash: HashKind::Blake3, ..Scheme::default() };
     let plans = Plan::every_lowering(&small_cnn(), Visibility::Private, scheme);
     let kinds: usize = plans.iter().map(forged_digits).sum();
     assert!(kinds > 3, "kinds of rows have digits");

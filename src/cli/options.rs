@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 use zknn::artifact::Options;
-use zknn::plan::security::{HashKind, Scheme};
+use zknn::plan::security::{HashKind, Level, Scheme};
 use zknn::plan::{OutputVisibility, Visibility};
 
 /// The options, for the commands that have them. None has a default here, so that it shows which were given.
@@ -21,6 +21,11 @@ pub(super) struct Args {
     /// blake3]
     #[arg(long, value_name = "HASH", value_enum)]
     hash: Option<Hash>,
+
+    /// In which regime every step of a proof has 100 bits of security: as is conjectured today, or as is proven, with proofs
+    /// that are three times as large [default: conjectured]
+    #[arg(long, value_name = "REGIME", value_enum)]
+    security: Option<Security>,
 
     /// Make proofs that may tell more than they state
     #[arg(long)]
@@ -46,6 +51,12 @@ enum Hash {
     Poseidon,
 }
 
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Security {
+    Conjectured,
+    Proven,
+}
+
 impl Args {
     /// The options as the library takes them.
     pub(super) fn options(&self) -> Options {
@@ -69,6 +80,11 @@ impl Args {
                     Some(Hash::Blake3) => HashKind::Blake3,
                     Some(Hash::Poseidon) => HashKind::Poseidon,
                 },
+                level: match self.security {
+                    None => default.scheme.level,
+                    Some(Security::Conjectured) => Level::Conjectured,
+                    Some(Security::Proven) => Level::Proven,
+                },
             },
         }
     }
@@ -79,6 +95,7 @@ impl Args {
             (self.input_visibility.is_some(), "--input-visibility"),
             (self.output_visibility.is_some(), "--output-visibility"),
             (self.hash.is_some(), "--hash"),
+            (self.security.is_some(), "--security"),
             (self.no_zk, "--no-zk"),
         ];
         given.into_iter().find_map(|(is_given, name)| is_given.then_some(name))

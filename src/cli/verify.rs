@@ -127,11 +127,10 @@ pub(super) fn text(statement: &Statement) -> String {
         "Made without zero knowledge: the proof may tell more about the input."
     };
     format!(
-        "The proof holds under the key {}.\n\n{statement}\n\n{hidden}\nSecurity: {} bits, as conjectured of the \
-         low-degree test.\nAll of this is worth what the key is: take it from someone you trust, or compile the model \
+        "The proof holds under the key {}.\n\n{statement}\n\n{hidden}\nSecurity: {}.\nAll of this is worth what the key is: take it from someone you trust, or compile the model \
          yourself.",
         hex(&statement.key),
-        statement.security_bits
+        statement.security
     )
 }
 

@@ -43,7 +43,11 @@ fn graph(text: &str) -> Graph {
 }
 
 fn options(visibility: Visibility, output_visibility: OutputVisibility) -> Options {
-    Options { visibility, output_visibility, scheme: Scheme { zero_knowledge: false, hash: HashKind::Blake3 } }
+    Options {
+        visibility,
+        output_visibility,
+        scheme: Scheme { zero_knowledge: false, hash: HashKind::Blake3, ..Scheme::default() },
+    }
 }
 
 fn circuit(text: &str) -> Circuit {

@@ -3,7 +3,7 @@
 use super::*;
 use crate::artifact::{self, Disclosure, FileKind};
 use crate::circuit::{Secrets, Timings, Witness};
-use crate::plan::security::{HashKind, Scheme};
+use crate::plan::security::{HashKind, Level, Scheme};
 use crate::plan::{OutputVisibility, Visibility};
 use ndarray::{ArrayD, IxDyn};
 use std::sync::OnceLock;
@@ -23,7 +23,10 @@ fn graph(text: &str) -> Graph {
 }
 
 fn options() -> Options {
-    Options { scheme: Scheme { zero_knowledge: false, hash: HashKind::Blake3 }, ..Options::default() }
+    Options {
+        scheme: Scheme { zero_knowledge: false, hash: HashKind::Blake3, ..Scheme::default() },
+        ..Options::default()
+    }
 }
 
 /// One circuit for all tests that need no other.
@@ -53,7 +56,28 @@ fn the_statement_is_what_the_interpreter_computes() {
     assert_eq!(statement.output.integers(), Some(expected.output()));
     assert_eq!(statement.model, graph(MODEL).digest());
     assert!(matches!(statement.disclosure, Disclosure::Committed(_)));
-    assert_eq!(statement.security_bits, 100);
+    assert_eq!(statement.security, circuit().key().shape.soundness().security());
+    assert!(statement.security.conjectured >= 100.0);
+}
+
+/// Proofs at the proven level hold, and are more secure; no key passes one level off as the other.
+#[test]
+fn proofs_at_the_proven_level() {
+    for zero_knowledge in [true, false] {
+        let scheme = Scheme { zero_knowledge, level: Level::Proven, ..Scheme::default() };
+        let circuit = compile(graph(MODEL), Options { scheme, ..Options::default() }).expect("a circuit");
+        let proof = circuit.prove(&input(4)).expect("a proof");
+        let security = verify(circuit.key(), &proof).expect("it holds").security;
+        assert!(security.proven_unique_decoding >= 100.0 && security.conjectured >= 100.0, "{security}");
+        let mut key = circuit.key().clone();
+        key.shape.scheme.level = Level::Conjectured;
+        key.description.options.scheme.level = Level::Conjectured;
+        assert!(verify(&key, &ProofFile { key: key.digest(), ..proof }).is_err());
+    }
+    let mut key = circuit().key().clone();
+    key.shape.scheme.level = Level::Proven;
+    key.description.options.scheme.level = Level::Proven;
+    assert!(verify(&key, &ProofFile { key: key.digest(), ..proof().clone() }).is_err());
 }
 
 /// Numbers that are rounded and clamped, and a class.
@@ -101,7 +125,7 @@ fn a_public_input_is_printed_as_it_was() {
 
 #[test]
 fn a_private_input_is_said_to_be_unbound() {
-    let scheme = Scheme { zero_knowledge: true, hash: HashKind::Poseidon };
+    let scheme = Scheme { zero_knowledge: true, hash: HashKind::Poseidon, ..Scheme::default() };
     let options = Options { visibility: Visibility::Private, scheme, ..options() };
     let circuit = compile(graph(MODEL), options).expect("a circuit");
     let statement = verify(circuit.key(), &circuit.prove(&input(1)).expect("a proof")).expect("it holds");
@@ -294,7 +318,7 @@ fn a_key_of_absurd_shape_is_an_error() {
 
 #[test]
 fn the_soundness_report() {
-    let scheme = |zero_knowledge, hash| Scheme { zero_knowledge, hash };
+    let scheme = |zero_knowledge, hash| Scheme { zero_knowledge, hash, ..Scheme::default() };
     let with = |visibility, scheme| Options { visibility, scheme, ..options() };
     for (name, text, options) in [
         ("audit", MODEL, with(Visibility::Committed, scheme(true, HashKind::Blake3))),

@@ -1,7 +1,7 @@
 //! What a layout costs: time, memory and bytes, before they are spent.
 
 use super::layout::{Layout, total};
-use super::security::{CAP_HEIGHT, LOW_DEGREE, QUERIES, QUOTIENT_DEGREE, RATE_BITS};
+use super::security::{CAP_HEIGHT, LOW_DEGREE, QUOTIENT_DEGREE, RATE_BITS};
 use crate::gadget::Gadget;
 
 /// Estimates for one layout, on two cores of a recent server.
@@ -84,7 +84,7 @@ impl Cost {
         Self {
             seconds: points * per_point * 1e-9,
             memory: (extended * MEMORY_FACTOR) as u64 + (WEIGHT_COPIES * weights) as u64,
-            proof: (QUERIES * query + 2 * columns * ELEMENT_BYTES + caps) as u64,
+            proof: (layout.scheme.queries() * query + 2 * columns * ELEMENT_BYTES + caps) as u64,
         }
     }
 

@@ -9,11 +9,11 @@ use super::PlanError;
 use super::choices::Choices;
 use super::cost::Cost;
 use super::program::{Kind, Program, Value};
-use super::security::{Blinding, QUOTIENT_DEGREE, Scheme, Soundness};
+use super::security::{Blinding, QUOTIENT_DEGREE, Scheme, Shortfall, Soundness};
 use super::tiles::TileShape;
 use crate::gadget::{DenseTile, Gadget, Place, Shape};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -21,6 +21,9 @@ use std::sync::Arc;
 pub const POSEIDON_WIRES: usize = 135;
 /// Constraints of plonky2's Poseidon gate.
 pub const POSEIDON_CONSTRAINTS: usize = 123;
+
+/// Gates of plonky2 that every circuit has: Poseidon, the public inputs, and the one that states nothing.
+const PLONKY2_GATES: usize = 3;
 
 /// The most columns of wires, or of constants, that a circuit can have.
 pub const MAX_COLUMNS: usize = 1 << 16;
@@ -130,7 +133,8 @@ impl Layout {
         let free = free_rows(program, *degree_bits, scheme)?;
         let has_room = are_filled(program, free, fills) && tile_fits(program, free, *tile);
         let layout = has_room.then(|| Self::place(program, *degree_bits, scheme, fills.clone(), *tile))?;
-        layout.fitting().filter(|layout| scheme.can_blind(layout.challenges))
+        let is_secure = |layout: &Self| layout.soundness().shortfall(scheme.level).is_none();
+        layout.fitting().filter(|layout| scheme.can_blind(layout.challenges) && is_secure(layout))
     }
 
     /// The layout, unless it is beyond a limit.
@@ -142,16 +146,27 @@ impl Layout {
     /// The cheapest layout over all sizes.
     ///
     /// # Errors
-    /// The program fits no circuit of up to 2^`MAX_DEGREE_BITS` rows, or none that can be blinded.
+    /// The program fits no circuit of up to 2^`MAX_DEGREE_BITS` rows, or none that can be blinded, or none that is secure.
     pub fn cheapest(program: &Program, scheme: Scheme) -> Result<Self, PlanError> {
         let sizes = scheme.min_degree_bits()..=MAX_DEGREE_BITS;
-        let layouts: Vec<Self> = sizes.filter_map(|bits| Self::new(program, bits, scheme)).collect();
-        let refusal = match layouts.iter().map(|layout| layout.challenges).min() {
-            Some(sets) => PlanError::BlindedSets { sets },
-            None => PlanError::TooLarge { max_rows: MAX_ROWS },
+        let all: Vec<Self> = sizes.filter_map(|bits| Self::new(program, bits, scheme)).collect();
+        let Some(sets) = all.iter().map(|layout| layout.challenges).min() else {
+            return Err(PlanError::TooLarge { max_rows: MAX_ROWS });
         };
-        let layouts = layouts.into_iter().filter(|layout| scheme.can_blind(layout.challenges));
-        layouts.min_by(|a, b| Cost::of(a).weight().total_cmp(&Cost::of(b).weight())).ok_or(refusal)
+        let blinded: Vec<Self> = all.into_iter().filter(|layout| scheme.can_blind(layout.challenges)).collect();
+        let shortfalls = blinded.iter().filter_map(|layout| layout.soundness().shortfall(scheme.level));
+        let refusal = match shortfalls.max_by(|a, b| a.bits.total_cmp(&b.bits)) {
+            Some(Shortfall { round, regime, bits }) => PlanError::Insecure { round, regime, bits: bits as usize },
+            None => PlanError::BlindedSets { sets },
+        };
+        let secure = blinded.into_iter().filter(|layout| layout.soundness().shortfall(scheme.level).is_none());
+        secure.min_by(|a, b| Cost::of(a).weight().total_cmp(&Cost::of(b).weight())).ok_or(refusal)
+    }
+
+    /// What its soundness depends on.
+    pub fn soundness(&self) -> Soundness {
+        let kinds: Vec<Shape> = self.kinds.iter().map(|kind| total(&kind.parts)).collect();
+        soundness(&kinds, self.degree_bits, self.wires - self.masks, self.routed, self.scheme)
     }
 
     /// The number of rows.
@@ -222,7 +237,7 @@ impl Layout {
         let wires = shapes().map(|shape| shape.wires()).fold(POSEIDON_WIRES.max(routed), usize::max);
         let constants = shapes().map(|shape| shape.constants).max().unwrap_or(0);
         let constraints = row_constraints(shapes());
-        let challenges = Soundness { degree_bits, routed, constraints }.challenges();
+        let challenges = Soundness::challenge_sets(degree_bits, routed, constraints);
         let masks = scheme.mask_wires(challenges);
         Self {
             degree_bits,
@@ -395,6 +410,30 @@ pub fn row_constraints(kinds: impl Iterator<Item = Shape>) -> usize {
     };
     let (constraints, digits) = kinds.fold((0, 0), most);
     POSEIDON_CONSTRAINTS.max(constraints + digits)
+}
+
+/// What the soundness of a circuit with these kinds of rows depends on. `wires` are those without masks.
+///
+/// Kinds of rows that are alike share a gate, and so a selector: such a circuit opens some polynomials fewer than is counted.
+pub fn soundness(kinds: &[Shape], degree_bits: usize, wires: usize, routed: usize, scheme: Scheme) -> Soundness {
+    let constraints = row_constraints(kinds.iter().copied());
+    let challenges = Soundness::challenge_sets(degree_bits, routed, constraints);
+    let constants = kinds.iter().map(|shape| shape.constants).max().unwrap_or(0);
+    let digit_runs: BTreeSet<usize> = kinds.iter().map(|shape| shape.digits).filter(|&digits| digits > 0).collect();
+    // The mask has a selector and a row constant.
+    let mask = if scheme.zero_knowledge { 2 } else { 0 };
+    let preprocessed = kinds.len() + digit_runs.len() + PLONKY2_GATES + mask + constants + routed;
+    // Z and the partial products, the chunks of the quotient, and Z at the next row.
+    let of_set = routed.div_ceil(QUOTIENT_DEGREE) + QUOTIENT_DEGREE + 1;
+    Soundness {
+        degree_bits,
+        routed,
+        constraints,
+        challenges,
+        polynomials: preprocessed + wires + scheme.mask_wires(challenges) + challenges * of_set,
+        folding: scheme.folding(degree_bits),
+        queries: scheme.queries(),
+    }
 }
 
 fn sum<'a>(gadgets: impl IntoIterator<Item = &'a Arc<Gadget>>) -> Shape {

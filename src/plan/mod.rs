@@ -14,7 +14,7 @@ pub use choices::Choices;
 pub use cost::Cost;
 pub use layout::{
     Layout, MAX_COLUMNS, MAX_ROWS, POSEIDON_CONSTRAINTS, POSEIDON_ROUTED, POSEIDON_WIRES, Part, Placement, RowFill,
-    RowKind, Slot, row_constraints, total, wiring,
+    RowKind, Slot, row_constraints, soundness, total, wiring,
 };
 pub use program::{Block, DIGEST, Kind, Matrix, Program, SPONGE_WIDTH, Value, commitment_domain};
 pub use size::LeastSize;
@@ -212,12 +212,37 @@ pub enum PlanError {
         /// The fewest that any layout needs.
         sets: usize,
     },
+    /// A round of the protocol is not as secure as it must be.
+    #[error(
+        "the {round} would have {bits} bits of security {regime}, of {LEVEL}, in the best layout that there is",
+        LEVEL = security::SECURITY_BITS
+    )]
+    Insecure {
+        /// The weakest round of the best layout.
+        round: security::Round,
+        /// The regime in which it falls short.
+        regime: security::Regime,
+        /// The bits that it reaches, rounded down.
+        bits: usize,
+    },
     /// More rows than any circuit has.
     #[error("the model needs more than {max_rows} rows, or too many wires in a row")]
     TooLarge {
         /// The most rows that were tried.
         max_rows: usize,
     },
+}
+
+impl PlanError {
+    /// What to do about it.
+    pub fn help(&self) -> &'static str {
+        match self {
+            Self::Insecure { .. } => {
+                "the fewer cells a circuit has, rows times columns, the more secure it is: a smaller model has fewer"
+            }
+            _ => "a smaller input range or smaller weights make narrower intervals",
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,9 +1,13 @@
 //! The parameters that security rests on, and the rows that blinding takes.
 
+mod soundness;
+
+pub use soundness::{Regime, Round, RoundSecurity, Security, Shortfall, Soundness};
+
 use crate::gadget::arith::BATCH;
 use serde::{Deserialize, Serialize};
 
-/// The security level, in bits, that every term of the proof's soundness reaches.
+/// The bits of security that every round of a proof reaches, in the regime that its scheme names: see [`Level`].
 pub const SECURITY_BITS: usize = 100;
 
 /// The code rate is `2^-RATE_BITS`; it also bounds the degree of constraints.
@@ -18,9 +22,6 @@ pub const LOW_DEGREE: usize = 2;
 
 /// See [`LOW_DEGREE`].
 pub const LOW_COSETS: usize = 2;
-
-/// Queries of the low-degree test: three bits each, with the grinding 100.
-pub const QUERIES: usize = 28;
 
 /// Bits of grinding.
 pub const POW_BITS: u32 = 16;
@@ -40,6 +41,15 @@ pub enum HashKind {
     Poseidon,
 }
 
+/// In which regime every round of a proof reaches [`SECURITY_BITS`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Level {
+    /// In the conjectured regime.
+    Conjectured,
+    /// In the regime of unique decoding, which rests on no conjecture. It takes more than three times as many queries.
+    Proven,
+}
+
 /// How proofs are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scheme {
@@ -47,9 +57,26 @@ pub struct Scheme {
     pub zero_knowledge: bool,
     /// What they hash with.
     pub hash: HashKind,
+    /// How secure they are.
+    pub level: Level,
+}
+
+impl Default for Scheme {
+    fn default() -> Self {
+        Self { zero_knowledge: true, hash: HashKind::Blake3, level: Level::Conjectured }
+    }
 }
 
 impl Scheme {
+    /// Queries of the low-degree test: the fewest that reach [`SECURITY_BITS`] together with the grinding, whatever the number
+    /// of rows. Each is worth 2.95 bits as conjectured, and 0.83 bits as proven by unique decoding: see [`Round::Queries`].
+    pub const fn queries(self) -> usize {
+        match self.level {
+            Level::Conjectured => 29,
+            Level::Proven => 102,
+        }
+    }
+
     /// How the low-degree test folds a codeword of `2^degree_bits` coefficients: bits per step. It folds by sixteen down
     /// to at most 32 coefficients.
     pub fn folding(self, degree_bits: usize) -> Vec<usize> {
@@ -74,8 +101,9 @@ impl Scheme {
         if !self.zero_knowledge {
             return Blinding::default();
         }
-        let products = Oracle::Z.disclosed().values().max(Oracle::PartialProducts.disclosed().values());
-        Blinding { single: Oracle::Wires.disclosed().values(), chained: products + SEAM_MARGIN + 1 }
+        let told = |oracle: Oracle| oracle.disclosed().values(self.queries());
+        let products = told(Oracle::Z).max(told(Oracle::PartialProducts));
+        Blinding { single: told(Oracle::Wires), chained: products + SEAM_MARGIN + 1 }
     }
 
     /// Whether proofs with so many challenge sets hide what they are to hide.
@@ -92,8 +120,11 @@ impl Scheme {
     /// The fewest rows: a batch, which is evaluated at once; and a mask must have [`QUOTIENT_DEGREE`] parts, each of as many
     /// coefficients as values of a chunk of the quotient are disclosed.
     pub fn min_degree_bits(self) -> usize {
-        let masked =
-            if self.zero_knowledge { QUOTIENT_DEGREE * Oracle::QuotientChunks.disclosed().values() } else { 0 };
+        let masked = if self.zero_knowledge {
+            QUOTIENT_DEGREE * Oracle::QuotientChunks.disclosed().values(self.queries())
+        } else {
+            0
+        };
         masked.max(BATCH).next_power_of_two().ilog2() as usize
     }
 }
@@ -140,18 +171,20 @@ pub struct Disclosed {
 }
 
 impl Disclosed {
-    /// The values in the base field. A value at a point of the extension is worth [`EXTENSION_DEGREE`] of them.
-    pub const fn values(self) -> usize {
-        self.per_query * QUERIES + self.openings * EXTENSION_DEGREE
+    /// The values in the base field, where a proof has so many queries. A value at a point of the extension is worth
+    /// [`EXTENSION_DEGREE`] of them.
+    pub const fn values(self, queries: usize) -> usize {
+        self.per_query * queries + self.openings * EXTENSION_DEGREE
     }
 }
 
 /// Chained rows beyond as many as there are disclosed values of `Z`.
 ///
 /// A seam multiplies by a ratio that is uniformly random for one challenge set, and close to it for up to
-/// [`MAX_BLINDED_SETS`] together: with three sets within some `2^-30`. With three rows to spare all disclosed values together
-/// are within `2^-100` of uniformly random: see `docs/zero-knowledge.md`.
-pub const SEAM_MARGIN: usize = 3;
+/// [`MAX_BLINDED_SETS`] together: with three sets within some `2^-30`. With four rows to spare all disclosed values together
+/// are within `2^-120` of uniformly random, for up to 102 queries; with three they would be within `2^-99`. See
+/// `docs/zero-knowledge.md`.
+pub const SEAM_MARGIN: usize = 4;
 
 /// With more challenge sets than this, the four wires of a seam do not make the ratios of all sets jointly random.
 pub const MAX_BLINDED_SETS: usize = 3;
@@ -176,45 +209,6 @@ impl Blinding {
     }
 }
 
-/// What the soundness of the permutation argument and of the combined constraints depends on.
-#[derive(Clone, Copy, Debug)]
-pub struct Soundness {
-    /// There are `2^degree_bits` rows.
-    pub degree_bits: usize,
-    /// Routed wires.
-    pub routed: usize,
-    /// The constraints of the gate that has most.
-    pub constraints: usize,
-}
-
-impl Soundness {
-    /// How many challenge sets are taken: independent as they are, as many as reach [`SECURITY_BITS`] together. plonky2's
-    /// usual two stop short of that for circuits this wide.
-    pub fn challenges(self) -> usize {
-        SECURITY_BITS.div_ceil(self.bits_per_set())
-    }
-
-    /// The bits of security of a proof with that many sets: the least of its terms, where each query of the low-degree
-    /// test is taken to give [`RATE_BITS`], which is conjectured.
-    pub fn security_bits(self) -> usize {
-        let queries = QUERIES * RATE_BITS + POW_BITS as usize;
-        let opening = EXTENSION_DEGREE * FIELD_BITS - (self.degree_bits + RATE_BITS);
-        queries.min(self.bits_per_set() * self.challenges()).min(opening)
-    }
-
-    /// One set lets a false copy constraint through with probability up to `rows · routed / p`, and a false constraint
-    /// with up to `terms / p`, where the terms are the gate's constraints and those of the permutation argument.
-    fn bits_per_set(self) -> usize {
-        let log = |n: usize| n.next_power_of_two().ilog2() as usize;
-        let permutation = self.degree_bits + log(self.routed);
-        let terms = log(self.constraints + MAX_SETS * (self.routed / QUOTIENT_DEGREE + 2));
-        FIELD_BITS.saturating_sub(permutation.max(terms)).max(1)
-    }
-}
-
-/// The field has a little under 64 bits.
-const FIELD_BITS: usize = 63;
-
 /// More challenge sets than this are never taken.
 pub const MAX_SETS: usize = 8;
 
@@ -222,21 +216,22 @@ pub const MAX_SETS: usize = 8;
 mod tests {
     use super::*;
 
-    const BLINDED: Scheme = Scheme { zero_knowledge: true, hash: HashKind::Blake3 };
-    const OPEN: Scheme = Scheme { zero_knowledge: false, hash: HashKind::Blake3 };
+    const BLINDED: Scheme = Scheme { zero_knowledge: true, hash: HashKind::Blake3, level: Level::Conjectured };
+    const OPEN: Scheme = Scheme { zero_knowledge: false, ..BLINDED };
+    const PROVEN: Scheme = Scheme { level: Level::Proven, ..BLINDED };
 
     #[test]
     fn blinding_makes_up_for_what_is_opened() {
-        assert_eq!(BLINDED.blinding(), Blinding { single: 28 + 2, chained: 2 * (28 + 2) + 3 + 1 });
-        assert_eq!(BLINDED.mask_wires(3), 5);
-        assert_eq!((BLINDED.min_degree_bits(), OPEN.min_degree_bits()), (8, 6));
+        assert_eq!(BLINDED.blinding(), Blinding { single: 29 + 2, chained: 2 * (29 + 2) + 4 + 1 });
+        assert_eq!(PROVEN.blinding(), Blinding { single: 102 + 2, chained: 2 * (102 + 2) + 4 + 1 });
+        assert_eq!((BLINDED.mask_wires(3), PROVEN.mask_wires(3)), (5, 5));
+        assert_eq!((BLINDED.min_degree_bits(), OPEN.min_degree_bits(), PROVEN.min_degree_bits()), (8, 6, 10));
         assert_eq!((OPEN.blinding().rows(), OPEN.mask_wires(3)), (0, 0));
     }
 
     #[test]
     fn more_sets_than_a_seam_has_room_for_are_refused() {
-        let largest = Soundness { degree_bits: 20, routed: 1 << 11, constraints: 1000 };
-        assert_eq!(largest.challenges(), 4);
+        assert_eq!(Soundness::challenge_sets(20, 1 << 11, 1000), 4);
         assert!(!BLINDED.can_blind(4) && BLINDED.can_blind(3) && OPEN.can_blind(4));
     }
 
@@ -245,19 +240,5 @@ mod tests {
         assert_eq!(BLINDED.folding(13), [4, 4]);
         assert_eq!(BLINDED.folding(6), [4]);
         assert_eq!(OPEN.folding(3), [0; 0]);
-    }
-
-    #[test]
-    fn every_term_reaches_the_level() {
-        for degree_bits in 5..=20 {
-            for routed in [80, 512, 1000, 5000] {
-                for constraints in [100, 1000, 60_000] {
-                    let soundness = Soundness { degree_bits, routed, constraints };
-                    assert!(soundness.security_bits() >= SECURITY_BITS);
-                    assert!(soundness.challenges() <= MAX_SETS);
-                }
-            }
-        }
-        assert_eq!(Soundness { degree_bits: 13, routed: 1000, constraints: 1000 }.challenges(), 3);
     }
 }

@@ -63,7 +63,7 @@ impl LeastSize {
 
     /// The fewest challenge sets that it needs in `2^degree_bits` rows.
     fn challenges(&self, degree_bits: usize) -> usize {
-        Soundness { degree_bits, routed: self.routed.div_ceil(1 << degree_bits).max(1), constraints: 0 }.challenges()
+        Soundness::challenge_sets(degree_bits, self.routed.div_ceil(1 << degree_bits).max(1), 0)
     }
 
     /// Refuses what no circuit could hold.
@@ -199,9 +199,9 @@ fn spread(fact: &Fact, with_zero: bool) -> Option<u64> {
 mod tests {
     use super::*;
     use crate::plan::Plan;
-    use crate::plan::security::HashKind;
+    use crate::plan::security::{HashKind, Level};
 
-    const OPEN: Scheme = Scheme { zero_knowledge: false, hash: HashKind::Blake3 };
+    const OPEN: Scheme = Scheme { zero_knowledge: false, hash: HashKind::Blake3, level: Level::Conjectured };
 
     const CNN: &str = "
 %0 = input : [9, 8, 2] fixed(scale 1, -5..=5)

@@ -18,7 +18,8 @@ output %5
 
 fn plan(text: &str, zero_knowledge: bool) -> Plan {
     let graph = zknn_ir::parse(text).expect("a graph");
-    Plan::new(&graph, Visibility::Committed, Scheme { zero_knowledge, hash: HashKind::Blake3 }).expect("a plan")
+    Plan::new(&graph, Visibility::Committed, Scheme { zero_knowledge, hash: HashKind::Blake3, ..Scheme::default() })
+        .expect("a plan")
 }
 
 #[test]
@@ -50,7 +51,7 @@ fn quotients_that_the_field_cannot_tell_apart_have_no_plan() {
         %1 = requantize %0 multipliers=[2] shift=1 clamp=0..=15 scale 1
         output %1",
     );
-    let scheme = Scheme { zero_knowledge: true, hash: HashKind::Blake3 };
+    let scheme = Scheme { zero_knowledge: true, hash: HashKind::Blake3, ..Scheme::default() };
     let error = Plan::new(&graph.expect("a graph"), Visibility::Private, scheme).expect_err("no plan");
     assert!(matches!(error, PlanError::TooWide { .. }), "{error}");
 }
@@ -80,7 +81,7 @@ fn borders_are_views_and_sums_are_linear() {
 
 #[test]
 fn several_inputs_or_outputs_have_no_plan_yet() {
-    let scheme = Scheme { zero_knowledge: true, hash: HashKind::Blake3 };
+    let scheme = Scheme { zero_knowledge: true, hash: HashKind::Blake3, ..Scheme::default() };
     for text in [
         "%0 = input : [1] fixed(scale 1, 0..=1)\n%1 = input : [1] fixed(scale 1, 0..=1)\n%2 = add %0 %1\noutput %2",
         "%0 = input : [1] fixed(scale 1, 0..=1)\n%1 = relu %0\noutput %1 %0",
@@ -89,6 +90,22 @@ fn several_inputs_or_outputs_have_no_plan_yet() {
         let error = Plan::new(&graph, Visibility::Private, scheme).expect_err("no plan");
         assert!(matches!(error, PlanError::SeveralEnds { .. }), "{error}");
     }
+}
+
+/// With so many cells, rows times columns, too many challenges batch the polynomials wrongly.
+#[test]
+fn what_would_not_be_secure_has_no_plan() {
+    let plan = |elements: usize| {
+        let text = format!("%0 = input : [{elements}] fixed(scale 1, -100..=100)\n%1 = relu %0\noutput %1\n");
+        Plan::new(&zknn_ir::parse(&text).expect("a graph"), Visibility::Private, Scheme::default())
+    };
+    assert_eq!(plan(200_000).expect("a plan").layout.soundness().shortfall(security::Level::Conjectured), None);
+    let error = plan(8_000_000).expect_err("too large to be secure");
+    let PlanError::Insecure { round, regime, bits } = error else { panic!("{error}") };
+    assert_eq!((round, regime), (security::Round::Batching, security::Regime::Conjectured));
+    assert!((90..100).contains(&bits), "{bits}");
+    assert!(error.to_string().contains("batching of polynomials"), "{error}");
+    assert!(error.help().contains("cells"));
 }
 
 #[test]
@@ -101,8 +118,12 @@ fn a_small_cnn_without_zero_knowledge() {
 fn the_reference_cnn() {
     let (model, _) = crate::nn::reference::reference_cnn();
     let graph = crate::lower_exact(&model, (-5, 4), &mut |_, _| {}).expect("integers");
-    let plan = Plan::new(&graph, Visibility::Committed, Scheme { zero_knowledge: true, hash: HashKind::Blake3 })
-        .expect("a plan");
+    let plan = Plan::new(
+        &graph,
+        Visibility::Committed,
+        Scheme { zero_knowledge: true, hash: HashKind::Blake3, ..Scheme::default() },
+    )
+    .expect("a plan");
     insta::assert_snapshot!(plan.to_string());
     balance(&plan);
 }
@@ -176,7 +197,7 @@ fn a_plan_is_made_again_from_its_choices() {
     for text in [CNN, FIXED] {
         let graph = zknn_ir::parse(text).expect("a graph");
         for zero_knowledge in [true, false] {
-            let scheme = Scheme { zero_knowledge, hash: HashKind::Blake3 };
+            let scheme = Scheme { zero_knowledge, hash: HashKind::Blake3, ..Scheme::default() };
             for plan in Plan::every_lowering(&graph, Visibility::Committed, scheme) {
                 let again = Plan::replay(&graph, Visibility::Committed, scheme, &plan.choices).expect("as chosen");
                 assert_eq!(again.choices, plan.choices);
@@ -191,7 +212,7 @@ fn a_plan_is_made_again_from_its_choices() {
 #[test]
 fn choices_that_do_not_fit_are_refused() {
     let graph = zknn_ir::parse(CNN).expect("a graph");
-    let scheme = Scheme { zero_knowledge: true, hash: HashKind::Blake3 };
+    let scheme = Scheme { zero_knowledge: true, hash: HashKind::Blake3, ..Scheme::default() };
     let honest = Plan::new(&graph, Visibility::Committed, scheme).expect("a plan").choices;
     let changes: [fn(&mut Choices); 14] = [
         |choices| choices.degree_bits += 1,

@@ -10,13 +10,13 @@ use std::fmt::{self, Display, Formatter};
 use zknn::circuit::{Checker, Secrets, Witness};
 use zknn::front::{self, Model};
 use zknn::passes::{Context, FixedPoint, MAX_BITS, MIN_BITS, PIPELINE};
-use zknn::plan::security::{HashKind, Scheme};
+use zknn::plan::security::{HashKind, Level, Scheme};
 use zknn::plan::{Plan, Visibility};
 use zknn::{input, nn};
 use zknn_ir::eval::eval_fixed;
 use zknn_ir::{Class, Graph, Op};
 
-pub const SCHEME: Scheme = Scheme { zero_knowledge: false, hash: HashKind::Blake3 };
+pub const SCHEME: Scheme = Scheme { zero_knowledge: false, hash: HashKind::Blake3, level: Level::Conjectured };
 
 /// Passes that only make the program smaller. The others state what the circuit needs.
 pub const OPTIONAL: &[&str] = &["canonicalize", "commute_pool", "fuse_relu", "drop_idle_relu", "sink_requantize"];

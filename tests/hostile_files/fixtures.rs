@@ -15,7 +15,7 @@ const WRITE: &str = "ZKNN_WRITE_FIXTURES";
 
 fn fixtures() -> [(&'static str, Options); 3] {
     let options = |visibility, hash, zero_knowledge| {
-        let scheme = Scheme { zero_knowledge, hash };
+        let scheme = Scheme { zero_knowledge, hash, ..Scheme::default() };
         Options { visibility, scheme, ..Options::default() }
     };
     [

@@ -18,7 +18,7 @@ use std::collections::HashSet;
 const INPUT: &[i64] = &[1, -5, 4];
 
 fn plan(zero_knowledge: bool, hash: HashKind) -> Plan {
-    super::plan(TOY, Visibility::Private, Scheme { zero_knowledge, hash })
+    super::plan(TOY, Visibility::Private, Scheme { zero_knowledge, hash, ..Scheme::default() })
 }
 
 fn common(plan: &Plan) -> CommonCircuitData<F, D> {

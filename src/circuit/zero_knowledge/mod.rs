@@ -15,7 +15,7 @@ mod transcript;
 
 use super::{Secrets, Witness};
 use crate::gadget::field::F;
-use crate::plan::security::{HashKind, QUOTIENT_DEGREE, Scheme};
+use crate::plan::security::{HashKind, Level, QUOTIENT_DEGREE, Scheme};
 use crate::plan::{DIGEST, Plan, Visibility};
 use plonky2::field::types::{Field, Sample};
 use rand::SeedableRng;
@@ -55,7 +55,7 @@ fn plan(text: &str, visibility: Visibility, scheme: Scheme) -> Plan {
     Plan::new(&graph, visibility, scheme).expect("a plan")
 }
 
-const BLINDED: Scheme = Scheme { zero_knowledge: true, hash: HashKind::Blake3 };
+const BLINDED: Scheme = Scheme { zero_knowledge: true, hash: HashKind::Blake3, level: Level::Conjectured };
 
 /// Secrets of which all randomness but the salts, which are one here, comes from `seed`.
 fn secrets(salt: [F; DIGEST], seed: u64) -> Secrets {

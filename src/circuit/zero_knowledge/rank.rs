@@ -8,7 +8,7 @@
 use super::algebra::Coverage;
 use super::subject::Subject;
 use super::{BLINDED, CLASSIFYING, NORMALIZING, TOY, plan};
-use crate::plan::security::{HashKind, MAX_BLINDED_SETS, Oracle, SEAM_MARGIN, Scheme};
+use crate::plan::security::{HashKind, Level, MAX_BLINDED_SETS, Oracle, SEAM_MARGIN, Scheme};
 use crate::plan::{Plan, Visibility};
 
 /// A plan that takes this many challenge sets, whether it needs them or not.
@@ -74,7 +74,7 @@ fn as_many_values_are_told_as_the_list_says() {
         (Oracle::QuotientChunks, sets * common.quotient_degree_factor),
     ];
     for ((oracle, columns), (name, coverage)) in columns.into_iter().zip(coverage(&subject)) {
-        assert_eq!(coverage.told, columns * oracle.disclosed().values(), "{name}");
+        assert_eq!(coverage.told, columns * oracle.disclosed().values(BLINDED.queries()), "{name}");
     }
 }
 
@@ -117,21 +117,22 @@ fn without_any_seam_z_is_bare() {
         let z = subject.z(&fewer, SEAM_MARGIN);
         assert!(z.random < z.told, "row {row}");
     }
-    let spare = Oracle::Z.disclosed().values() - Oracle::PartialProducts.disclosed().values();
+    let spare =
+        Oracle::Z.disclosed().values(BLINDED.queries()) - Oracle::PartialProducts.disclosed().values(BLINDED.queries());
     let partial_products = subject.partial_products(&seams, SEAM_MARGIN + spare + 1);
     assert_eq!(partial_products.random, partial_products.told);
     let partial_products = subject.partial_products(&seams, SEAM_MARGIN + spare + 2);
     assert!(partial_products.random < partial_products.told);
 }
 
-/// As many chained rows as format 1 had make 32 values of `Z` random, of the 60 that are told.
+/// As many chained rows as format 1 had make 32 values of `Z` random, of the 62 that are told.
 #[test]
 fn with_the_chained_rows_of_format_1_z_is_bare() {
     let mut plan = with_sets(TOY, Visibility::Private, HashKind::Blake3, 1);
     plan.layout.blinding.chained = 33;
     let subject = Subject::new(&plan);
     assert_eq!(bare(&subject), ["Z"]);
-    let told = Oracle::Z.disclosed().values();
+    let told = Oracle::Z.disclosed().values(BLINDED.queries());
     assert_eq!(subject.z(&subject.seams(), 0), Coverage { told, random: 32 });
 }
 
@@ -148,10 +149,12 @@ fn distance_bits(values: usize, spare: usize, sets: usize) -> f64 {
 
 #[test]
 fn seams_are_close_to_uniform() {
-    let values = Oracle::Z.disclosed().values();
-    for sets in 1..=MAX_BLINDED_SETS {
-        assert!(distance_bits(values, SEAM_MARGIN, sets) < -100.0, "{sets} sets");
+    for level in [Level::Conjectured, Level::Proven] {
+        let values = Oracle::Z.disclosed().values(Scheme { level, ..BLINDED }.queries());
+        for sets in 1..=MAX_BLINDED_SETS {
+            assert!(distance_bits(values, SEAM_MARGIN, sets) < -100.0, "{sets} sets");
+        }
+        assert!(distance_bits(values, 0, MAX_BLINDED_SETS) > -30.0, "the margin is there for a reason");
+        assert!(distance_bits(values, SEAM_MARGIN, MAX_BLINDED_SETS + 1) > 0.0, "four wires are too few for four sets");
     }
-    assert!(distance_bits(values, 0, MAX_BLINDED_SETS) > -30.0, "the margin is there for a reason");
-    assert!(distance_bits(values, SEAM_MARGIN, MAX_BLINDED_SETS + 1) > 0.0, "four wires are too few for four sets");
 }

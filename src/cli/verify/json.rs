@@ -4,6 +4,7 @@ use miette::{IntoDiagnostic, Report};
 use ndarray::ArrayD;
 use serde::Serialize;
 use zknn::artifact::{Disclosure, OutputDisclosure, Statement, TensorInfo, hex};
+use zknn::plan::security::Security;
 
 #[derive(Serialize)]
 struct Acceptance<'a> {
@@ -17,7 +18,7 @@ struct Acceptance<'a> {
     input: Tensor<'a>,
     output: Tensor<'a>,
     zero_knowledge: bool,
-    security_bits: usize,
+    security: Security,
 }
 
 /// The input or the output.
@@ -80,7 +81,7 @@ pub(super) fn statement(statement: &Statement) -> Result<String, Report> {
         input: Tensor::new(&statement.input, of_input),
         output: Tensor::new(&output.tensor, of_output),
         zero_knowledge: statement.zero_knowledge,
-        security_bits: statement.security_bits,
+        security: statement.security.in_tenths(),
     };
     serde_json::to_string(&acceptance).into_diagnostic()
 }
