@@ -8,8 +8,11 @@ use thiserror::Error;
 use zknn_ir::eval::{EvalError, Values, eval_fixed_batch, eval_real_batch};
 use zknn_ir::{Class, Graph, NodeId, Op};
 
-/// How many inputs are evaluated at a time: enough for matrix products, few enough for the cache.
+/// How many inputs are evaluated at a time, at most: enough for matrix products, few enough for the cache.
 const BATCH: usize = 64;
+
+/// How many numbers are held at a time, where one input does not have more.
+const BATCH_NUMBERS: usize = 1 << 25;
 
 /// What an evaluation found. Accuracies and agreement are fractions of the samples.
 #[derive(Debug, Clone, PartialEq)]
@@ -106,8 +109,10 @@ pub fn evaluate(
 
     let mut counts = [0; 3];
     let mut drifts: Vec<Drift> = stations.iter().map(|station| station.unmoved(graph)).collect();
-    let batches = inputs.axis_chunks_iter(Axis(0), BATCH).zip(integers.axis_chunks_iter(Axis(0), BATCH));
-    for ((inputs, integers), labels) in batches.zip(labels.chunks(BATCH)) {
+    let numbers: usize = graph.topological().iter().map(|&id| graph.node(id).fact.elements()).sum();
+    let batch = (BATCH_NUMBERS / numbers.max(1)).clamp(1, BATCH);
+    let batches = inputs.axis_chunks_iter(Axis(0), batch).zip(integers.axis_chunks_iter(Axis(0), batch));
+    for ((inputs, integers), labels) in batches.zip(labels.chunks(batch)) {
         let reals = eval_real_batch(float, &inputs.to_owned())?;
         let values = eval_fixed_batch(graph, &integers.to_owned())?;
         let float_classes = classes(float, reals.output().view());

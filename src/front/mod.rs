@@ -36,6 +36,10 @@ pub use wiring::{INPUT, Source};
 /// The most elements a tensor may have: far beyond what can be proved, and safe to multiply with on any machine.
 pub const MAX_ELEMENTS: usize = 1 << 31;
 
+/// The most elements that the outputs of all layers may have together: more than any circuit holds, and as many as fit
+/// into memory. A layer that says little can make a large output of a small input.
+pub const MAX_TOGETHER: usize = 1 << 28;
+
 /// The most extents a shape may have.
 pub const MAX_RANK: usize = 8;
 
@@ -155,8 +159,11 @@ impl Model {
             }
         })?;
         let mut input: Option<Vec<usize>> = None;
+        let mut together = 0;
         for &index in &wiring.order {
-            if let Err(error) = settle(&mut layers, &wiring, &mut input, index) {
+            let settled = settle(&mut layers, &wiring, &mut input, index)
+                .and_then(|()| shapes::add_elements(&mut together, &layers[index].output_shape));
+            if let Err(error) = settled {
                 return Err(json::shape_error(source.as_deref(), index, &layers[index], error));
             }
         }

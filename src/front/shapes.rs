@@ -4,7 +4,7 @@ use miette::Diagnostic;
 use thiserror::Error;
 
 use super::source::shown;
-use super::{Layer, LayerKind, MAX_ELEMENTS};
+use super::{Layer, LayerKind, MAX_ELEMENTS, MAX_TOGETHER};
 
 /// A layer that does not fit its input, or itself.
 #[derive(Debug, Clone, PartialEq, Eq, Error, Diagnostic)]
@@ -59,6 +59,13 @@ pub enum ShapeError {
     #[diagnostic(code(zknn::shape::too_large), help("no circuit holds more than {MAX_ELEMENTS} values of one layer"))]
     TooLarge { got: Vec<usize> },
 
+    #[error("with the output of shape {got:?} all layers together have too many elements")]
+    #[diagnostic(
+        code(zknn::shape::too_large_together),
+        help("no circuit holds more than {MAX_TOGETHER} values of all layers together")
+    )]
+    TooLargeTogether { got: Vec<usize> },
+
     #[error("`{field}` has {got} extents, and `input_shape` has {expected}")]
     #[diagnostic(code(zknn::shape::border), help("write one length for each extent, zero where there is no border"))]
     Border { field: &'static str, expected: usize, got: usize },
@@ -91,6 +98,7 @@ impl ShapeError {
             ShapeError::Biases { .. } => "biases",
             ShapeError::InputRank { .. }
             | ShapeError::TooLarge { .. }
+            | ShapeError::TooLargeTogether { .. }
             | ShapeError::Chain { .. }
             | ShapeError::Input { .. } => "input_shape",
         }
@@ -109,7 +117,7 @@ impl ShapeError {
             }
             ShapeError::Columns { got, .. } => format!("expected {got} columns"),
             ShapeError::Biases { expected, .. } => format!("expected [{expected}]"),
-            ShapeError::TooLarge { got } => format!("gives {got:?}"),
+            ShapeError::TooLarge { got } | ShapeError::TooLargeTogether { got } => format!("gives {got:?}"),
             ShapeError::Chain { expected, .. } | ShapeError::Input { expected, .. } => format!("expected {expected:?}"),
             ShapeError::Border { expected, .. } => format!("expected {expected} extents"),
         }
@@ -149,6 +157,16 @@ pub(super) fn check_input(given: &[usize], layer: &Layer, name: Option<&str>) ->
         None => ShapeError::Chain { expected, got },
         Some(name) => ShapeError::Input { source_name: format!("`{}`", shown(name)), expected, got },
     })
+}
+
+/// Adds the elements of a layer's output to those of the layers before.
+pub(super) fn add_elements(together: &mut usize, output: &[usize]) -> Result<(), ShapeError> {
+    // An output has at most `MAX_ELEMENTS`.
+    *together += elements(output).ok_or_else(|| too_large(output))?;
+    if *together > MAX_TOGETHER {
+        return Err(ShapeError::TooLargeTogether { got: output.to_vec() });
+    }
+    Ok(())
 }
 
 /// The number of elements of a shape, unless it is beyond [`MAX_ELEMENTS`].

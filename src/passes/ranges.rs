@@ -8,8 +8,11 @@ use zknn_ir::{Class, Graph, NodeId, Number, Op, Range};
 
 use super::{Context, FixedPoint, PassError};
 
-/// How many calibration inputs are evaluated at a time.
+/// How many calibration inputs are evaluated at a time, at most.
 const BATCH: usize = 32;
+
+/// How many numbers are held at a time, where one input does not have more.
+const BATCH_NUMBERS: usize = 1 << 25;
 
 /// The integers that stand for the input.
 ///
@@ -46,7 +49,9 @@ pub(super) fn of_nodes(graph: &Graph, input: &Number, fixed: &FixedPoint) -> Res
         None => Ok(by_weights(graph, input)),
         Some(inputs) => {
             let mut ranges: HashMap<NodeId, Range> = HashMap::new();
-            for batch in inputs.axis_chunks_iter(Axis(0), BATCH) {
+            let numbers: usize = graph.topological().iter().map(|&id| graph.node(id).fact.elements()).sum();
+            let batch = (BATCH_NUMBERS / numbers.max(1)).clamp(1, BATCH);
+            for batch in inputs.axis_chunks_iter(Axis(0), batch) {
                 // The same on every machine: keys depend on it.
                 let values = eval_real_batch_in_order(graph, &batch.to_owned())?;
                 for id in graph.topological() {
