@@ -105,6 +105,35 @@ fn files_that_cannot_be_read_are_told() {
 }
 
 #[test]
+fn names_of_other_tools_are_understood() {
+    let label = |layer_type: &str| {
+        let (_folder, path) = file(&format!(r#"{{"layers": [{{"layer_type": "{layer_type}", "input_shape": [2]}}]}}"#));
+        failure(&["compile", &path])
+    };
+    for (name, ours) in [
+        ("dense", "fully_connected"),
+        ("Linear", "fully_connected"),
+        ("conv2d", "convolution"),
+        ("MaxPool2d", "max_pool"),
+    ] {
+        assert!(label(name).contains(&format!("did you mean `{ours}`?")), "{name}");
+    }
+    for name in ["avg_pool", "AveragePooling2D", "conv1d"] {
+        let told = label(name);
+        assert!(told.contains("not supported") && !told.contains("did you mean"), "{told}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    for (name, format) in [("net.onnx", "an ONNX model"), ("net.PTH", "a PyTorch file"), ("net.json.gz", "compressed")]
+    {
+        let path = folder.path().join(name);
+        fs::write(&path, b"\x08\x07\x12\xff").unwrap();
+        let told = failure(&["compile", path.to_str().unwrap()]);
+        assert!(told.contains("zknn::file::other_format") && told.contains(format), "{told}");
+    }
+    assert_eq!(names(folder.path()), ["net.PTH", "net.json.gz", "net.onnx"]);
+}
+
+#[test]
 fn ir_prints_the_last_pass_or_the_one_named() {
     let text = stdout(&["ir", CNN]);
     assert!(text.starts_with("%0 = input : [8, 8, 1] fixed(scale 1, -8..=7)\n"), "{text}");

@@ -65,6 +65,15 @@ pub enum Problem {
     #[diagnostic(code(zknn::file::not_utf8), help("JSON is UTF-8 text; save it as such, without compression"))]
     NotUtf8 { name: String, offset: usize },
 
+    #[error("{name} is not JSON, but {format}")]
+    #[diagnostic(
+        code(zknn::file::other_format),
+        help(
+            "write the layers and weights of the network as JSON, in the form that the README describes under `Layers`"
+        )
+    )]
+    OtherFormat { name: String, format: &'static str },
+
     #[error("not valid JSON: {message}")]
     #[diagnostic(
         code(zknn::json::syntax),

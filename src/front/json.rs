@@ -128,9 +128,25 @@ fn names(piece: Piece) -> Result<Vec<String>> {
     Ok(names)
 }
 
+/// The type that other tools call by this name; the inner `None` is for a layer that there is none for, however much the
+/// name is like another.
+fn meant(name: &str) -> Option<Option<&'static str>> {
+    let letters: String = name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
+    match letters.as_str() {
+        "dense" | "linear" | "gemm" | "fc" => Some(Some("fully_connected")),
+        "conv" | "conv2d" => Some(Some("convolution")),
+        "maxpool2d" | "maxpooling2d" => Some(Some("max_pool")),
+        "reshape" => Some(Some("flatten")),
+        "avgpool" | "avgpool2d" | "averagepool" | "averagepooling2d" | "globalaveragepool" | "conv1d" | "conv3d" => {
+            Some(None)
+        }
+        _ => None,
+    }
+}
+
 fn unknown_layer_type(piece: Piece, name: &str) -> Box<FrontError> {
     let known = LAYER_TYPES.map(|layer_type| layer_type.name);
-    let label = match closest(name, &known) {
+    let label = match meant(name).unwrap_or_else(|| closest(name, &known)) {
         Some(close) => format!("did you mean `{close}`?"),
         None => "not supported".to_string(),
     };

@@ -35,7 +35,10 @@ impl Source {
         };
         match String::from_utf8(bytes) {
             Ok(text) => Ok(Source { name, text }),
-            Err(error) => Err(not_utf8(name, error.as_bytes(), error.utf8_error().valid_up_to())),
+            Err(error) => Err(match other_format(path) {
+                Some(format) => FrontError::unplaced(Problem::OtherFormat { name, format }),
+                None => not_utf8(name, error.as_bytes(), error.utf8_error().valid_up_to()),
+            }),
         }
     }
 
@@ -135,6 +138,20 @@ fn file_problem(name: String, error: io::Error) -> Problem {
         io::ErrorKind::IsADirectory => Problem::Directory { name },
         io::ErrorKind::FileTooLarge => Problem::FileTooLarge { name },
         _ => Problem::Unreadable { name, error },
+    }
+}
+
+/// What a file that is no text is by its name, where models come as such files.
+fn other_format(path: &Path) -> Option<&'static str> {
+    let extension = path.extension()?.to_str()?.to_ascii_lowercase();
+    match extension.as_str() {
+        "onnx" => Some("an ONNX model"),
+        "pt" | "pth" => Some("a PyTorch file"),
+        "h5" | "hdf5" | "keras" => Some("a Keras model"),
+        "tflite" => Some("a TensorFlow Lite model"),
+        "npy" | "npz" => Some("a file of numpy arrays"),
+        "gz" | "zip" => Some("a compressed file"),
+        _ => None,
     }
 }
 
