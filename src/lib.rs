@@ -6,6 +6,29 @@
 //! keys, proofs and openings of commitments are files ([`artifact`]). [`nn`] runs a model as a plain program, which is what
 //! all the rest is held to, and
 //! [`matvec`] makes the smallest model to benchmark.
+//!
+//! ```
+//! use zknn::artifact::Options;
+//! use zknn::front::{Model, parse_tensor};
+//! use zknn::{Lowering, compile, lower, verify};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let layers = r#"{"layer_type": "fully_connected", "input_shape": [3],
+//!     "weights": {"v": 1, "dim": [2, 3], "data": [1, -2, 3, 4, 5, -6]}}"#;
+//! let text = format!(r#"{{"input_range": [-5, 4], "layers": [{layers}]}}"#);
+//! let model = Model::parse("model.json", text)?;
+//! let circuit = compile(lower(&model, &Lowering::default(), &mut |_, _| {})?, Options::default())?;
+//!
+//! let input = parse_tensor("input.json", r#"{"v": 1, "dim": [3], "data": [1, -5, 4]}"#.to_string())?;
+//! let proof = circuit.prove(&input)?;
+//!
+//! // Whoever verifies has the key and the proof, and learns what they state.
+//! let statement = verify(circuit.key(), &proof)?;
+//! let output = statement.output.integers().ok_or("the output is public")?;
+//! assert_eq!(output.iter().copied().collect::<Vec<_>>(), [23, -45]);
+//! # Ok(())
+//! # }
+//! ```
 
 mod announcement;
 pub mod artifact;
