@@ -172,7 +172,7 @@ pub struct Disclosed {
 
 impl Disclosed {
     /// The values in the base field, where a proof has so many queries. A value at a point of the extension is worth
-    /// [`EXTENSION_DEGREE`] of them.
+    /// two of them.
     pub const fn values(self, queries: usize) -> usize {
         self.per_query * queries + self.openings * EXTENSION_DEGREE
     }

@@ -1,6 +1,6 @@
 //! The operations of the language, one file each.
 //!
-//! An operation is a type that implements [`Operation`] in a file of its own, and a line in the list of [`Op`]: all that
+//! An operation is a type that implements `Operation` in a file of its own, and a line in the list of [`Op`]: all that
 //! the crate does with operations (inference, evaluation, text, digest, stored form) asks the trait.
 
 mod add;
