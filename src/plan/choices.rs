@@ -3,7 +3,8 @@
 //! A plan is made again from its choices without a search. So loading a circuit takes no longer for a search that got better,
 //! and a circuit stays what it is when the estimates that the search goes by have changed.
 
-use super::layout::{Layout, RowFill};
+use super::fill::RowFill;
+use super::layout::Layout;
 use super::program::{Lowering, Lowerings, choices};
 use super::tiles::TileShape;
 use serde::{Deserialize, Serialize};

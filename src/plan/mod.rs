@@ -2,6 +2,7 @@
 
 mod choices;
 mod cost;
+mod fill;
 mod layout;
 mod print;
 mod program;
@@ -12,9 +13,10 @@ mod visibility;
 
 pub use choices::Choices;
 pub use cost::Cost;
+pub use fill::RowFill;
 pub use layout::{
-    Layout, MAX_COLUMNS, MAX_ROWS, POSEIDON_CONSTRAINTS, POSEIDON_ROUTED, POSEIDON_WIRES, Part, Placement, RowFill,
-    RowKind, Slot, row_constraints, soundness, total, wiring,
+    Layout, MAX_COLUMNS, MAX_ROWS, POSEIDON_CONSTRAINTS, POSEIDON_ROUTED, POSEIDON_WIRES, Part, Placement, RowKind,
+    Slot, row_constraints, soundness, total, wiring,
 };
 pub use program::{Block, DIGEST, Kind, Matrix, Program, SPONGE_WIDTH, Value, commitment_domain};
 pub use size::LeastSize;

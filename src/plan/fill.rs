@@ -1,0 +1,96 @@
+//! What fills the rows, before anything has a place in them.
+
+use super::layout::{MAX_COLUMNS, instances};
+use super::program::Program;
+use super::tiles::TileShape;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What fills the rows of one kind, before anything has a place.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowFill {
+    /// Blocks, as indices into the program's, and how many instances of each a row holds.
+    pub slots: Vec<(usize, usize)>,
+    /// How many rows of the kind there are.
+    pub rows: usize,
+}
+
+/// Distributes the blocks over row kinds that take up all `free` rows, or nothing if they don't suffice.
+///
+/// The common rows come last. Blocks move from there, in part or altogether, to more numerous rows that have room, where that
+/// takes fewer gadgets, each of which is evaluated at every point; or just as many, as long as the common rows are wider than
+/// the widest of the others.
+pub(super) fn fills(program: &Program, free: usize) -> Option<Vec<RowFill>> {
+    let mut own: BTreeMap<(usize, usize), RowFill> = BTreeMap::new();
+    let mut common_blocks = Vec::new();
+    for (index, block) in program.blocks.iter().enumerate() {
+        let Some((count, _)) = instances(program, index) else { continue };
+        match block.own_rows {
+            Some(key) => {
+                let fill = own.entry(key).or_default();
+                fill.slots.push((index, 1));
+                fill.rows = fill.rows.max(count);
+            }
+            None => common_blocks.push((index, count)),
+        }
+    }
+    let mut fills: Vec<RowFill> = own.into_values().filter(|fill| fill.rows > 0).collect();
+    let common_rows = free.checked_sub(fills.iter().map(|fill| fill.rows).sum()).filter(|&rows| rows > 0)?;
+
+    let width = |block: usize| instances(program, block).map_or(0, |(_, shape)| shape.wires());
+    let fill_width = |fill: &RowFill| fill.slots.iter().map(|&(block, n)| n * width(block)).sum::<usize>();
+    let widest = fills.iter().map(fill_width).max().unwrap_or(0);
+    let slots = |count: usize| count.div_ceil(common_rows);
+    common_blocks.sort_by_key(|&(block, count)| std::cmp::Reverse(count * width(block)));
+    for index in 0..common_blocks.len() {
+        let block = common_blocks[index].0;
+        loop {
+            let common: usize = common_blocks.iter().map(|&(block, count)| slots(count) * width(block)).sum();
+            let has_room = |fill: &&mut RowFill| fill_width(fill) + width(block) <= widest;
+            let roomiest = |fill: &&mut RowFill| (fill.rows, std::cmp::Reverse(fill_width(fill)));
+            let Some(fill) = fills.iter_mut().filter(has_room).max_by_key(roomiest) else { break };
+            let count = &mut common_blocks[index].1;
+            let relieved = slots(*count) - slots(count.saturating_sub(fill.rows));
+            if relieved < if common > widest { 1 } else { 2 } {
+                break;
+            }
+            match fill.slots.iter_mut().find(|(other, _)| *other == block) {
+                Some((_, n)) => *n += 1,
+                None => fill.slots.push((block, 1)),
+            }
+            *count = count.saturating_sub(fill.rows);
+        }
+    }
+    let common = common_blocks.iter().map(|&(block, count)| (block, slots(count))).filter(|&(_, n)| n > 0).collect();
+    fills.push(RowFill { slots: common, rows: common_rows });
+    Some(fills)
+}
+
+/// Whether rows filled like this take up all `free` rows, none of them too wide, and hold all instances of all blocks.
+pub(super) fn are_filled(program: &Program, free: usize, fills: &[RowFill]) -> bool {
+    let mut rooms = vec![0usize; program.blocks.len()];
+    let mut rows = 0usize;
+    for fill in fills {
+        let mut width = 0usize;
+        for &(block, count) in &fill.slots {
+            let Some((_, shape)) = (block < rooms.len()).then(|| instances(program, block)).flatten() else {
+                return false;
+            };
+            width = width.saturating_add(count.saturating_mul(shape.wires()));
+            rooms[block] = rooms[block].saturating_add(count.saturating_mul(fill.rows));
+        }
+        if fill.rows == 0 || width > MAX_COLUMNS {
+            return false;
+        }
+        rows = rows.saturating_add(fill.rows);
+    }
+    let has_room = |(block, room): (usize, usize)| instances(program, block).is_none_or(|(count, _)| count <= room);
+    rows == free && rooms.into_iter().enumerate().all(has_room)
+}
+
+/// Whether tiles of this shape hold all matrices of the program, one in each of `free` rows at most.
+pub(super) fn tile_fits(program: &Program, free: usize, tile: Option<TileShape>) -> bool {
+    let Some(tile) = tile else { return program.matrices().next().is_none() };
+    let sides = 1..=MAX_COLUMNS;
+    sides.contains(&tile.width) && sides.contains(&tile.height) && (1..=free).contains(&tile.count(program))
+}
