@@ -30,6 +30,10 @@ mod adversary;
 #[cfg(test)]
 mod checker_tests;
 #[cfg(test)]
+mod commitment_tests;
+#[cfg(test)]
+mod false_proof_tests;
+#[cfg(test)]
 mod forgery_tests;
 #[cfg(test)]
 mod gate_tests;
@@ -39,5 +43,9 @@ mod mutation_tests;
 mod stock_prover;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod verifier_view;
+#[cfg(test)]
+mod verifier_view_tests;
 #[cfg(test)]
 mod zk_tests;

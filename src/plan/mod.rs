@@ -166,4 +166,6 @@ pub enum PlanError {
 }
 
 #[cfg(test)]
+mod margin_tests;
+#[cfg(test)]
 mod tests;
