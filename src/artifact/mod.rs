@@ -177,3 +177,6 @@ fn digest(domain: &str, value: &impl Serialize) -> [u8; 32] {
         .expect("an artifact has a serial form");
     *hasher.finalize().as_bytes()
 }
+
+#[cfg(test)]
+mod binding_tests;

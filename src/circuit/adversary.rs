@@ -4,6 +4,8 @@
 //! remainder and the carries. Inputs it leaves alone, as copy constraints hold them. A gadget is sound for its inputs
 //! if the adversary never arrives at a row that satisfies all constraints.
 
+mod limbs;
+
 use super::row_gate::RowGate;
 use crate::gadget::field::{Ext, F};
 use crate::gadget::{Gadget, Place};
@@ -41,6 +43,7 @@ const DEPTH: usize = 12;
 
 /// The adversary of one gadget in rows with the same constants.
 pub struct Adversary<'a> {
+    gadget: Gadget,
     gate: RowGate,
     constants: &'a [F],
     inputs: usize,
@@ -56,8 +59,15 @@ impl<'a> Adversary<'a> {
     /// The adversary of `gadget` with these row constants.
     pub fn new(gadget: &Gadget, constants: &'a [F]) -> Self {
         let (gate, shape) = (gate_of(gadget), gadget.shape());
-        let mut adversary =
-            Self { gate, constants, inputs: shape.inputs, wires_of: Vec::new(), dropped: None, tried: 0 };
+        let mut adversary = Self {
+            gadget: gadget.clone(),
+            gate,
+            constants,
+            inputs: shape.inputs,
+            wires_of: Vec::new(),
+            dropped: None,
+            tried: 0,
+        };
         // At a random point a constraint changes with every wire that it depends on.
         let point = F::rand_vec(shape.wires());
         let before = adversary.constraints(&point);

@@ -32,7 +32,11 @@ mod adversary;
 #[cfg(test)]
 mod checker_tests;
 #[cfg(test)]
+mod commitment_tests;
+#[cfg(test)]
 mod false_circuit_tests;
+#[cfg(test)]
+mod false_proof_tests;
 #[cfg(test)]
 mod forgery_tests;
 #[cfg(test)]
@@ -43,5 +47,9 @@ mod mutation_tests;
 mod stock_prover;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod verifier_view;
+#[cfg(test)]
+mod verifier_view_tests;
 #[cfg(test)]
 mod zero_knowledge;

@@ -180,6 +180,36 @@ fn swap_wires(adversary: &mut Adversary, specimen: &Specimen, honest: &[F], rand
     swapped
 }
 
+/// No value has two forms in limbs or digits, one of which stands for `p` more.
+#[test]
+fn no_value_has_other_limbs() {
+    for specimen in specimens() {
+        let mut adversary = Adversary::new(&specimen.gadget, &specimen.constants);
+        for honest in specimen.honest_rows() {
+            for constraint in 0..specimen.gadget.shape().constraints {
+                let forged = adversary.forge_limbs(&honest, constraint);
+                assert!(forged.is_none(), "{}: limbs of constraint {constraint}: {forged:?}", specimen.gadget.name());
+            }
+        }
+    }
+}
+
+/// Without one of the checks of their widest limbs some values have.
+#[test]
+fn other_limbs_are_found_where_a_digit_is_not_checked() {
+    for gadget in [Gadget::from(NormSquare), Gadget::from(NormTotal)] {
+        let shape = gadget.shape();
+        let honest = honest_row(&gadget, &[], &vec![F::ZERO; shape.inputs]);
+        let mut adversary = Adversary::new(&gadget, &[]);
+        let is_found = |dropped: usize| {
+            adversary.dropped = Some(dropped);
+            (0..shape.constraints).any(|constraint| adversary.forge_limbs(&honest, constraint).is_some())
+        };
+        let digits = shape.constraints..shape.constraints + shape.digits;
+        assert!(digits.into_iter().any(is_found), "{}: it would not notice", gadget.name());
+    }
+}
+
 /// From so many wires near a dropped constraint the adversary starts.
 const NEAR: usize = 12;
 

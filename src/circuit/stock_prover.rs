@@ -1,10 +1,11 @@
 //! plonky2's own prover on our circuits: what ours is held to.
 
-use super::columns::{Permutation, mask_column, selector_columns, weight_rows};
+use super::columns::Permutation;
 use super::shape::{CircuitShape, Gates, common_data};
+use super::verifier_view::constant_columns;
 use super::verify::{Binding, verifier_data};
 use super::witness::Witness;
-use crate::gadget::field::{D, F, from_signed};
+use crate::gadget::field::{D, F};
 use crate::plan::Plan;
 use crate::plan::security::{CAP_HEIGHT, RATE_BITS};
 use plonky2::field::polynomial::PolynomialValues;
@@ -61,20 +62,9 @@ pub fn prove<C: GenericConfig<D, F = F>>(
 pub fn preprocessed<C: GenericConfig<D, F = F>>(plan: &Plan) -> PolynomialBatch<F, C, D> {
     let shape = CircuitShape::new(plan);
     let gates = Gates::new(&shape);
-    let rows = 1 << shape.degree_bits;
-    let columns = |values: &[F]| -> Vec<PolynomialValues<F>> {
-        values.chunks(rows).map(|column| PolynomialValues::new(column.to_vec())).collect()
-    };
-    let mut preprocessed = columns(&selector_columns(&plan.layout, &gates));
-    let weights = weight_rows(plan, from_signed);
-    preprocessed.extend((0..plan.layout.constants).map(|index| {
-        let mut column: Vec<F> = weights.chunks(plan.layout.constants).map(|row| row[index]).collect();
-        column.resize(rows, F::ZERO);
-        PolynomialValues::new(column)
-    }));
-    if plan.layout.masks > 0 {
-        preprocessed.extend(columns(&mask_column(&plan.layout)));
-    }
-    preprocessed.extend(columns(&Permutation::new(plan).columns(&common_data(&shape, &gates).k_is)));
+    let mut preprocessed = constant_columns(plan, &gates);
+    let sigmas = Permutation::new(plan).columns(&common_data(&shape, &gates).k_is);
+    preprocessed.extend(sigmas.chunks(1 << shape.degree_bits).map(<[F]>::to_vec));
+    let preprocessed = preprocessed.into_iter().map(PolynomialValues::new).collect();
     PolynomialBatch::from_values(preprocessed, RATE_BITS, false, CAP_HEIGHT, &mut TimingTree::default(), None)
 }

@@ -4,7 +4,9 @@ use super::columns::blinding_ties;
 use super::wipe::wipe;
 use crate::gadget::field::{F, from_signed, to_signed};
 use crate::gadget::{Gadget, Shape};
-use crate::plan::{DIGEST, Kind, Layout, POSEIDON_WIRES, Part, Place, Placement, Plan, SPONGE_WIDTH, Value, wiring};
+use crate::plan::{
+    DIGEST, Kind, Layout, POSEIDON_ROUTED, POSEIDON_WIRES, Part, Place, Placement, Plan, SPONGE_WIDTH, Value, wiring,
+};
 use plonky2::field::types::{Field, Sample};
 use plonky2::gates::gate::Gate;
 use plonky2::gates::poseidon::PoseidonGate;
@@ -145,7 +147,7 @@ impl Filling<'_> {
                     }
                 }
                 Kind::Poseidon => {
-                    for values in block.wiring.chunks(crate::plan::POSEIDON_ROUTED) {
+                    for values in block.wiring.chunks(POSEIDON_ROUTED) {
                         self.permutation(&poseidon, poseidon_row, values);
                         poseidon_row += 1;
                     }
@@ -240,9 +242,12 @@ impl Filling<'_> {
     fn permutation(&mut self, poseidon: &PoseidonWires, row: usize, values: &[Value]) {
         let input = std::array::from_fn(|i| self.values[values[i] as usize]);
         let wires = poseidon.fill(input);
-        self.cells[row * self.plan.layout.wires..][..POSEIDON_WIRES].copy_from_slice(&wires);
+        let cells = &mut self.cells[row * self.plan.layout.wires..][..self.plan.layout.wires];
+        cells[..POSEIDON_WIRES].copy_from_slice(&wires);
+        let place = Place { routed: 0, advice: POSEIDON_ROUTED, digits: POSEIDON_WIRES, constant: 0 };
+        (self.forge)(row, place, cells);
         for i in 0..SPONGE_WIDTH {
-            self.values[values[SPONGE_WIDTH + i] as usize] = wires[SPONGE_WIDTH + i];
+            self.values[values[SPONGE_WIDTH + i] as usize] = cells[SPONGE_WIDTH + i];
         }
     }
 
@@ -320,16 +325,16 @@ fn assign(gadget: &Gadget, constants: &[F], row: &mut [F], place: Place) {
 }
 
 /// The wires of plonky2's Poseidon gate, as its own generator fills them.
-struct PoseidonWires {
+pub(super) struct PoseidonWires {
     representatives: Vec<usize>,
 }
 
 impl PoseidonWires {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { representatives: (0..POSEIDON_WIRES).collect() }
     }
 
-    fn fill(&self, input: [F; SPONGE_WIDTH]) -> [F; POSEIDON_WIRES] {
+    pub(super) fn fill(&self, input: [F; SPONGE_WIDTH]) -> [F; POSEIDON_WIRES] {
         let mut wires = [F::ZERO; POSEIDON_WIRES];
         let mut witness = PartitionWitness::new(POSEIDON_WIRES, 1, &self.representatives);
         let swap = (2 * SPONGE_WIDTH, F::ZERO);

@@ -6,6 +6,8 @@
 
 mod batch;
 mod extension;
+#[cfg(test)]
+pub mod interval;
 mod recursive;
 
 pub use batch::{BATCH, Batch, Column, Points, Sink};

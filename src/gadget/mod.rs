@@ -16,7 +16,7 @@ mod digits;
 pub mod field;
 pub mod halves;
 mod input;
-mod matrix;
+pub(crate) mod matrix;
 mod max;
 mod normalize;
 mod requantize;

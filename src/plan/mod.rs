@@ -248,4 +248,6 @@ impl PlanError {
 }
 
 #[cfg(test)]
+mod margin_tests;
+#[cfg(test)]
 mod tests;

@@ -5,9 +5,10 @@ use super::algebra::{Coverage, forms, lagrange};
 use super::reader::{Challenges, Opened, Reader};
 use super::secrets;
 use crate::circuit::Witness;
-use crate::circuit::columns::{Permutation, mask_column, selector_columns, weight_rows};
+use crate::circuit::columns::Permutation;
 use crate::circuit::shape::{CircuitShape, Gates};
-use crate::gadget::field::{Ext, F, from_signed};
+use crate::circuit::verifier_view::constant_columns;
+use crate::gadget::field::{Ext, F};
 use crate::plan::security::{QUOTIENT_DEGREE, RATE_BITS};
 use crate::plan::{DIGEST, Plan};
 use plonky2::field::polynomial::PolynomialValues;
@@ -47,6 +48,7 @@ impl Subject {
         let masks = (0..width).filter(|&column| (0..height).all(|row| free.contains(&(row, column)))).collect();
         let single = (0..height).filter(|&row| (0..width).all(|column| free.contains(&(row, column)))).collect();
         let reader = Reader::new(plan);
+        let constants = constant_columns(plan, &Gates::new(&CircuitShape::new(plan)));
         let mut random = ChaCha20Rng::seed_from_u64(3);
         let mut draw = || (0..reader.sets()).map(|_| F::sample(&mut random)).collect();
         let (betas, gammas, alphas) = (draw(), draw(), draw());
@@ -56,7 +58,7 @@ impl Subject {
             positions.insert(random.gen_range(0..height * QUOTIENT_DEGREE));
         }
         let queries = positions.into_iter().map(|position| reader.point(position)).collect();
-        Self { reader, witness, challenges, queries, masks, single, pairs, constants: constants(plan) }
+        Self { reader, witness, challenges, queries, masks, single, pairs, constants }
     }
 
     pub fn rows(&self) -> usize {
@@ -147,19 +149,4 @@ fn random_cells(plan: &Plan, [first, second]: &[Witness; 2]) -> (HashSet<Cell>, 
         }
     }
     (free, pairs)
-}
-
-/// The preprocessed constants at the rows: selectors, weights, and what masks are multiplied with.
-fn constants(plan: &Plan) -> Vec<Vec<F>> {
-    let (rows, width) = (plan.layout.rows(), plan.layout.constants);
-    let selectors = selector_columns(&plan.layout, &Gates::new(&CircuitShape::new(plan)));
-    let weights = weight_rows(plan, from_signed);
-    let of_weights = |index: usize| {
-        let column = weights.chunks(width).map(move |row| row[index]);
-        column.chain(std::iter::repeat(F::ZERO)).take(rows).collect()
-    };
-    let mut columns: Vec<Vec<F>> = selectors.chunks(rows).map(<[F]>::to_vec).collect();
-    columns.extend((0..width).map(of_weights));
-    columns.push(mask_column(&plan.layout));
-    columns
 }
