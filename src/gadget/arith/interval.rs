@@ -339,9 +339,8 @@ impl Arith for Symbolic {
 
     fn apply(&mut self, matrix: &Matrix, inputs: &[usize]) -> Vec<usize> {
         let row = |weights: &[i64]| {
-            let terms = weights.iter().zip(inputs).filter(|(weight, _)| **weight != 0);
-            terms.fold(Some(Polynomial::new()), |sum, (&weight, &input)| {
-                let mut sum = sum?;
+            let mut terms = weights.iter().zip(inputs).filter(|(weight, _)| **weight != 0);
+            terms.try_fold(Polynomial::new(), |mut sum, (&weight, &input)| {
                 for (wires, coefficient) in self.polynomial(input)? {
                     *sum.entry(wires).or_insert(0) += coefficient * i128::from(weight);
                 }
