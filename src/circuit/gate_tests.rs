@@ -221,6 +221,33 @@ fn requantize_refuses_what_the_field_cannot_tell_apart() {
     assert!(Requantize::new(30, (i64::MIN, i64::MAX), (-1, 1)).is_none());
 }
 
+/// Small instances, of which all rows are tried that have digits at all: for each input one result is accepted.
+#[test]
+fn requantize_has_one_row_for_each_input() {
+    let radix = u64::from(DIGIT_RADIX);
+    for (shift, lo, hi) in [(1, 0, 3), (2, -1, 2), (3, 0, 7), (4, 0, 1)] {
+        let gadget = Gadget::from(Requantize::new(shift, (lo, hi), (lo, hi)).expect("narrow enough"));
+        let (gate, shape) = (gate_of(&gadget), gadget.shape());
+        assert_eq!((shape.routed(), shape.advice), (3, 1), "inputs, the result, and the product");
+        // Exactly those that are rounded to a result in the range.
+        let half = 1 << (shift - 1);
+        for x in (lo << shift) - half..((hi + 1) << shift) - half {
+            let mut accepted = Vec::new();
+            for y in lo - 9..=hi + 9 {
+                for rest in 0..radix.pow(shape.digits as u32) {
+                    let mut row: Vec<F> = [x, 1, y, x].map(from_signed).to_vec();
+                    let digit = |place: u32| rest / radix.pow(place) % radix;
+                    row.extend((0..shape.digits as u32).map(|place| F::from_canonical_u64(digit(place))));
+                    if is_satisfied(&gate, &[], &row) {
+                        accepted.push(y);
+                    }
+                }
+            }
+            assert_eq!(accepted, [(x + half) >> shift], "{x} / 2^{shift} in {lo}..={hi}");
+        }
+    }
+}
+
 /// Instances that nobody uses hold, even where zero is no quotient.
 #[test]
 fn idle_rows_hold() {
