@@ -292,6 +292,15 @@ fn channels_first_get_a_hint() {
     stdout(&["run", &model, "--input", &last]);
 }
 
+/// Sums that have no room exactly have it where numbers are rounded, and the help says with which option.
+#[test]
+fn the_help_for_an_overflow_names_the_option_that_avoids_it() {
+    let (_folder, model) = file(&dense("4503599627370496, 4503599627370496"));
+    let told = failure(&["ir", &model, "--input-range", "-1048576..1048576"]);
+    assert!(told.contains("zknn::range::overflow") && told.contains("--bits 10"), "{told}");
+    stdout(&["ir", &model, "--input-range", "-1048576..1048576", "--bits", "10"]);
+}
+
 #[test]
 fn export_writes_the_file_as_it_was_read() {
     let folder = tempfile::tempdir().unwrap();
