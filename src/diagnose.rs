@@ -5,6 +5,7 @@
 use zknn_ir::InferError;
 
 use crate::front::{LayerDiagnostic, LayerPlace, LowerError, Model};
+use crate::lowering::DEFAULT_BITS;
 use crate::passes::{MIN_BITS, PassError};
 
 /// A layer that the IR does not have.
@@ -67,7 +68,8 @@ fn overflow(
         format!(
             "for inputs from {lo} to {hi} the sums may reach 2^{bits}, and must stay within \
              ±2^{LIMIT_BITS}; declare a smaller input range, or use smaller weights in this layer or \
-             those before it, by a factor of {} in all",
+             those before it, by a factor of {} in all; or let numbers be rounded between layers, with \
+             `--bits {DEFAULT_BITS}`",
             factor(bits - LIMIT_BITS.min(bits)),
         ),
         format!("may reach 2^{bits}"),

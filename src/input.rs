@@ -10,10 +10,7 @@ use zknn_ir::{Fact, Graph, Number, Op};
 pub enum InputError {
     /// A tensor of another shape than the graph takes.
     #[error("the network takes an input of shape {expected:?}, got {got:?}")]
-    #[diagnostic(
-        code(zknn::input::shape),
-        help("the shape of an input is its `dim`; the network's is the `input_shape` of its first layer")
-    )]
+    #[diagnostic(code(zknn::input::shape), help("{}", shape_help(expected, got)))]
     Shape {
         /// The shape that the graph takes.
         expected: Vec<usize>,
@@ -109,6 +106,17 @@ pub fn integers_batch(graph: &Graph, inputs: &ArrayD<f64>) -> Result<ArrayD<i64>
         return Err(InputError::BatchShape { expected: fact.shape.clone(), got: inputs.shape().to_vec() });
     }
     converted(fact, rounds(graph), inputs)
+}
+
+/// What to do about an input of the wrong shape, which most often is an image as other tools order it.
+fn shape_help(expected: &[usize], got: &[usize]) -> &'static str {
+    match (expected, got) {
+        (&[height, width, channels], got) if *got == [channels, height, width] => {
+            "the input has its channels first, the network takes them last; transpose it: in numpy, \
+             `x.transpose(1, 2, 0)`"
+        }
+        _ => "the shape of an input is its `dim`; the network's is the `input_shape` of its first layer",
+    }
 }
 
 fn input_fact(graph: &Graph) -> Result<&Fact, InputError> {

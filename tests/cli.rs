@@ -274,7 +274,31 @@ fn wrong_inputs_are_told_without_their_values() {
     stdout(&["run", MLP, "--input", &outside, "--input-range", "0..777"]);
 
     let told = failure(&["run", CNN, "--input", MLP_INPUT]);
-    assert!(told.contains("zknn::input::shape"), "{told}");
+    assert!(told.contains("zknn::input::shape") && !told.contains("transpose"), "{told}");
+}
+
+/// Other tools have the channels of an image first.
+#[test]
+fn channels_first_get_a_hint() {
+    let (_folder, model) =
+        file(r#"{"input_range": [0, 9], "layers": [{"layer_type": "relu", "input_shape": [2, 3, 1]}]}"#);
+    let image = |dim: &str| file(&format!(r#"{{"v": 1, "dim": {dim}, "data": [1, 2, 3, 4, 5, 6]}}"#));
+    let (_folder, first) = image("[1, 2, 3]");
+    let told = failure(&["run", &model, "--input", &first]);
+    assert!(told.contains("zknn::input::shape") && told.contains("x.transpose(1, 2, 0)"), "{told}");
+    let (_folder, other) = image("[3, 2, 1]");
+    assert!(!failure(&["run", &model, "--input", &other]).contains("transpose"));
+    let (_folder, last) = image("[2, 3, 1]");
+    stdout(&["run", &model, "--input", &last]);
+}
+
+/// Sums that have no room exactly have it where numbers are rounded, and the help says with which option.
+#[test]
+fn the_help_for_an_overflow_names_the_option_that_avoids_it() {
+    let (_folder, model) = file(&dense("4503599627370496, 4503599627370496"));
+    let told = failure(&["ir", &model, "--input-range", "-1048576..1048576"]);
+    assert!(told.contains("zknn::range::overflow") && told.contains("--bits 10"), "{told}");
+    stdout(&["ir", &model, "--input-range", "-1048576..1048576", "--bits", "10"]);
 }
 
 #[test]
