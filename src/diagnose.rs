@@ -5,8 +5,7 @@
 use zknn_ir::InferError;
 
 use crate::front::{LayerDiagnostic, LayerPlace, LowerError, Model};
-use crate::lowering::DEFAULT_BITS;
-use crate::passes::{MIN_BITS, PassError};
+use crate::passes::{DEFAULT_BITS, MIN_BITS, PassError};
 
 /// A layer that the IR does not have.
 pub(crate) fn lowering(model: &Model, error: &LowerError) -> Box<LayerDiagnostic> {

@@ -54,7 +54,8 @@ pub const FORMAT_VERSION: u16 = 2;
 pub use announcement::{Announcement, InputDisclosure};
 pub use audit::Audit;
 pub use circuit::Timings;
-pub use lowering::{DEFAULT_BITS, DEFAULT_INPUT_RANGE, Lowering, LoweringError, lower};
+pub use lowering::{DEFAULT_INPUT_RANGE, Lowering, LoweringError, lower};
+pub use passes::DEFAULT_BITS;
 pub use pipeline::{
     Circuit, CompileError, Input, LoadError, ProofError, Proved, RejectError, Request, compile, lower_exact, verify,
     verify_in_context,

@@ -2,16 +2,13 @@
 
 use crate::diagnose;
 use crate::front::{self, LayerDiagnostic, LayerKind, Model};
-use crate::passes::{self, Context, FixedPoint, MAX_BITS, MIN_BITS};
+use crate::passes::{self, Context, DEFAULT_BITS, FixedPoint, MAX_BITS, MIN_BITS};
 use miette::Diagnostic;
 use ndarray::ArrayD;
 use zknn_ir::{Fact, Graph, Number};
 
 /// The input range of a model that declares none: that of a signed byte.
 pub const DEFAULT_INPUT_RANGE: (i64, i64) = (-128, 127);
-
-/// The bits of weights and numbers where none are asked for.
-pub const DEFAULT_BITS: u32 = 10;
 
 /// How a model is to become integers.
 #[derive(Debug, Clone, Default)]

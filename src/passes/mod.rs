@@ -44,6 +44,9 @@ pub struct FixedPoint {
     pub input: Option<Number>,
 }
 
+/// The bits of weights and numbers where none are asked for.
+pub const DEFAULT_BITS: u32 = 10;
+
 /// The fewest bits that numbers can have.
 pub const MIN_BITS: u32 = 8;
 
