@@ -221,7 +221,7 @@ fn requantize_refuses_what_the_field_cannot_tell_apart() {
     assert!(Requantize::new(30, (i64::MIN, i64::MAX), (-1, 1)).is_none());
 }
 
-/// Small instances, of which all rows are tried that have digits at all: for each input one result is accepted.
+/// Every result near the range with every choice of digits is tried, in small instances: for each input one row is accepted.
 #[test]
 fn requantize_has_one_row_for_each_input() {
     let radix = u64::from(DIGIT_RADIX);
@@ -229,20 +229,17 @@ fn requantize_has_one_row_for_each_input() {
         let gadget = Gadget::from(Requantize::new(shift, (lo, hi), (lo, hi)).expect("narrow enough"));
         let (gate, shape) = (gate_of(&gadget), gadget.shape());
         assert_eq!((shape.routed(), shape.advice), (3, 1), "inputs, the result, and the product");
+        let places = 0..shape.digits as u32;
+        let is_accepted = |x: i64, y: i64, digits: u64| {
+            let digits = places.clone().map(|place| F::from_canonical_u64(digits / radix.pow(place) % radix));
+            let row: Vec<F> = [x, 1, y, x].map(from_signed).into_iter().chain(digits).collect();
+            is_satisfied(&gate, &[], &row)
+        };
         // Exactly those that are rounded to a result in the range.
         let half = 1 << (shift - 1);
         for x in (lo << shift) - half..((hi + 1) << shift) - half {
-            let mut accepted = Vec::new();
-            for y in lo - 9..=hi + 9 {
-                for rest in 0..radix.pow(shape.digits as u32) {
-                    let mut row: Vec<F> = [x, 1, y, x].map(from_signed).to_vec();
-                    let digit = |place: u32| rest / radix.pow(place) % radix;
-                    row.extend((0..shape.digits as u32).map(|place| F::from_canonical_u64(digit(place))));
-                    if is_satisfied(&gate, &[], &row) {
-                        accepted.push(y);
-                    }
-                }
-            }
+            let rows = (lo - 9..=hi + 9).flat_map(|y| (0..radix.pow(places.end)).map(move |digits| (y, digits)));
+            let accepted: Vec<i64> = rows.filter(|&(y, digits)| is_accepted(x, y, digits)).map(|(y, _)| y).collect();
             assert_eq!(accepted, [(x + half) >> shift], "{x} / 2^{shift} in {lo}..={hi}");
         }
     }
