@@ -57,10 +57,10 @@ fn bits(magnitude: u64) -> u32 {
 fn statements(f: &mut fmt::Formatter<'_>, plan: &Plan) -> fmt::Result {
     writeln!(f, "\nStatements: what the rows say")?;
     for block in &plan.program.blocks {
-        match &block.kind {
+        match &block.demand.kind {
             Kind::Gadget(gadget) => {
                 let instances = block.wiring.len() / gadget.shape().routed();
-                writeln!(f, "  {}: {instances} × {}, {}", block.label, gadget.name(), held(gadget))?;
+                writeln!(f, "  {}: {instances} × {}, {}", block.demand.label, gadget.name(), held(gadget))?;
             }
             Kind::Poseidon => {
                 let instances = block.wiring.len() / POSEIDON_ROUTED;
@@ -69,7 +69,7 @@ fn statements(f: &mut fmt::Formatter<'_>, plan: &Plan) -> fmt::Result {
                     f,
                     "  {}: {instances} × Poseidon, the proof system's own gate: {advice} advice wires, {POSEIDON_CONSTRAINTS} \
                      constraints",
-                    block.label
+                    block.demand.label
                 )?;
             }
             Kind::MatVec(matrix) => {
@@ -78,7 +78,7 @@ fn statements(f: &mut fmt::Formatter<'_>, plan: &Plan) -> fmt::Result {
                 writeln!(
                     f,
                     "  {}: {height} × {width} weights as row constants, in tiles of {tile}; no advice",
-                    block.label
+                    block.demand.label
                 )?;
             }
         }
@@ -122,7 +122,9 @@ fn binding(f: &mut fmt::Formatter<'_>, circuit: &Circuit) -> fmt::Result {
     };
     writeln!(f, "  input: {input}; its range is checked by constraints")?;
     match options.output_visibility {
-        OutputVisibility::Public => writeln!(f, "  output: {} public inputs", circuit.plan().program.output.len()),
+        OutputVisibility::Public => {
+            writeln!(f, "  output: {} public inputs", circuit.plan().program.outputs[0].elements.len())
+        }
         OutputVisibility::Committed => {
             writeln!(f, "  output: its Poseidon digest with a salt is public; its range is checked by constraints")
         }

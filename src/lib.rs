@@ -49,7 +49,7 @@ pub mod rounding;
 
 /// The format of files, keys, proofs and commitments that this program writes and reads. Every digest of one of these
 /// has it inside.
-pub const FORMAT_VERSION: u16 = 2;
+pub const FORMAT_VERSION: u16 = 3;
 
 pub use announcement::{Announcement, InputDisclosure};
 pub use audit::Audit;

@@ -194,7 +194,8 @@ fn is_as_large_as_its_program(file: &CircuitFile) -> bool {
         && file.choices.parts() <= shape.gates.iter().map(Vec::len).sum()
         && file.leaves.len() >= shape.rows()
         && file.graph.try_input().and(file.graph.try_output()).is_some()
-        && LeastSize::of_any(&file.graph, file.options.visibility).may_fit(shape.degree_bits, file.options.scheme)
+        && LeastSize::of_any(&file.graph, file.options.exposure())
+            .is_ok_and(|size| size.may_fit(shape.degree_bits, file.options.scheme))
 }
 
 /// What a key says about a program.

@@ -77,7 +77,7 @@ const COMMITTED: Exposure = Exposure { input: Visibility::Committed, output: Out
 pub(super) fn plans() -> Vec<Plan> {
     let scheme = Scheme { zero_knowledge: false, hash: HashKind::Blake3, ..Scheme::default() };
     let cnn = zknn_ir::parse(CNN).expect("a graph");
-    let mut plans = Plan::every_lowering(&cnn, Visibility::Public, scheme);
+    let mut plans = Plan::with_every_candidate(&cnn, Visibility::Public, scheme);
     plans.extend([
         plan(DENSE, Visibility::Private, false),
         plan(CNN, Visibility::Committed, true),
@@ -95,13 +95,13 @@ fn witness(plan: &Plan) -> Witness {
 }
 
 pub(super) fn input(plan: &Plan) -> Vec<i64> {
-    (0..plan.program.input.len() as i64).map(|i| (i * 7 + 3) % 5).collect()
+    (0..plan.program.inputs[0].elements.len() as i64).map(|i| (i * 7 + 3) % 5).collect()
 }
 
 /// What a change of a cell is judged by: whose it is, and what it is there.
 fn class(checker: &Checker, plan: &Plan, site: Site) -> String {
     let owner = match site.owner {
-        Owner::Instance { block, .. } => match &plan.program.blocks[block].kind {
+        Owner::Instance { block, .. } => match &plan.program.blocks[block].demand.kind {
             Kind::Gadget(gadget) => gadget.name().into(),
             Kind::Poseidon => "Poseidon".into(),
             Kind::MatVec(_) => "DenseTile".into(),

@@ -39,8 +39,7 @@ fn forge<C: GenericConfig<D, F = F, Hasher: TreeHasher>>(
 
 /// The relu gives what we like, and all that depends on it follows.
 fn lie(plan: &Plan) -> Witness {
-    let is_relu =
-        |block: usize| matches!(&plan.program.blocks[block].kind, Kind::Gadget(gadget) if gadget.name() == "Max");
+    let is_relu = |block: usize| matches!(&plan.program.blocks[block].demand.kind, Kind::Gadget(gadget) if gadget.name() == "Max");
     let relu = plan.layout.placements.iter().find(|placement| is_relu(placement.block)).expect("a relu");
     let lies = LIE.map(from_signed);
     Witness::forged(plan, &INPUT, Secrets::fresh(), &|row, place, cells| {

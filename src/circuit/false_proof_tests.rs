@@ -174,7 +174,7 @@ fn an_instance_of_another_input_is_refused() {
 #[test]
 fn a_false_permutation_is_refused() {
     let plans = plans();
-    let is_committed = |plan: &&Plan| !plan.program.salt.is_empty();
+    let is_committed = |plan: &&Plan| !plan.program.inputs[0].salt.is_empty();
     for plan in plans.iter().filter(is_committed) {
         let trial = Trial::new(plan);
         let row = *trial.permutations("input commitment").last().expect("there is a commitment");

@@ -228,8 +228,8 @@ fn another_public_input_is_noticed() {
 fn inputs_out_of_range_are_noticed() {
     for plan in plans() {
         let checker = Checker::new(&plan);
-        let of_input = plan.program.blocks.iter().filter(|block| block.label == "%0 input");
-        let mut range = of_input.filter_map(|block| match &block.kind {
+        let of_input = plan.program.blocks.iter().filter(|block| block.demand.label == "%0 input");
+        let mut range = of_input.filter_map(|block| match &block.demand.kind {
             Kind::Gadget(gadget) => match &**gadget {
                 Gadget::PackInput(gadget) => Some(gadget.range()),
                 _ => None,

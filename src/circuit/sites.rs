@@ -86,18 +86,14 @@ impl<'a> Sites<'a> {
         for placement in &layout.placements {
             let mut first = 0;
             for &slot in &placement.slots {
-                let rows = layout.used_rows(&plan.program, slot);
+                let rows = layout.used_rows(slot);
                 tenants[slot.kind][slot.part] = Some(Tenant { block: placement.block, first, rows });
                 first += layout.kinds[slot.kind].rows.len();
             }
         }
         let (mut poseidon, mut tiles) = (Vec::new(), Vec::new());
         for (block, statement) in plan.program.blocks.iter().enumerate() {
-            let number = match &statement.kind {
-                Kind::Poseidon => statement.wiring.len() / POSEIDON_ROUTED,
-                Kind::Gadget(_) | Kind::MatVec(_) => 0,
-            };
-            poseidon.extend((0..number).map(|instance| (block, instance)));
+            poseidon.extend((0..statement.demand.permutations()).map(|instance| (block, instance)));
             if let Some(start) = plan.tiles.first[block] {
                 let later = plan.tiles.first[block + 1..].iter().flatten().next();
                 let end = later.copied().unwrap_or(plan.tiles.tiles.len());
@@ -178,7 +174,7 @@ impl<'a> Sites<'a> {
     /// The gadget that the owner is an instance of; nothing where the proof system's own gates are.
     pub fn gadget(&self, owner: Owner) -> Option<&'a Gadget> {
         let part = match owner {
-            Owner::Instance { block, instance } => match &self.plan.program.blocks[block].kind {
+            Owner::Instance { block, instance } => match &self.plan.program.blocks[block].demand.kind {
                 Kind::Gadget(gadget) => return Some(gadget),
                 // The `i`-th tile is in row `i`, and the last part of its row.
                 Kind::MatVec(_) => {
@@ -196,7 +192,7 @@ impl<'a> Sites<'a> {
     pub fn name(&self, owner: Owner) -> String {
         match owner {
             Owner::Instance { block, instance } => {
-                format!("{}[{instance}]", self.plan.program.blocks[block].label)
+                format!("{}[{instance}]", self.plan.program.blocks[block].demand.label)
             }
             Owner::Idle { kind, part } => {
                 format!("an unused {}", self.plan.layout.kinds[kind].parts[part].gadget.name())

@@ -111,7 +111,7 @@ fn a_small_cnn_in_every_mode() {
 #[test]
 fn what_is_no_digit_does_not_verify() {
     let scheme = Scheme { zero_knowledge: true, hash: HashKind::Blake3, ..Scheme::default() };
-    let plans = Plan::every_lowering(&small_cnn(), Visibility::Private, scheme);
+    let plans = Plan::with_every_candidate(&small_cnn(), Visibility::Private, scheme);
     let kinds: usize = plans.iter().map(forged_digits).sum();
     assert!(kinds > 3, "kinds of rows have digits");
 }

@@ -81,7 +81,7 @@ fn a_sample_of_determined_cells_of_the_reference_cnn_is_held() {
     let plan = reference();
     let (view, checker) = (VerifierView::new(plan), Checker::new(plan));
     let mut random = ChaCha20Rng::seed_from_u64(2);
-    let input = (0..plan.program.input.len()).map(|_| random.gen_range(-5..=4)).collect::<Vec<i64>>();
+    let input = (0..plan.program.inputs[0].elements.len()).map(|_| random.gen_range(-5..=4)).collect::<Vec<i64>>();
     let honest = Witness::new(plan, &input, secrets(3));
     let mut rows: Vec<usize> = vec![plan.layout.public_row];
     for kind in plan.layout.kinds.iter().map(|kind| &kind.rows).chain([&plan.layout.poseidon]) {
@@ -119,8 +119,8 @@ fn every_read_cell_is_tied_to_one_that_is_determined() {
             }
         }
         // More would be cells that somebody reads and nobody determines.
-        let salts = plan.program.salt.len() + plan.program.output_salt.len();
-        assert_eq!(given, plan.program.input.len() + salts, "cells that nothing determines");
+        let salts = plan.program.inputs[0].salt.len() + plan.program.outputs[0].salt.len();
+        assert_eq!(given, plan.program.inputs[0].elements.len() + salts, "cells that nothing determines");
     }
 }
 

@@ -83,12 +83,13 @@ impl Witness {
         let cells = (0..layout.rows() * layout.wires).into_par_iter().map(|_| F::ZERO).collect();
         let values = vec![F::ZERO; plan.values()];
         let mut filling = Filling { plan, values, cells, forge };
-        for (&value, &element) in plan.program.input.iter().zip(input) {
+        let inputs = plan.program.inputs.iter().flat_map(|tensor| tensor.elements.iter());
+        for (&value, &element) in inputs.zip(input) {
             filling.values[value as usize] = from_signed(element);
         }
         let program = &plan.program;
-        for (values, salt) in [(&program.salt, secrets.salt), (&program.output_salt, secrets.output_salt)] {
-            for (value, element) in values.clone().zip(salt) {
+        for (tensor, salt) in [(&program.inputs[0], secrets.salt), (&program.outputs[0], secrets.output_salt)] {
+            for (value, element) in tensor.salt.clone().zip(salt) {
                 filling.values[value as usize] = element;
             }
         }
@@ -97,7 +98,8 @@ impl Witness {
         filling.public_row(&mut secrets.randomness);
         filling.blinding(&mut secrets.randomness);
         let public = program.public.iter().map(|&value| filling.values[value as usize]).collect();
-        let outputs = program.output.iter().map(|&value| to_signed(filling.values[value as usize])).collect();
+        let outputs = program.outputs.iter().flat_map(|tensor| tensor.elements.iter());
+        let outputs = outputs.map(|&value| to_signed(filling.values[value as usize])).collect();
         let cells = mem::take(&mut filling.cells);
         Self { cells, wires: layout.wires, public, outputs }
     }
@@ -136,11 +138,11 @@ impl Filling<'_> {
         let mut poseidon_row = plan.layout.poseidon.start;
         let poseidon = PoseidonWires::new();
         for (index, block) in plan.program.blocks.iter().enumerate() {
-            match &block.kind {
+            match &block.demand.kind {
                 Kind::Gadget(gadget) => {
                     // Placements are in the order of their blocks, one for each block of gadgets.
                     let placement = placements.next().expect("every block of gadgets has a place");
-                    if block.is_chained() {
+                    if block.demand.is_chained() {
                         self.chained_instances(gadget, placement, &block.wiring);
                     } else {
                         self.instances(gadget, placement, &block.wiring);
@@ -257,7 +259,7 @@ impl Filling<'_> {
         for (kind_index, kind) in layout.kinds.iter().enumerate() {
             for (part_index, part) in kind.parts.iter().enumerate() {
                 let slot = crate::plan::Slot { kind: kind_index, part: part_index };
-                let used = layout.used_rows(&self.plan.program, slot);
+                let used = layout.used_rows(slot);
                 let inputs = part.gadget.idle_inputs();
                 let shape = part.gadget.shape();
                 let mut outputs = vec![F::ZERO; shape.outputs];

@@ -5,7 +5,7 @@ use super::{Cells, Max, Shape, Statement};
 use crate::gadget::arith::Arith;
 use crate::gadget::field::{F, from_signed, to_signed};
 use crate::gadget::matrix::Matrix;
-use ndarray::{Array2, Array4};
+use ndarray::{ArcArray, Array2, Ix4};
 use serde::{Deserialize, Serialize};
 use std::sync::OnceLock;
 
@@ -20,7 +20,7 @@ const MAX_MATRIX: usize = 1 << 28;
 /// patch.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Conv {
-    kernel: Array4<i64>,
+    kernel: ArcArray<i64, Ix4>,
     bias: Vec<i64>,
     block: [usize; 2],
     max: Option<Max>,
@@ -31,8 +31,8 @@ pub struct Conv {
 
 impl Conv {
     /// The convolution with `kernel` (channels out, height, width, channels in) and `bias`, at one position.
-    pub fn new(kernel: Array4<i64>, bias: Vec<i64>) -> Self {
-        Self { kernel, bias, block: [1, 1], max: None, adds: false, matrix: OnceLock::new() }
+    pub fn new(kernel: impl Into<ArcArray<i64, Ix4>>, bias: Vec<i64>) -> Self {
+        Self { kernel: kernel.into(), bias, block: [1, 1], max: None, adds: false, matrix: OnceLock::new() }
     }
 
     /// The convolution that adds its result to further inputs: a part of a larger one.

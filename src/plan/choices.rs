@@ -5,18 +5,17 @@
 
 use super::fill::RowFill;
 use super::layout::Layout;
-use super::program::{Lowering, Lowerings, choices};
+use super::op::Way;
 use super::tiles::TileShape;
 use serde::{Deserialize, Serialize};
-use zknn_ir::Graph;
 
 /// What a plan does not take from its program.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Choices {
     /// There are `2^degree_bits` rows.
     pub degree_bits: usize,
-    /// How each convolution is stated, in topological order.
-    pub lowerings: Vec<Lowering>,
+    /// How the nodes are stated that are not stated whole: their places in topological order, ascending, and the ways.
+    pub ways: Vec<(usize, Way)>,
     /// What fills the rows of each kind, from row 0 on.
     pub fills: Vec<RowFill>,
     /// The shape of the tiles of matrix-vector products, if there are any.
@@ -30,22 +29,8 @@ impl Choices {
         counts.fold(0, usize::saturating_add)
     }
 
-    /// Those that the layout of a graph, whose convolutions are stated as `lowerings` says, was made by.
-    pub(super) fn of(graph: &Graph, lowerings: &Lowerings, layout: &Layout) -> Self {
-        let lowering = |(id, ways): (_, Vec<Lowering>)| lowerings.get(&id).copied().unwrap_or(ways[0]);
-        Self {
-            degree_bits: layout.degree_bits,
-            lowerings: choices(graph).into_iter().map(lowering).collect(),
-            fills: layout.fills.clone(),
-            tile: layout.tile,
-        }
-    }
-
-    /// How each convolution of `graph` is stated; nothing if they are not as many, or not so stated by any planner.
-    pub(super) fn lowerings(&self, graph: &Graph) -> Option<Lowerings> {
-        let ways = choices(graph);
-        let fits = ways.len() == self.lowerings.len()
-            && ways.iter().zip(&self.lowerings).all(|((_, ways), lowering)| ways.contains(lowering));
-        fits.then(|| ways.iter().map(|(id, _)| *id).zip(self.lowerings.iter().copied()).collect())
+    /// Those that a layout of statements in these ways was made by.
+    pub(super) fn of(ways: Vec<(usize, Way)>, layout: &Layout) -> Self {
+        Self { degree_bits: layout.degree_bits, ways, fills: layout.fills.clone(), tile: layout.tile }
     }
 }

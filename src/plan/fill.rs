@@ -1,7 +1,7 @@
 //! What fills the rows, before anything has a place in them.
 
-use super::layout::{MAX_COLUMNS, instances};
-use super::program::Program;
+use super::Demand;
+use super::layout::MAX_COLUMNS;
 use super::tiles::TileShape;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -20,12 +20,12 @@ pub struct RowFill {
 /// The common rows come last. Blocks move from there, in part or altogether, to more numerous rows that have room, where that
 /// takes fewer gadgets, each of which is evaluated at every point; or just as many, as long as the common rows are wider than
 /// the widest of the others.
-pub(super) fn fills(program: &Program, free: usize) -> Option<Vec<RowFill>> {
+pub(super) fn fills(demands: &[Demand], free: usize) -> Option<Vec<RowFill>> {
     let mut own: BTreeMap<(usize, usize), RowFill> = BTreeMap::new();
     let mut common_blocks = Vec::new();
-    for (index, block) in program.blocks.iter().enumerate() {
-        let Some((count, _)) = instances(program, index) else { continue };
-        match block.own_rows {
+    for (index, demand) in demands.iter().enumerate() {
+        let (Some(_), count) = (demand.gadget(), demand.count) else { continue };
+        match demand.own_rows {
             Some(key) => {
                 let fill = own.entry(key).or_default();
                 fill.slots.push((index, 1));
@@ -37,7 +37,8 @@ pub(super) fn fills(program: &Program, free: usize) -> Option<Vec<RowFill>> {
     let mut fills: Vec<RowFill> = own.into_values().filter(|fill| fill.rows > 0).collect();
     let common_rows = free.checked_sub(fills.iter().map(|fill| fill.rows).sum()).filter(|&rows| rows > 0)?;
 
-    let width = |block: usize| instances(program, block).map_or(0, |(_, shape)| shape.wires());
+    let widths: Vec<usize> = demands.iter().map(|demand| demand.shape().map_or(0, |shape| shape.wires())).collect();
+    let width = |block: usize| widths[block];
     let fill_width = |fill: &RowFill| fill.slots.iter().map(|&(block, n)| n * width(block)).sum::<usize>();
     let widest = fills.iter().map(fill_width).max().unwrap_or(0);
     let slots = |count: usize| count.div_ceil(common_rows);
@@ -67,15 +68,13 @@ pub(super) fn fills(program: &Program, free: usize) -> Option<Vec<RowFill>> {
 }
 
 /// Whether rows filled like this take up all `free` rows, none of them too wide, and hold all instances of all blocks.
-pub(super) fn are_filled(program: &Program, free: usize, fills: &[RowFill]) -> bool {
-    let mut rooms = vec![0usize; program.blocks.len()];
+pub(super) fn are_filled(demands: &[Demand], free: usize, fills: &[RowFill]) -> bool {
+    let mut rooms = vec![0usize; demands.len()];
     let mut rows = 0usize;
     for fill in fills {
         let mut width = 0usize;
         for &(block, count) in &fill.slots {
-            let Some((_, shape)) = (block < rooms.len()).then(|| instances(program, block)).flatten() else {
-                return false;
-            };
+            let Some(shape) = demands.get(block).and_then(Demand::shape) else { return false };
             width = width.saturating_add(count.saturating_mul(shape.wires()));
             rooms[block] = rooms[block].saturating_add(count.saturating_mul(fill.rows));
         }
@@ -84,13 +83,13 @@ pub(super) fn are_filled(program: &Program, free: usize, fills: &[RowFill]) -> b
         }
         rows = rows.saturating_add(fill.rows);
     }
-    let has_room = |(block, room): (usize, usize)| instances(program, block).is_none_or(|(count, _)| count <= room);
-    rows == free && rooms.into_iter().enumerate().all(has_room)
+    let has_room = |(demand, room): (&Demand, usize)| demand.gadget().is_none() || demand.count <= room;
+    rows == free && demands.iter().zip(rooms).all(has_room)
 }
 
-/// Whether tiles of this shape hold all matrices of the program, one in each of `free` rows at most.
-pub(super) fn tile_fits(program: &Program, free: usize, tile: Option<TileShape>) -> bool {
-    let Some(tile) = tile else { return program.matrices().next().is_none() };
+/// Whether tiles of this shape hold all matrices, one in each of `free` rows at most.
+pub(super) fn tile_fits(demands: &[Demand], free: usize, tile: Option<TileShape>) -> bool {
+    let Some(tile) = tile else { return demands.iter().all(|demand| demand.matrix().is_none()) };
     let sides = 1..=MAX_COLUMNS;
-    sides.contains(&tile.width) && sides.contains(&tile.height) && (1..=free).contains(&tile.count(program))
+    sides.contains(&tile.width) && sides.contains(&tile.height) && (1..=free).contains(&tile.count(demands))
 }

@@ -5,13 +5,13 @@
 //! matrix-vector products: their weights are row constants, and the fewer constants a row, the smaller key, proof and
 //! memory.
 
-use super::PlanError;
 use super::choices::Choices;
 use super::cost::Cost;
 use super::fill::{RowFill, are_filled, fills, tile_fits};
-use super::program::{Kind, Program, Value};
 use super::security::{Blinding, QUOTIENT_DEGREE, Scheme, Shortfall, Soundness};
 use super::tiles::TileShape;
+use super::values::Value;
+use super::{Demand, PlanError};
 use crate::gadget::{DenseTile, Gadget, Place, Shape};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -57,6 +57,8 @@ pub struct RowKind {
 pub struct Placement {
     /// The block, as an index into the program's.
     pub block: usize,
+    /// How many instances it has.
+    pub count: usize,
     /// Parts of row kinds, in the order in which instances fill them: all rows of the first, then of the next.
     pub slots: Vec<Slot>,
 }
@@ -108,23 +110,23 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// The best layout of `program` in `2^degree_bits` rows, or nothing if it does not fit them.
-    pub fn new(program: &Program, degree_bits: usize, scheme: Scheme) -> Option<Self> {
-        let free = free_rows(program, degree_bits, scheme)?;
-        let fills = fills(program, free)?;
-        let tile = TileShape::choose(program, free)?;
-        Self::place(program, degree_bits, scheme, fills, tile).fitting()
+    /// The best layout of what is demanded in `2^degree_bits` rows, or nothing if it does not fit them.
+    pub fn new(demands: &[Demand], degree_bits: usize, scheme: Scheme) -> Option<Self> {
+        let free = free_rows(demands, degree_bits, scheme)?;
+        let fills = fills(demands, free).filter(|fills| are_filled(demands, free, fills))?;
+        let tile = TileShape::choose(demands, free)?;
+        Self::place(demands, degree_bits, scheme, fills, tile).fitting()
     }
 
-    /// The layout of `program` that these choices were made for, or nothing if they were made for another.
-    pub fn replay(program: &Program, scheme: Scheme, choices: &Choices) -> Option<Self> {
+    /// The layout that these choices were made for, or nothing if they were made for other demands.
+    pub fn replay(demands: &[Demand], scheme: Scheme, choices: &Choices) -> Option<Self> {
         let Choices { degree_bits, fills, tile, .. } = choices;
         if !(scheme.min_degree_bits()..=MAX_DEGREE_BITS).contains(degree_bits) {
             return None;
         }
-        let free = free_rows(program, *degree_bits, scheme)?;
-        let has_room = are_filled(program, free, fills) && tile_fits(program, free, *tile);
-        let layout = has_room.then(|| Self::place(program, *degree_bits, scheme, fills.clone(), *tile))?;
+        let free = free_rows(demands, *degree_bits, scheme)?;
+        let has_room = are_filled(demands, free, fills) && tile_fits(demands, free, *tile);
+        let layout = has_room.then(|| Self::place(demands, *degree_bits, scheme, fills.clone(), *tile))?;
         let is_secure = |layout: &Self| layout.soundness().shortfall(scheme.level).is_none();
         layout.fitting().filter(|layout| scheme.can_blind(layout.challenges) && is_secure(layout))
     }
@@ -138,10 +140,10 @@ impl Layout {
     /// The cheapest layout over all sizes.
     ///
     /// # Errors
-    /// The program fits no circuit of up to 2^`MAX_DEGREE_BITS` rows, or none that can be blinded, or none that is secure.
-    pub fn cheapest(program: &Program, scheme: Scheme) -> Result<Self, PlanError> {
+    /// They fit no circuit of up to 2^`MAX_DEGREE_BITS` rows, or none that can be blinded, or none that is secure.
+    pub fn cheapest(demands: &[Demand], scheme: Scheme) -> Result<Self, PlanError> {
         let sizes = scheme.min_degree_bits()..=MAX_DEGREE_BITS;
-        let all: Vec<Self> = sizes.filter_map(|bits| Self::new(program, bits, scheme)).collect();
+        let all: Vec<Self> = sizes.filter_map(|bits| Self::new(demands, bits, scheme)).collect();
         let Some(sets) = all.iter().map(|layout| layout.challenges).min() else {
             return Err(PlanError::TooLarge { max_rows: MAX_ROWS });
         };
@@ -180,7 +182,7 @@ impl Layout {
     }
 
     /// How many rows of the slot's kind, from its first on, hold an instance of the slot's part.
-    pub fn used_rows(&self, program: &Program, slot: Slot) -> usize {
+    pub fn used_rows(&self, slot: Slot) -> usize {
         let rows = self.kinds[slot.kind].rows.clone();
         if self.tile.is_some() && slot.part + 1 == self.kinds[slot.kind].parts.len() {
             return self.tiles.clamp(rows.start, rows.end) - rows.start;
@@ -189,15 +191,14 @@ impl Layout {
             let before = placement.slots.iter().take_while(|other| **other != slot);
             let before: usize = before.map(|other| self.kinds[other.kind].rows.len()).sum();
             if placement.slots.contains(&slot) {
-                let count = instances(program, placement.block).map_or(0, |(count, _)| count);
-                return count.saturating_sub(before).min(rows.len());
+                return placement.count.saturating_sub(before).min(rows.len());
             }
         }
         0
     }
 
     fn place(
-        program: &Program,
+        demands: &[Demand],
         degree_bits: usize,
         scheme: Scheme,
         fills: Vec<RowFill>,
@@ -212,7 +213,7 @@ impl Layout {
                 for _ in 0..count {
                     let slot = Slot { kind: kinds.len(), part: gadgets.len() };
                     placements.entry(block).or_default().push(slot);
-                    gadgets.push(gadget(program, block));
+                    gadgets.extend(demands[block].gadget().cloned());
                 }
             }
             if let Some(tile) = tile {
@@ -221,7 +222,7 @@ impl Layout {
             kinds.push((gadgets, row..row + fill.rows));
             row += fill.rows;
         }
-        let poseidon = row..row + poseidon_rows(program);
+        let poseidon = row..row + poseidon_rows(demands);
         let shapes = || kinds.iter().map(|(gadgets, _)| sum(gadgets));
         // So that the permutation argument has no chunk that is shorter than others, which blinding counts on.
         let routed = shapes().map(|shape| shape.routed()).fold(POSEIDON_ROUTED, usize::max);
@@ -243,10 +244,13 @@ impl Layout {
                 .into_iter()
                 .map(|(gadgets, rows)| RowKind { parts: side_by_side(gadgets, wires), rows })
                 .collect(),
-            placements: placements.into_iter().map(|(block, slots)| Placement { block, slots }).collect(),
+            placements: placements
+                .into_iter()
+                .map(|(block, slots)| Placement { block, count: demands[block].count, slots })
+                .collect(),
             tile,
             fills,
-            tiles: tile.map_or(0, |tile| tile.count(program)),
+            tiles: tile.map_or(0, |tile| tile.count(demands)),
             public_row: poseidon.end,
             blinding_row: poseidon.end + 1,
             poseidon,
@@ -266,30 +270,14 @@ pub fn are_counted(routed: usize, degree_bits: usize) -> bool {
     (routed as u64) << degree_bits < CELLS_END
 }
 
-fn poseidon_rows(program: &Program) -> usize {
-    let permutations = program.blocks.iter().filter(|block| matches!(block.kind, Kind::Poseidon));
-    permutations.map(|block| block.wiring.len() / POSEIDON_ROUTED).sum()
-}
-
-fn gadget(program: &Program, block: usize) -> Arc<Gadget> {
-    match &program.blocks[block].kind {
-        Kind::Gadget(gadget) => gadget.clone(),
-        Kind::Poseidon | Kind::MatVec(_) => unreachable!("only gadgets fill rows"),
-    }
-}
-
-/// Instances of the block, if it is one of gadgets.
-pub(super) fn instances(program: &Program, block: usize) -> Option<(usize, Shape)> {
-    let block = &program.blocks[block];
-    match &block.kind {
-        Kind::Gadget(gadget) => Some((block.wiring.len() / gadget.shape().routed(), gadget.shape())),
-        Kind::Poseidon | Kind::MatVec(_) => None,
-    }
+fn poseidon_rows(demands: &[Demand]) -> usize {
+    demands.iter().map(Demand::permutations).fold(0, usize::saturating_add)
 }
 
 /// Rows that are left for gadgets, if any are.
-fn free_rows(program: &Program, degree_bits: usize, scheme: Scheme) -> Option<usize> {
-    (1usize << degree_bits).checked_sub(scheme.blinding().rows() + poseidon_rows(program) + 1).filter(|&rows| rows > 0)
+fn free_rows(demands: &[Demand], degree_bits: usize, scheme: Scheme) -> Option<usize> {
+    let others = poseidon_rows(demands).checked_add(scheme.blinding().rows() + 1)?;
+    (1usize << degree_bits).checked_sub(others).filter(|&rows| rows > 0)
 }
 
 /// Gives the gadgets their columns: routed wires of all of them first, then advice; digits last, the last of them just

@@ -55,7 +55,7 @@ impl Walk {
     fn new(plan: &Plan) -> Self {
         let mut walk = Self { ranges: vec![None; plan.values()], margins: BTreeMap::new() };
         for (index, block) in plan.program.blocks.iter().enumerate() {
-            match &block.kind {
+            match &block.demand.kind {
                 Kind::Gadget(gadget) => walk.instances(index, gadget, &block.wiring, &|_| Vec::new()),
                 Kind::MatVec(_) => walk.tiles(plan, index),
                 Kind::Poseidon => {}
@@ -119,7 +119,7 @@ impl Walk {
     fn table(&self, plan: &Plan) -> String {
         let mut table = String::new();
         for (&block, Margin { gadget, identities, of_field, bits }) in &self.margins {
-            let label = &plan.program.blocks[block].label;
+            let label = &plan.program.blocks[block].demand.label;
             let of_field = if *of_field > 0 { format!(", {of_field} between field elements") } else { String::new() };
             writeln!(
                 table,
@@ -141,7 +141,9 @@ fn margins(text: &str) -> String {
         let ranges = values.iter().map(|&value| walk.ranges[value as usize]);
         ranges.map(|range| range.expect("an integer")).collect::<Vec<Interval>>()
     };
-    for (id, values) in [(graph.input(), &plan.program.input), (graph.output(), &plan.program.output)] {
+    for (id, values) in
+        [(graph.input(), &plan.program.inputs[0].elements), (graph.output(), &plan.program.outputs[0].elements)]
+    {
         let (lo, hi) = graph.node(id).fact.interval().expect("integers");
         let is_allowed = |(least, greatest): &Interval| *least <= i128::from(lo) && *greatest >= i128::from(hi);
         assert!(integers(values).iter().all(is_allowed), "no statement excludes what the model allows");

@@ -1,31 +1,48 @@
 //! From the IR to rows and columns.
+//!
+//! Each operation offers candidates, ways to be stated (`op`), with what they take (`demand`). The search (`search`) adds
+//! that up and lays it out (`layout`) for one choice after the other; what it ends at is written (`program`).
 
 mod choices;
 mod cost;
+mod demand;
+mod ends;
+mod error;
 mod fill;
 mod layout;
+mod matrix;
+mod node;
+mod op;
 mod print;
 mod program;
+mod search;
 pub mod security;
 mod size;
 mod tiles;
+mod values;
 mod visibility;
 
 pub use choices::Choices;
 pub use cost::Cost;
+pub use demand::{Block, Demand, Kind};
+pub use ends::{DIGEST, SPONGE_WIDTH, commitment_domain};
+pub use error::PlanError;
 pub use fill::RowFill;
 pub use layout::{
     Layout, MAX_COLUMNS, MAX_ROWS, POSEIDON_CONSTRAINTS, POSEIDON_ROUTED, POSEIDON_WIRES, Part, Placement, RowKind,
     Slot, row_constraints, soundness, total, wiring,
 };
-pub use program::{Block, DIGEST, Kind, Matrix, Program, SPONGE_WIDTH, Value, commitment_domain};
+pub use matrix::Matrix;
+pub use op::Way;
+pub use program::{Program, Tensor};
 pub use size::LeastSize;
 pub use tiles::{Tile, TileShape, Tiles};
+pub use values::Value;
 pub use visibility::{Exposure, OutputVisibility, Visibility};
 
 pub use crate::gadget::Place;
 
-use program::Lowerings;
+use program::{Picks, Statable};
 use security::Scheme;
 use zknn_ir::Graph;
 
@@ -51,20 +68,10 @@ impl Plan {
     /// # Errors
     /// What can't be stated in the field, or fits no circuit.
     pub fn new(graph: &Graph, exposure: impl Into<Exposure>, scheme: Scheme) -> Result<Self, PlanError> {
-        let exposure = exposure.into();
-        check_size(graph, exposure, scheme)?;
-        let choices = program::choices(graph);
-        let first = choices.iter().map(|(id, lowerings)| (*id, lowerings[0])).collect();
-        let mut best = Draft::new(graph, exposure, scheme, first);
-        // One convolution after the other: trying all combinations would take too long for many.
-        for (id, lowerings) in &choices {
-            for &lowering in &lowerings[1..] {
-                let mut changed = best.lowerings.clone();
-                changed.insert(*id, lowering);
-                best = best.or(Draft::new(graph, exposure, scheme, changed));
-            }
-        }
-        best.finish(graph)
+        let statable = statable(graph, exposure.into())?;
+        LeastSize::of_all(&statable)?.check(scheme)?;
+        let (picks, layout) = search::cheapest(&statable, scheme)?;
+        Self::write(&statable, &picks, layout)
     }
 
     /// The plan for `graph` that these choices were made for, without a search.
@@ -77,23 +84,29 @@ impl Plan {
         scheme: Scheme,
         choices: &Choices,
     ) -> Result<Self, PlanError> {
-        let exposure = exposure.into();
-        check_size(graph, exposure, scheme)?;
-        let lowerings = choices.lowerings(graph).ok_or(PlanError::Choices)?;
-        LeastSize::new(graph, exposure.input, &lowerings).check(scheme)?;
-        let program = Program::new(graph, exposure, &lowerings)?;
-        let layout = Layout::replay(&program, scheme, choices).ok_or(PlanError::Choices)?;
-        Draft { lowerings, result: Ok((program, layout)) }.finish(graph)
+        let statable = statable(graph, exposure.into())?;
+        let picks = statable.picks(&choices.ways).ok_or(PlanError::Choices)?;
+        let demands = statable.demands(&picks)?;
+        LeastSize::of(&demands).check(scheme)?;
+        let layout = Layout::replay(&demands, scheme, choices).ok_or(PlanError::Choices)?;
+        Self::write(&statable, &picks, layout)
     }
 
     /// Values in the table, partial sums included.
     pub fn values(&self) -> usize {
         self.program.values + self.tiles.partial_sums
     }
+
+    fn write(statable: &Statable<'_>, picks: &Picks, layout: Layout) -> Result<Self, PlanError> {
+        let program = statable.write(picks)?;
+        let tiles = Tiles::cut(&program, layout.tile);
+        let choices = Choices::of(statable.ways(picks), &layout);
+        Ok(Self { program, layout, tiles, choices })
+    }
 }
 
-/// What is refused before anything is made.
-fn check_size(graph: &Graph, exposure: Exposure, scheme: Scheme) -> Result<(), PlanError> {
+/// The ways to state a graph, of numbers that a circuit may have.
+fn statable(graph: &Graph, exposure: Exposure) -> Result<Statable<'_>, PlanError> {
     let (inputs, outputs) = (graph.inputs().len(), graph.outputs().len());
     if inputs > 1 || outputs > 1 {
         return Err(PlanError::SeveralEnds { inputs, outputs });
@@ -102,148 +115,21 @@ fn check_size(graph: &Graph, exposure: Exposure, scheme: Scheme) -> Result<(), P
     if elements > MAX_ELEMENTS {
         return Err(PlanError::TooLarge { max_rows: MAX_ROWS });
     }
-    LeastSize::of_any(graph, exposure.input).check(scheme)
+    Statable::new(graph, exposure)
 }
 
 #[cfg(test)]
 impl Plan {
-    /// Plans between which every way to state a convolution occurs, cheap or not.
-    pub fn every_lowering(graph: &Graph, exposure: impl Into<Exposure>, scheme: Scheme) -> Vec<Self> {
-        let exposure = exposure.into();
-        let choices = program::choices(graph);
-        let most = choices.iter().map(|(_, lowerings)| lowerings.len()).max().unwrap_or(1);
+    /// Plans between which every candidate of every node occurs, cheap or not.
+    pub fn with_every_candidate(graph: &Graph, exposure: impl Into<Exposure>, scheme: Scheme) -> Vec<Self> {
+        let statable = statable(graph, exposure.into()).expect("statements");
+        let most = statable.open().map(|(_, count)| count).max().unwrap_or(1);
         let plan = |n: usize| {
-            let nth = choices.iter().map(|(id, lowerings)| (*id, lowerings[n.min(lowerings.len() - 1)])).collect();
-            Draft::new(graph, exposure, scheme, nth).finish(graph).expect("a plan")
+            let picks = statable.open().map(|(id, count)| (id, n.min(count - 1))).collect();
+            let layout = Layout::cheapest(&statable.demands(&picks).expect("demands"), scheme).expect("a layout");
+            Self::write(&statable, &picks, layout).expect("a plan")
         };
         (0..most).map(plan).collect()
-    }
-}
-
-/// One way to lay a graph out, or why it can't be.
-struct Draft {
-    lowerings: Lowerings,
-    result: Result<(Program, Layout), PlanError>,
-}
-
-impl Draft {
-    fn new(graph: &Graph, exposure: Exposure, scheme: Scheme, lowerings: Lowerings) -> Self {
-        let is_small = LeastSize::new(graph, exposure.input, &lowerings).check(scheme);
-        let program = is_small.and_then(|()| Program::new(graph, exposure, &lowerings));
-        let result = program.and_then(|program| {
-            let layout = Layout::cheapest(&program, scheme)?;
-            Ok((program, layout))
-        });
-        Self { lowerings, result }
-    }
-
-    fn weight(&self) -> f64 {
-        self.result.as_ref().map_or(f64::INFINITY, |(_, layout)| Cost::of(layout).weight())
-    }
-
-    /// The plan, with its tiles.
-    fn finish(self, graph: &Graph) -> Result<Plan, PlanError> {
-        let (program, layout) = self.result?;
-        let tiles = Tiles::cut(&program, layout.tile);
-        let choices = Choices::of(graph, &self.lowerings, &layout);
-        Ok(Plan { program, layout, tiles, choices })
-    }
-
-    /// The cheaper one, and this one if they cost the same.
-    fn or(self, other: Self) -> Self {
-        if other.weight() < self.weight() { other } else { self }
-    }
-}
-
-/// Why a graph has no circuit.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum PlanError {
-    /// More than one input or output.
-    #[error("the network has {inputs} inputs and {outputs} outputs, and a circuit takes one of each")]
-    SeveralEnds {
-        /// How many inputs.
-        inputs: usize,
-        /// How many outputs.
-        outputs: usize,
-    },
-    /// A real number where only integers can be proved.
-    #[error("{node} has real numbers, and only fixed-point ones can be proved")]
-    NotFixed {
-        /// The node.
-        node: String,
-    },
-    /// Two values of the interval could differ by so much that the field confuses their order.
-    #[error("{node} compares values in {lo}..={hi}, which is wider than 2^62")]
-    TooWide {
-        /// The node.
-        node: String,
-        /// Lower end.
-        lo: i64,
-        /// Upper end.
-        hi: i64,
-    },
-    /// A normalization that the circuit's integers are not made for.
-    #[error(
-        "{node} has {elements} elements at {fraction_bits} fraction bits; the circuit normalizes up to {MAX} at {BITS}",
-        MAX = crate::gadget::MAX_ELEMENTS,
-        BITS = crate::gadget::FRACTION_BITS
-    )]
-    Normalize {
-        /// The node.
-        node: String,
-        /// Its fraction bits.
-        fraction_bits: u32,
-        /// Its elements.
-        elements: usize,
-    },
-    /// The choices of another graph, or of no planner.
-    #[error("the choices of rows and columns are not for this program")]
-    Choices,
-    /// The circuit is beyond a limit.
-    #[error("the circuit would have an impossible {what}")]
-    Impossible {
-        /// What of it.
-        what: &'static str,
-    },
-    /// Soundness asks for more challenge sets than blinding can hide.
-    #[error(
-        "a circuit this large needs {sets} challenge sets, and zero knowledge holds for at most {MAX}",
-        MAX = security::MAX_BLINDED_SETS
-    )]
-    BlindedSets {
-        /// The fewest that any layout needs.
-        sets: usize,
-    },
-    /// A round of the protocol is not as secure as it must be.
-    #[error(
-        "the {round} would have {bits} bits of security {regime}, of {LEVEL}, in the best layout that there is",
-        LEVEL = security::SECURITY_BITS
-    )]
-    Insecure {
-        /// The weakest round of the best layout.
-        round: security::Round,
-        /// The regime in which it falls short.
-        regime: security::Regime,
-        /// The bits that it reaches, rounded down.
-        bits: usize,
-    },
-    /// More rows than any circuit has.
-    #[error("the model needs more than {max_rows} rows, or too many wires in a row")]
-    TooLarge {
-        /// The most rows that were tried.
-        max_rows: usize,
-    },
-}
-
-impl PlanError {
-    /// What to do about it.
-    pub fn help(&self) -> &'static str {
-        match self {
-            Self::Insecure { .. } => {
-                "the fewer cells a circuit has, rows times columns, the more secure it is: a smaller model has fewer"
-            }
-            _ => "a smaller input range or smaller weights make narrower intervals",
-        }
     }
 }
 

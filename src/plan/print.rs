@@ -1,6 +1,6 @@
 //! The plan as text.
 
-use super::{Cost, Kind, Plan, total};
+use super::{Cost, Demand, Kind, Plan, total};
 use std::fmt;
 
 impl fmt::Display for Plan {
@@ -36,18 +36,11 @@ impl fmt::Display for Plan {
             layout.blinding_row, blinding.single, blinding.chained
         )?;
         writeln!(f, "rows {end}..{}: empty", layout.rows())?;
-        for block in &self.program.blocks {
-            match &block.kind {
-                Kind::Gadget(gadget) => {
-                    let instances = block.wiring.len() / gadget.shape().routed();
-                    writeln!(f, "{}: {instances} × {}", block.label, gadget.name())?;
-                }
-                Kind::Poseidon => {
-                    writeln!(f, "{}: {} × Poseidon", block.label, block.wiring.len() / super::POSEIDON_ROUTED)?;
-                }
-                Kind::MatVec(matrix) => {
-                    writeln!(f, "{}: {} × {} in tiles", block.label, matrix.dim().0, matrix.dim().1)?;
-                }
+        for Demand { label, kind, count, .. } in self.program.blocks.iter().map(|block| &block.demand) {
+            match kind {
+                Kind::Gadget(gadget) => writeln!(f, "{label}: {count} × {}", gadget.name())?,
+                Kind::Poseidon => writeln!(f, "{label}: {count} × Poseidon")?,
+                Kind::MatVec(matrix) => writeln!(f, "{label}: {} × {} in tiles", matrix.dim().0, matrix.dim().1)?,
             }
         }
         if let Some(shape) = layout.tile {

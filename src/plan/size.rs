@@ -4,11 +4,12 @@
 //! alone.
 
 use super::layout::{MAX_COLUMNS, MAX_DEGREE_BITS, MAX_ROWS, are_counted};
-use super::program::{Lowering, Lowerings, MAX_TERMS, SPONGE_RATE, choices, fused_with};
+use super::program::Statable;
 use super::security::{MAX_BLINDED_SETS, Scheme, Soundness};
-use super::{DIGEST, PlanError, Visibility};
-use crate::gadget::{Add, Argmax, Gadget, Max, PackInput, Requantize};
-use zknn_ir::{Fact, Graph, NodeId, Op, op};
+use super::{Demand, Exposure, PlanError};
+use crate::gadget::Shape;
+use std::collections::BTreeMap;
+use zknn_ir::Graph;
 
 /// Lower bounds of what the statements of a graph take. Matrices are left out: they are no larger than the file that holds
 /// their weights.
@@ -25,32 +26,33 @@ pub struct LeastSize {
 }
 
 impl LeastSize {
-    /// Of a graph whose convolutions are stated as `lowerings` says.
-    pub fn new(graph: &Graph, visibility: Visibility, lowerings: &Lowerings) -> Self {
-        let of_conv = |id: NodeId| conv(graph, id, lowerings.get(&id).copied().unwrap_or(Lowering::Parts(1)));
-        Self::with(graph, visibility, of_conv)
-    }
-
-    /// Of a graph whose convolutions are stated in any way.
-    pub fn of_any(graph: &Graph, visibility: Visibility) -> Self {
-        let choices = choices(graph);
-        let of_conv = |id: NodeId| {
-            let lowerings = choices.iter().filter(|(of, _)| *of == id).flat_map(|(_, lowerings)| lowerings);
-            let sizes = lowerings.map(|&lowering| conv(graph, id, lowering));
-            sizes.reduce(Self::least).unwrap_or_default()
-        };
-        Self::with(graph, visibility, of_conv)
-    }
-
-    fn with(graph: &Graph, visibility: Visibility, of_conv: impl Fn(NodeId) -> Self) -> Self {
-        let mut size = public(graph, visibility);
-        for id in graph.topological() {
-            size = size.and(match graph.node(id).op {
-                Op::Conv2d(_) => of_conv(id),
-                _ => node(graph, id),
-            });
+    /// Of these statements.
+    pub(super) fn of(demands: &[Demand]) -> Self {
+        let mut groups: BTreeMap<(usize, usize), usize> = BTreeMap::new();
+        let mut size = Self::default();
+        for demand in demands {
+            let permutations = Self { own_rows: demand.permutations(), ..Self::default() };
+            size = size.and(demand.shape().map_or(permutations, |shape| Self::instances(shape, demand.count)));
+            if let Some(key) = demand.own_rows {
+                let rows = groups.entry(key).or_default();
+                *rows = demand.count.max(*rows);
+            }
         }
-        size
+        groups.into_values().fold(size, |size, own_rows| size.and(Self { own_rows, ..Self::default() }))
+    }
+
+    /// Of `graph`, in whatever way its nodes are stated.
+    ///
+    /// # Errors
+    /// What can't be stated at all.
+    pub fn of_any(graph: &Graph, exposure: Exposure) -> Result<Self, PlanError> {
+        Self::of_all(&Statable::new(graph, exposure)?)
+    }
+
+    pub(super) fn of_all(statable: &Statable<'_>) -> Result<Self, PlanError> {
+        let (common, nodes) = statable.alternatives()?;
+        let of_node = |ways: Vec<&[Demand]>| ways.into_iter().map(Self::of).reduce(Self::least).unwrap_or_default();
+        Ok(nodes.into_iter().map(of_node).fold(Self::of(&common), Self::and))
     }
 
     /// Whether `2^degree_bits` rows could hold it.
@@ -79,15 +81,10 @@ impl LeastSize {
         }
     }
 
-    fn instances(gadget: impl Into<Gadget>, count: usize) -> Self {
-        let shape = gadget.into().shape();
+    fn instances(shape: Shape, count: usize) -> Self {
         let times = |wires: usize| wires.saturating_mul(count);
         let widest = if count > 0 { shape.wires() } else { 0 };
         Self { own_rows: 0, routed: times(shape.routed()), cells: times(shape.wires()), widest }
-    }
-
-    fn rows(own_rows: usize) -> Self {
-        Self { own_rows, ..Self::default() }
     }
 
     fn and(self, other: Self) -> Self {
@@ -109,97 +106,11 @@ impl LeastSize {
     }
 }
 
-/// The range check of the input, its commitment, and the digest of what is public.
-fn public(graph: &Graph, visibility: Visibility) -> LeastSize {
-    let fact = &graph.node(graph.input()).fact;
-    let (elements, outputs) = (fact.elements(), graph.node(graph.output()).fact.elements());
-    let Some((lo, hi)) = fact.interval().filter(|_| spread(fact, false).is_some()) else { return LeastSize::default() };
-    let capacity = PackInput::capacity(lo, hi);
-    let words = elements.div_ceil(capacity);
-    let packing = LeastSize::instances(PackInput::new(lo, hi, capacity), elements / capacity);
-    let permutations = |elements: usize| LeastSize::rows(elements.div_ceil(SPONGE_RATE));
-    let disclosed = match visibility {
-        Visibility::Committed => DIGEST,
-        Visibility::Public => words,
-        Visibility::Private => 0,
-    };
-    let commitment = if visibility == Visibility::Committed { words } else { 0 };
-    packing.and(permutations(commitment)).and(permutations(outputs.saturating_add(disclosed)))
-}
-
-/// Any operation but a convolution. What has no statement at all is refused later, and for a better reason.
-fn node(graph: &Graph, id: NodeId) -> LeastSize {
-    let Some(&operand) = graph.operands(id).first() else { return LeastSize::default() };
-    // A convolution's rows may have taken it up.
-    if fused_with(graph, operand) == Some(id) {
-        return LeastSize::default();
-    }
-    let (fact, from) = (&graph.node(id).fact, &graph.node(operand).fact);
-    let max = |arity: usize, relu: bool| {
-        spread(from, relu).map(|spread| LeastSize::instances(Max::new(arity, relu, spread), fact.elements()))
-    };
-    let size = match &graph.node(id).op {
-        Op::MaxPool(op::MaxPool { window, relu }) => {
-            window[0].checked_mul(window[1]).and_then(|arity| max(arity, *relu))
-        }
-        Op::Relu => max(1, true),
-        Op::Normalize(_) => Some(LeastSize::rows(fact.elements())),
-        Op::Argmax => spread(from, false).map(|spread| LeastSize::instances(Argmax::new(from.elements(), spread), 1)),
-        Op::Requantize(op) => from.interval().and_then(|interval| {
-            let (least, greatest) = op.quotients(interval);
-            let quotients = i64::try_from(least).ok().zip(i64::try_from(greatest).ok())?;
-            let gadget = Requantize::new(op.shift, (op.lo, op.hi), quotients)?;
-            Some(LeastSize::instances(gadget, fact.elements()))
-        }),
-        Op::Add => {
-            let terms = graph.operands(id).len();
-            // Each gadget but the first goes on from the sum before it.
-            let gadgets = terms.saturating_sub(1).div_ceil(MAX_TERMS - 1);
-            let of_one = LeastSize::instances(Add::new(terms.min(MAX_TERMS)), fact.elements());
-            let rest = LeastSize::instances(Add::new(2), fact.elements().saturating_mul(gadgets.saturating_sub(1)));
-            Some(of_one.and(rest))
-        }
-        // Views have no statement, matrices none of their own.
-        Op::Input(_) | Op::Flatten | Op::Pad(_) | Op::Dense(_) | Op::Conv2d(_) => None,
-    };
-    size.unwrap_or_default()
-}
-
-/// The routed wires of a convolution, and its rows.
-fn conv(graph: &Graph, id: NodeId, lowering: Lowering) -> LeastSize {
-    let Op::Conv2d(op::Conv2d { kernel, .. }) = &graph.node(id).op else { return LeastSize::default() };
-    let &[channels, height, width, inputs] = kernel.shape() else { return LeastSize::default() };
-    let (instances, block, parts) = match (lowering, fused_with(graph, id)) {
-        (Lowering::Fused, Some(user)) => {
-            let block = match graph.node(user).op {
-                Op::MaxPool(op::MaxPool { window, .. }) => window,
-                _ => [1, 1],
-            };
-            (graph.node(user).fact.elements() / channels, block, 1)
-        }
-        (Lowering::Parts(parts), _) => (graph.node(id).fact.elements() / channels, [1, 1], parts),
-        (Lowering::Fused, None) => return LeastSize::default(),
-    };
-    let patch = [height + block[0] - 1, width + block[1] - 1, inputs];
-    let patch = patch.into_iter().fold(1usize, |product, n| product.saturating_mul(n));
-    // All parts together read the patch once, and each gives all channels.
-    let routed = patch.saturating_add(channels * parts).saturating_mul(instances);
-    let widest = patch / parts + channels;
-    LeastSize { own_rows: instances * parts, routed, cells: routed, widest }
-}
-
-/// The greatest difference between two values, if they can be compared.
-fn spread(fact: &Fact, with_zero: bool) -> Option<u64> {
-    let (lo, hi) = fact.interval()?;
-    let (lo, hi) = if with_zero { (lo.min(0), hi.max(0)) } else { (lo, hi) };
-    Some(hi.abs_diff(lo)).filter(|&spread| spread <= 1 << 62)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::Plan;
     use crate::plan::security::{HashKind, Level};
+    use crate::plan::{Plan, Visibility};
 
     const OPEN: Scheme = Scheme { zero_knowledge: false, hash: HashKind::Blake3, level: Level::Conjectured };
 
@@ -232,9 +143,9 @@ mod tests {
         for (body, end) in ends.iter().map(|end| (CNN, end)).chain([(RESIDUAL, &ends[0])]) {
             let graph = zknn_ir::parse(&format!("{body}{end}\n")).expect("a graph");
             for visibility in [Visibility::Committed, Visibility::Public, Visibility::Private] {
-                let any = LeastSize::of_any(&graph, visibility);
+                let any = LeastSize::of_any(&graph, visibility.into()).expect("statements");
                 assert!(any.own_rows > 15 && any.routed > 500 && any.cells > any.routed, "{any:?}");
-                for plan in Plan::every_lowering(&graph, visibility, OPEN) {
+                for plan in Plan::with_every_candidate(&graph, visibility, OPEN) {
                     let layout = &plan.layout;
                     assert!(
                         any.own_rows <= layout.kinds.last().map_or(0, |kind| kind.rows.end) + layout.poseidon.len()
@@ -262,11 +173,12 @@ mod tests {
         ];
         for (text, visibility) in models {
             let graph = zknn_ir::parse(&(shape(8192) + text)).expect("a graph");
-            for (id, lowerings) in choices(&graph) {
-                for lowering in lowerings {
-                    let size = LeastSize::new(&graph, visibility, &Lowerings::from([(id, lowering)]));
-                    assert!(size.check(OPEN).is_err(), "{text} {lowering:?}: {size:?}");
-                }
+            let statable = Statable::new(&graph, visibility.into()).expect("statements");
+            let most = statable.open().map(|(_, count)| count).max().unwrap_or(1);
+            for pick in 0..most {
+                let picks = statable.open().map(|(id, count)| (id, pick.min(count - 1))).collect();
+                let size = LeastSize::of(&statable.demands(&picks).expect("demands"));
+                assert!(size.check(OPEN).is_err(), "{text} {pick}: {size:?}");
             }
             assert!(matches!(Plan::new(&graph, visibility, OPEN), Err(PlanError::TooLarge { .. })), "{text}");
         }

@@ -1,6 +1,5 @@
 //! Plans as text, and the accounts that they must balance.
 
-use super::program::Lowering;
 use super::security::HashKind;
 use super::*;
 use crate::gadget::Gadget;
@@ -72,7 +71,7 @@ fn borders_are_views_and_sums_are_linear() {
     assert_eq!(values("%1 = add %0 %0 %0 %0 %0 %0 %0 %0 %0\n%3 = flatten %1", 9), flat + 18);
     let summed = plan(&text("%1 = add %0 %0\n%2 = flatten %1\noutput %2"), true);
     balance(&summed);
-    assert_eq!(summed.program.blocks.iter().filter(|block| block.label == "%1 add").count(), 1);
+    assert_eq!(summed.program.blocks.iter().filter(|block| block.demand.label == "%1 add").count(), 1);
     // An output that is zero for the most part, and another that is the input.
     for layers in ["%1 = pad %0 before=[0, 0, 0] after=[2, 0, 0]\noutput %1", "output %0"] {
         balance(&plan(&text(layers), true));
@@ -151,21 +150,21 @@ fn balance(plan: &Plan) {
     }
 
     let program = &plan.program;
-    let salts = [&program.salt, &program.output_salt].into_iter().cloned().flatten();
-    let mut pinned: HashSet<Value> = program.input.iter().copied().chain(salts).collect();
+    let salts = program.inputs.iter().chain(&program.outputs).flat_map(|tensor| tensor.salt.clone());
+    let inputs = program.inputs.iter().flat_map(|input| input.elements.iter().copied());
+    let mut pinned: HashSet<Value> = inputs.chain(salts).collect();
     let mut used: HashSet<(usize, usize)> = HashSet::new();
     for placement in &layout.placements {
         let block = &plan.program.blocks[placement.block];
-        let Kind::Gadget(gadget) = &block.kind else { panic!("{} is placed", block.label) };
-        let shape = gadget.shape();
+        let (label, shape) = (&block.demand.label, block.demand.shape().expect("only gadgets are placed"));
         let outputs: HashSet<Value> =
             block.wiring.chunks(shape.routed()).flat_map(|values| &values[shape.inputs..]).copied().collect();
         for (i, values) in block.wiring.chunks(shape.routed()).enumerate() {
             let (row, place) = layout.locate(placement, i);
             // The witness fills all instances of a block at once, unless they are chained.
             let depends = values[..shape.inputs].iter().any(|value| outputs.contains(value));
-            assert!(!depends || block.is_chained(), "{} depends on itself", block.label);
-            assert!(used.insert((row, place.routed)), "{} shares a place", block.label);
+            assert!(!depends || block.demand.is_chained(), "{label} depends on itself");
+            assert!(used.insert((row, place.routed)), "{label} shares a place");
             pinned.extend(&values[shape.inputs..]);
         }
     }
@@ -184,7 +183,7 @@ fn balance(plan: &Plan) {
     for (kind_index, kind) in layout.kinds.iter().enumerate() {
         for (part_index, part) in kind.parts.iter().enumerate() {
             if !matches!(*part.gadget, Gadget::DenseTile(_)) {
-                counted += layout.used_rows(&plan.program, Slot { kind: kind_index, part: part_index });
+                counted += layout.used_rows(Slot { kind: kind_index, part: part_index });
             }
         }
     }
@@ -198,7 +197,7 @@ fn a_plan_is_made_again_from_its_choices() {
         let graph = zknn_ir::parse(text).expect("a graph");
         for zero_knowledge in [true, false] {
             let scheme = Scheme { zero_knowledge, hash: HashKind::Blake3, ..Scheme::default() };
-            for plan in Plan::every_lowering(&graph, Visibility::Committed, scheme) {
+            for plan in Plan::with_every_candidate(&graph, Visibility::Committed, scheme) {
                 let again = Plan::replay(&graph, Visibility::Committed, scheme, &plan.choices).expect("as chosen");
                 assert_eq!(again.choices, plan.choices);
                 assert_eq!(format!("{:?}", again.layout), format!("{:?}", plan.layout));
@@ -213,14 +212,18 @@ fn a_plan_is_made_again_from_its_choices() {
 fn choices_that_do_not_fit_are_refused() {
     let graph = zknn_ir::parse(CNN).expect("a graph");
     let scheme = Scheme { zero_knowledge: true, hash: HashKind::Blake3, ..Scheme::default() };
-    let honest = Plan::new(&graph, Visibility::Committed, scheme).expect("a plan").choices;
-    let changes: [fn(&mut Choices); 14] = [
+    let honest = Plan::with_every_candidate(&graph, Visibility::Committed, scheme).swap_remove(0).choices;
+    assert_eq!(honest.ways, [(1, Way::Fused)]);
+    let changes: [fn(&mut Choices); 17] = [
         |choices| choices.degree_bits += 1,
         |choices| choices.degree_bits = usize::MAX,
         |choices| choices.degree_bits = 0,
-        |choices| choices.lowerings.clear(),
-        |choices| choices.lowerings.push(Lowering::Fused),
-        |choices| choices.lowerings[0] = Lowering::Parts(0),
+        |choices| choices.ways.clear(),
+        |choices| choices.ways.push((2, Way::Fused)),
+        |choices| choices.ways.push((1, Way::Fused)),
+        |choices| choices.ways.insert(0, (0, Way::Parts(2))),
+        |choices| choices.ways[0].1 = Way::Parts(0),
+        |choices| choices.ways[0].1 = Way::Whole,
         |choices| choices.fills.clear(),
         |choices| choices.fills[0].rows += 1,
         |choices| choices.fills[0].rows = usize::MAX,

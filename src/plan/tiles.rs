@@ -1,6 +1,7 @@
 //! Matrix-vector products cut into tiles of one shape, one tile a row.
 
-use super::program::{Matrix, Program, Value, ZERO};
+use super::values::{Value, ZERO};
+use super::{Demand, Matrix, Program};
 use serde::{Deserialize, Serialize};
 
 /// Width and height of a tile, in weights.
@@ -21,22 +22,17 @@ impl TileShape {
         self.width + 2 * self.height
     }
 
-    /// How many tiles the matrices of `program` take.
-    pub fn count(self, program: &Program) -> usize {
-        let tiles = |(h, w): (usize, usize)| h.div_ceil(self.height) * w.div_ceil(self.width);
-        program.matrices().map(|(_, _, matrix)| tiles(matrix.dim())).sum()
+    /// How many tiles the matrices among `demands` take.
+    pub fn count(self, demands: &[Demand]) -> usize {
+        sides(demands).map(|(h, w)| h.div_ceil(self.height) * w.div_ceil(self.width)).sum()
     }
 
     /// The shape that costs least among those whose tiles fit `rows` rows; `Some(None)` where there is nothing to cut.
-    pub fn choose(program: &Program, rows: usize) -> Option<Option<Self>> {
-        let matrices: Vec<(usize, usize)> = program.matrices().map(|(_, _, m)| m.dim()).collect();
-        if matrices.is_empty() {
-            return Some(None);
-        }
-        let widest = matrices.iter().map(|&(_, width)| width).max().unwrap_or(1);
-        let tallest = matrices.iter().map(|&(height, _)| height).max().unwrap_or(1);
+    pub fn choose(demands: &[Demand], rows: usize) -> Option<Option<Self>> {
+        let Some(tallest) = sides(demands).map(|(height, _)| height).max() else { return Some(None) };
+        let widest = sides(demands).map(|(_, width)| width).max().unwrap_or(1);
         let narrowest = |height: usize| {
-            let fits = |width: usize| Self { width, height }.count(program) <= rows;
+            let fits = |width: usize| Self { width, height }.count(demands) <= rows;
             let (mut low, mut high) = (1, widest);
             while low < high {
                 let middle = low.midpoint(high);
@@ -47,6 +43,11 @@ impl TileShape {
         let cost = |shape: &Self| shape.width * shape.height + ROUTED_COST * shape.routed();
         (1..=tallest.min(MAX_HEIGHT)).filter_map(narrowest).min_by_key(cost).map(Some)
     }
+}
+
+/// Height and width of each matrix.
+fn sides(demands: &[Demand]) -> impl Iterator<Item = (usize, usize)> {
+    demands.iter().filter_map(|demand| demand.matrix().map(Matrix::dim))
 }
 
 /// Beyond this, accumulators would crowd out inputs.

@@ -13,7 +13,7 @@ use plonky2::field::types::{Field, PrimeField64};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 fn witness(plan: &Plan, seed: u64) -> Witness {
-    let input: Vec<i64> = plan.program.input.iter().map(|value| i64::from(value % 3)).collect();
+    let input: Vec<i64> = plan.program.inputs[0].elements.iter().map(|value| i64::from(value % 3)).collect();
     Witness::new(plan, &input, secrets(random_salt(seed), seed))
 }
 

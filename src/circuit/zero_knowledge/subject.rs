@@ -40,7 +40,7 @@ pub struct Subject {
 
 impl Subject {
     pub fn new(plan: &Plan) -> Self {
-        let input: Vec<i64> = plan.program.input.iter().map(|value| i64::from(value % 3)).collect();
+        let input: Vec<i64> = plan.program.inputs[0].elements.iter().map(|value| i64::from(value % 3)).collect();
         let witnesses = [1, 2].map(|seed| Witness::new(plan, &input, secrets([F::ZERO; DIGEST], seed)));
         let (free, pairs) = random_cells(plan, &witnesses);
         let [witness, _] = witnesses;

@@ -1,0 +1,92 @@
+//! What statements take, in numbers, before any value or place is given to them.
+
+use super::{Matrix, Value};
+use crate::gadget::{Gadget, Shape};
+use std::sync::Arc;
+
+/// What equal instances are instances of.
+#[derive(Clone, Debug)]
+pub enum Kind {
+    /// A gadget, in rows of our own.
+    Gadget(Arc<Gadget>),
+    /// plonky2's Poseidon permutation: 12 inputs, 12 outputs, and the swap flag, which is zero.
+    Poseidon,
+    /// `y = W x`, to be cut into tiles.
+    MatVec(Matrix),
+}
+
+/// Equal instances of one statement: what they are and how many, but not of which values.
+#[derive(Clone, Debug)]
+pub struct Demand {
+    /// Where it comes from, for people: `layer 3 conv2d`, or `%3 conv2d` for a node of no layer.
+    pub label: String,
+    /// What is stated.
+    pub kind: Kind,
+    /// How many instances there are. A matrix-vector product is one.
+    pub count: usize,
+    /// Demands with the same key, a node and a part of it, get rows of their own; those without share the common rows.
+    pub own_rows: Option<(usize, usize)>,
+}
+
+impl Demand {
+    /// So many instances of a gadget, in the common rows.
+    pub fn new(label: impl Into<String>, gadget: impl Into<Gadget>, count: usize) -> Self {
+        Self { label: label.into(), kind: Kind::Gadget(Arc::new(gadget.into())), count, own_rows: None }
+    }
+
+    /// So many permutations.
+    pub fn poseidon(label: impl Into<String>, count: usize) -> Self {
+        Self { label: label.into(), kind: Kind::Poseidon, count, own_rows: None }
+    }
+
+    /// A matrix-vector product.
+    pub fn product(label: impl Into<String>, matrix: Matrix) -> Self {
+        Self { label: label.into(), kind: Kind::MatVec(matrix), count: 1, own_rows: None }
+    }
+
+    /// The same in rows of its own.
+    pub fn in_own_rows(self, node: usize, part: usize) -> Self {
+        Self { own_rows: Some((node, part)), ..self }
+    }
+
+    /// The gadget, where it is one.
+    pub fn gadget(&self) -> Option<&Arc<Gadget>> {
+        match &self.kind {
+            Kind::Gadget(gadget) => Some(gadget),
+            Kind::Poseidon | Kind::MatVec(_) => None,
+        }
+    }
+
+    /// The wires of an instance, where it is one of a gadget.
+    pub fn shape(&self) -> Option<Shape> {
+        self.gadget().map(|gadget| gadget.shape())
+    }
+
+    /// The matrix, where there is one.
+    pub fn matrix(&self) -> Option<&Matrix> {
+        match &self.kind {
+            Kind::MatVec(matrix) => Some(matrix),
+            Kind::Gadget(_) | Kind::Poseidon => None,
+        }
+    }
+
+    /// How many permutations it takes.
+    pub fn permutations(&self) -> usize {
+        if matches!(self.kind, Kind::Poseidon) { self.count } else { 0 }
+    }
+
+    /// Whether instances depend on those before them: each adds to a running sum.
+    pub fn is_chained(&self) -> bool {
+        self.gadget().is_some_and(|gadget| matches!(**gadget, Gadget::NormSquare(_)))
+    }
+}
+
+/// A demand that is met: its instances state something of values.
+#[derive(Clone, Debug)]
+pub struct Block {
+    /// What is stated, and how often.
+    pub demand: Demand,
+    /// The values at the routed wires, one instance after the other, each inputs first. Of a matrix-vector product:
+    /// `x`, then `y`.
+    pub wiring: Vec<Value>,
+}

@@ -1,0 +1,84 @@
+//! How each operation of the language is stated, one a file.
+
+mod add;
+mod argmax;
+mod conv2d;
+mod dense;
+mod max_pool;
+mod normalize;
+mod pad;
+mod relu;
+mod requantize;
+
+use super::node::Node;
+use super::values::{Value, Values};
+use super::{Demand, PlanError};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use zknn_ir::{NodeId, Op};
+
+/// Which of the ways to state a node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Way {
+    /// Each element, position or vector by one instance. Every operation can be stated so.
+    #[default]
+    Whole,
+    /// Together with the node that reads it, in the same rows.
+    Fused,
+    /// Sums in so many parts, each of which adds to the one before: narrower rows, and more of them.
+    Parts(usize),
+}
+
+/// A way to state a node: what it takes, which is known before anything is written, and how to write it.
+pub(super) struct Candidate<'a> {
+    /// Which way it is.
+    pub(super) way: Way,
+    /// The node whose tensor it gives: the stated one, or the one that reads it, if that is stated along with it.
+    pub(super) yields: NodeId,
+    /// What it takes.
+    pub(super) demands: Vec<Demand>,
+    /// Gives the tensor its values, and each demand, in their order, its wiring.
+    pub(super) wire: Wire<'a>,
+}
+
+/// Writes statements about values.
+type Wire<'a> = Box<dyn Fn(&mut Values) -> Vec<Vec<Value>> + 'a>;
+
+impl<'a> Candidate<'a> {
+    /// The whole node by these demands.
+    fn whole(node: Node<'a>, demands: Vec<Demand>, wire: impl Fn(&mut Values) -> Vec<Vec<Value>> + 'a) -> Self {
+        Self { way: Way::Whole, yields: node.id, demands, wire: Box::new(wire) }
+    }
+
+    /// A tensor of values that are there already.
+    fn view(node: Node<'a>, values: impl Fn(&Values) -> Arc<[Value]> + 'a) -> Self {
+        Self::whole(node, Vec::new(), move |table| {
+            let values = values(table);
+            table.set(node.id, values);
+            Vec::new()
+        })
+    }
+}
+
+/// The ways to state `node`, which is no input, the first of them for a start.
+///
+/// # Errors
+/// What can't be stated.
+pub(super) fn candidates(node: Node<'_>) -> Result<Vec<Candidate<'_>>, PlanError> {
+    node.interval()?;
+    match node.op() {
+        // What is stated of an input depends on who may know it.
+        Op::Input(_) => Ok(Vec::new()),
+        Op::Conv2d(op) => conv2d::candidates(node, op),
+        Op::Dense(op) => dense::candidates(node, op),
+        Op::MaxPool(op) => max_pool::candidates(node, op),
+        Op::Relu => relu::candidates(node),
+        // The elements in row-major order are what they were.
+        Op::Flatten => Ok(vec![Candidate::view(node, move |values| values.tensor(node.operand().id))]),
+        Op::Normalize(op) => normalize::candidates(node, op),
+        Op::Requantize(op) => requantize::candidates(node, op),
+        Op::Argmax => argmax::candidates(node),
+        Op::Add => add::candidates(node),
+        Op::Pad(op) => pad::candidates(node, op),
+    }
+}
