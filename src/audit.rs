@@ -5,7 +5,10 @@ use crate::circuit::constraints_on_wires;
 use crate::gadget::{Gadget, Shape};
 use crate::pipeline::{Circuit, LoadError};
 use crate::plan::security::{CODEWORD_MASKS, POW_BITS, RATE_BITS, Regime, RoundSecurity, Security};
-use crate::plan::{Kind, OutputVisibility, POSEIDON_CONSTRAINTS, POSEIDON_ROUTED, POSEIDON_WIRES, Plan, Visibility};
+use crate::plan::{
+    Demand, Kind, OutputVisibility, POSEIDON_CONSTRAINTS, POSEIDON_ROUTED, POSEIDON_WIRES, Plan, RowConstants,
+    Visibility,
+};
 use std::fmt;
 use zknn_ir::{Graph, MAX_MAGNITUDE};
 
@@ -56,31 +59,23 @@ fn bits(magnitude: u64) -> u32 {
 /// How each layer is stated, and what holds the wires that only the prover sees.
 fn statements(f: &mut fmt::Formatter<'_>, plan: &Plan) -> fmt::Result {
     writeln!(f, "\nStatements: what the rows say")?;
-    for block in &plan.program.blocks {
-        match &block.demand.kind {
-            Kind::Gadget(gadget) => {
-                let instances = block.wiring.len() / gadget.shape().routed();
-                writeln!(f, "  {}: {instances} × {}, {}", block.demand.label, gadget.name(), held(gadget))?;
+    for Demand { label, kind, count, constants, .. } in plan.program.blocks.iter().map(|block| &block.demand) {
+        match (constants, kind) {
+            (RowConstants::Tiles { matrix, shape }, _) => {
+                let ((height, width), tile) = (matrix.dim(), format!("{} × {}", shape.height, shape.width));
+                writeln!(f, "  {label}: {height} × {width} weights as row constants, in tiles of {tile}; no advice")?;
             }
-            Kind::Poseidon => {
-                let instances = block.wiring.len() / POSEIDON_ROUTED;
-                let advice = POSEIDON_WIRES - POSEIDON_ROUTED;
-                writeln!(
-                    f,
-                    "  {}: {instances} × Poseidon, the proof system's own gate: {advice} advice wires, {POSEIDON_CONSTRAINTS} \
-                     constraints",
-                    block.demand.label
-                )?;
+            (_, Kind::Gadget(gadget)) => {
+                writeln!(f, "  {label}: {count} × {}, {}", gadget.name(), held(gadget.as_ref()))?
             }
-            Kind::MatVec(matrix) => {
-                let (height, width) = matrix.dim();
-                let tile = plan.layout.tile.map_or(String::new(), |tile| format!("{} × {}", tile.height, tile.width));
-                writeln!(
-                    f,
-                    "  {}: {height} × {width} weights as row constants, in tiles of {tile}; no advice",
-                    block.demand.label
-                )?;
-            }
+            (_, Kind::Poseidon) => writeln!(
+                f,
+                "  {label}: {count} × Poseidon, the proof system's own gate: {} advice wires, {POSEIDON_CONSTRAINTS} \
+                 constraints",
+                POSEIDON_WIRES - POSEIDON_ROUTED
+            )?,
+            // A plan has its products in tiles.
+            (_, Kind::MatVec(_)) => {}
         }
     }
     Ok(())

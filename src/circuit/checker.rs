@@ -128,11 +128,15 @@ impl<'a> Checker<'a> {
         cells
     }
 
-    /// A row's constants, selectors not counted: the weights of its tile.
+    /// A row's constants, selectors not counted.
     pub fn constants(&self, row: usize) -> Vec<F> {
         let mut constants = vec![F::ZERO; self.plan.layout.constants];
-        if let (Some(tile), Some(shape)) = (self.plan.tiles.tiles.get(row), self.plan.layout.tile) {
-            tile.write(shape, &mut constants, from_signed);
+        let Some(kind) = self.sites.kind(row) else { return constants };
+        for (index, part) in self.plan.layout.kinds[kind].parts.iter().enumerate() {
+            if let Owner::Instance { block, instance } = self.sites.owner(row, Slot { kind, part: index }) {
+                let own = &mut constants[part.place.constant..][..part.gadget.shape().constants];
+                self.plan.program.blocks[block].demand.constants.write(instance, own, from_signed);
+            }
         }
         constants
     }

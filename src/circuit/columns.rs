@@ -3,7 +3,7 @@
 use super::shape::Gates;
 use crate::gadget::field::F;
 use crate::plan::security::QUOTIENT_DEGREE;
-use crate::plan::{Layout, Plan, Value, wiring};
+use crate::plan::{Layout, Placement, Plan, RowConstants, Run, Value, wiring};
 use plonky2::field::types::Field;
 use rayon::prelude::*;
 
@@ -25,12 +25,26 @@ pub fn selector_columns(layout: &Layout, gates: &Gates) -> Vec<F> {
     (0..gates.selectors()).flat_map(column).collect()
 }
 
-/// The row constants, row by row, of all rows that have any: the weights of the row's tile.
-pub fn weight_rows<T: Copy + Default + Send>(plan: &Plan, element: impl Fn(i64) -> T + Copy + Sync) -> Vec<T> {
-    let Some(shape) = plan.layout.tile else { return Vec::new() };
-    let mut rows = vec![T::default(); plan.tiles.tiles.len() * plan.layout.constants];
-    let tiles = rows.par_chunks_exact_mut(plan.layout.constants).zip(&plan.tiles.tiles);
-    tiles.for_each(|(row, tile)| tile.write(shape, row, element));
+/// The row constants, row by row, of all rows up to the last that has any.
+pub fn constant_rows<T: Copy + Default + Send>(plan: &Plan, element: impl Fn(i64) -> T + Copy + Sync) -> Vec<T> {
+    let layout = &plan.layout;
+    let with_constants =
+        |placement: &&Placement| !matches!(plan.program.blocks[placement.block].demand.constants, RowConstants::None);
+    let placements = || layout.placements.iter().filter(with_constants);
+    let end = placements().flat_map(|placement| &placement.runs).map(|run| run.rows.end).max().unwrap_or(0);
+    let mut rows = vec![T::default(); end * layout.constants];
+    for placement in placements() {
+        let constants = &plan.program.blocks[placement.block].demand.constants;
+        let mut first = 0;
+        for Run { slot, rows: range } in &placement.runs {
+            let part = layout.part(*slot);
+            let (start, count) = (part.place.constant, part.gadget.shape().constants);
+            let rows = rows[range.start * layout.constants..range.end * layout.constants]
+                .par_chunks_exact_mut(layout.constants);
+            rows.enumerate().for_each(|(i, row)| constants.write(first + i, &mut row[start..start + count], element));
+            first += range.len();
+        }
+    }
     rows
 }
 
@@ -51,21 +65,17 @@ impl Permutation {
     pub fn new(plan: &Plan) -> Self {
         let layout = &plan.layout;
         let rows = layout.rows();
-        let mut cycles = Cycles::new(rows, layout.routed, plan.values());
+        let mut cycles = Cycles::new(rows, layout.routed, plan.program.values);
         for placement in &layout.placements {
-            let block = &plan.program.blocks[placement.block];
-            let routed = layout.kinds[placement.slots[0].kind].parts[placement.slots[0].part].gadget.shape().routed();
-            for i in 0..block.wiring.len() / routed {
-                let (row, place) = layout.locate(placement, i);
-                cycles.tie_all(row, place.routed, wiring(&block.wiring, routed, i));
-            }
-        }
-        if let Some(shape) = layout.tile {
-            for kind in &layout.kinds {
-                let Some(part) = kind.parts.last() else { continue };
-                for row in kind.rows.clone().take_while(|&row| row < layout.tiles) {
-                    cycles.tie_all(row, part.place.routed, wiring(&plan.tiles.wiring, shape.routed(), row));
+            let all = &plan.program.blocks[placement.block].wiring;
+            let mut first = 0;
+            for Run { slot, rows } in &placement.runs {
+                let part = layout.part(*slot);
+                let routed = part.gadget.shape().routed();
+                for (i, row) in rows.clone().enumerate() {
+                    cycles.tie_all(row, part.place.routed, wiring(all, routed, first + i));
                 }
+                first += rows.len();
             }
         }
         let permutations = plan.program.poseidon_wiring();

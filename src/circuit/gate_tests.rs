@@ -292,6 +292,15 @@ fn dense_tile() {
     check(tile, &constants, &[vec![7, -8, 9, 100, -100]]);
 }
 
+#[test]
+fn filter() {
+    let constants: Vec<F> = [1, -2, 3, 100].map(from_signed).to_vec();
+    check(Filter::new(3, 2), &constants, &[vec![7, -8, 9, 100, -100, 0]]);
+    let outputs: Vec<F> =
+        honest_row(&Filter::new(3, 2).into(), &constants, &[1, 0, 0, 0, 1, 2].map(from_signed))[6..8].to_vec();
+    assert_eq!(outputs, [101, 104].map(from_signed));
+}
+
 /// The pipeline of the three normalization gadgets on one vector.
 fn normalize(x: &[i64]) -> Vec<i64> {
     let mut sums = vec![F::ZERO; 5];

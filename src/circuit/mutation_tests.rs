@@ -70,6 +70,10 @@ fn specimens() -> Vec<Specimen> {
         specimen(conv().adding(), &[patch(6)]),
         specimen(conv().with_max([2, 2], true, 1000), &[patch(9)]),
         Specimen { constants: weights, ..specimen(tile, &[vec![7, -8, 9, 100, -100]]) },
+        Specimen {
+            constants: [1, -2, 3, 100].map(from_signed).to_vec(),
+            ..specimen(Filter::new(3, 2), &[vec![7, -8, 9, 100, -100, 0], vec![0; 6]])
+        },
         specimen(Max::new(1, true, 1 << 40), &[vec![-1], vec![1 << 39], vec![7]]),
         specimen(Max::new(4, true, 1000), &[vec![-5, -6, -7, -500], vec![300, 500, 499, -400]]),
         specimen(Max::new(9, false, 100), &[vec![-1, -2, -3, -4, -5, -6, 50, 49, 20]]),

@@ -1,13 +1,14 @@
 //! Which statement every cell belongs to: the way back from rows and columns to layers and elements.
 
 use crate::gadget::Gadget;
-use crate::plan::{Kind, POSEIDON_ROUTED, POSEIDON_WIRES, Plan, SPONGE_WIDTH, Slot};
+use crate::plan::{POSEIDON_ROUTED, POSEIDON_WIRES, Plan, Run, SPONGE_WIDTH, Slot};
 use std::fmt;
+use std::ops::Range;
 
 /// What a part of a row is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Owner {
-    /// An instance of a block of the program; a matrix-vector product's instances are its tiles.
+    /// An instance of a block of the program.
     Instance {
         /// Index of the block.
         block: usize,
@@ -57,67 +58,51 @@ pub struct Site {
     pub index: usize,
 }
 
-/// The instances that lie in one part of a row kind.
-#[derive(Clone, Copy)]
+/// Instances of a block that lie in one part of a row kind.
+#[derive(Clone)]
 struct Tenant {
     block: usize,
-    /// The instance in the kind's first row.
+    /// The instance in the first row.
     first: usize,
-    /// How many rows hold one.
-    rows: usize,
+    rows: Range<usize>,
 }
 
 /// The map of a plan's cells.
 pub struct Sites<'a> {
     plan: &'a Plan,
     /// By row kind and part.
-    tenants: Vec<Vec<Option<Tenant>>>,
+    tenants: Vec<Vec<Vec<Tenant>>>,
     /// Block and instance of each Poseidon row.
     poseidon: Vec<(usize, usize)>,
-    /// Block and number of each tile.
-    tiles: Vec<(usize, usize)>,
 }
 
 impl<'a> Sites<'a> {
     /// The map of `plan`.
     pub fn new(plan: &'a Plan) -> Self {
         let layout = &plan.layout;
-        let mut tenants: Vec<Vec<_>> = layout.kinds.iter().map(|kind| vec![None; kind.parts.len()]).collect();
+        let mut tenants: Vec<Vec<_>> = layout.kinds.iter().map(|kind| vec![Vec::new(); kind.parts.len()]).collect();
         for placement in &layout.placements {
             let mut first = 0;
-            for &slot in &placement.slots {
-                let rows = layout.used_rows(slot);
-                tenants[slot.kind][slot.part] = Some(Tenant { block: placement.block, first, rows });
-                first += layout.kinds[slot.kind].rows.len();
+            for Run { slot, rows } in &placement.runs {
+                let tenant = Tenant { block: placement.block, first, rows: rows.clone() };
+                tenants[slot.kind][slot.part].push(tenant);
+                first += rows.len();
             }
         }
-        let (mut poseidon, mut tiles) = (Vec::new(), Vec::new());
+        let mut poseidon = Vec::new();
         for (block, statement) in plan.program.blocks.iter().enumerate() {
             poseidon.extend((0..statement.demand.permutations()).map(|instance| (block, instance)));
-            if let Some(start) = plan.tiles.first[block] {
-                let later = plan.tiles.first[block + 1..].iter().flatten().next();
-                let end = later.copied().unwrap_or(plan.tiles.tiles.len());
-                tiles.extend((0..end - start).map(|instance| (block, instance)));
-            }
         }
-        Self { plan, tenants, poseidon, tiles }
+        Self { plan, tenants, poseidon }
     }
 
     /// Whose the part of a row kind is in `row`, which is one of the kind's.
     pub fn owner(&self, row: usize, slot: Slot) -> Owner {
-        let kind = &self.plan.layout.kinds[slot.kind];
-        let is_tile = self.plan.layout.tile.is_some() && slot.part + 1 == kind.parts.len();
-        if is_tile {
-            if let Some(&(block, instance)) = self.tiles.get(row) {
-                return Owner::Instance { block, instance };
-            }
-        } else if let Some(tenant) = self.tenants[slot.kind][slot.part] {
-            let nth = row - kind.rows.start;
-            if nth < tenant.rows {
-                return Owner::Instance { block: tenant.block, instance: tenant.first + nth };
-            }
+        let tenant = self.tenants[slot.kind][slot.part].iter().find(|tenant| tenant.rows.contains(&row));
+        match tenant {
+            Some(tenant) => Owner::Instance { block: tenant.block, instance: tenant.first + row - tenant.rows.start },
+            None => Owner::Idle { kind: slot.kind, part: slot.part },
         }
-        Owner::Idle { kind: slot.kind, part: slot.part }
     }
 
     /// Whose a Poseidon row is.
@@ -173,19 +158,11 @@ impl<'a> Sites<'a> {
 
     /// The gadget that the owner is an instance of; nothing where the proof system's own gates are.
     pub fn gadget(&self, owner: Owner) -> Option<&'a Gadget> {
-        let part = match owner {
-            Owner::Instance { block, instance } => match &self.plan.program.blocks[block].demand.kind {
-                Kind::Gadget(gadget) => return Some(gadget),
-                // The `i`-th tile is in row `i`, and the last part of its row.
-                Kind::MatVec(_) => {
-                    self.plan.layout.kinds[self.kind(self.plan.tiles.first[block]? + instance)?].parts.last()
-                }
-                Kind::Poseidon => None,
-            },
-            Owner::Idle { kind, part } => self.plan.layout.kinds[kind].parts.get(part),
+        match owner {
+            Owner::Instance { block, .. } => self.plan.program.blocks[block].demand.gadget().map(|gadget| &**gadget),
+            Owner::Idle { kind, part } => self.plan.layout.kinds[kind].parts.get(part).map(|part| &*part.gadget),
             Owner::PublicInputs | Owner::Blinding | Owner::Nothing => None,
-        };
-        part.map(|part| &*part.gadget)
+        }
     }
 
     /// The owner in words.

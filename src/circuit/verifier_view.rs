@@ -4,7 +4,7 @@
 //! plonky2 makes of them.
 
 use super::Secrets;
-use super::columns::{Permutation, mask_column, selector_columns, weight_rows};
+use super::columns::{Permutation, constant_rows, mask_column, selector_columns};
 use super::shape::{CircuitShape, Gates, common_data};
 use crate::gadget::field::{D, Ext, F, from_signed};
 use crate::plan::Plan;
@@ -27,7 +27,7 @@ pub fn secrets(seed: u64) -> Secrets {
 pub fn constant_columns(plan: &Plan, gates: &Gates) -> Vec<Vec<F>> {
     let (rows, width) = (plan.layout.rows(), plan.layout.constants);
     let mut columns: Vec<Vec<F>> = selector_columns(&plan.layout, gates).chunks(rows).map(<[F]>::to_vec).collect();
-    let weights = weight_rows(plan, from_signed);
+    let weights = constant_rows(plan, from_signed);
     columns.extend((0..width).map(|index| {
         let mut column: Vec<F> = weights.chunks(width).map(|row| row[index]).collect();
         column.resize(rows, F::ZERO);

@@ -5,7 +5,7 @@ use super::wipe::wipe;
 use crate::gadget::field::{F, from_signed, to_signed};
 use crate::gadget::{Gadget, Shape};
 use crate::plan::{
-    DIGEST, Kind, Layout, POSEIDON_ROUTED, POSEIDON_WIRES, Part, Place, Placement, Plan, SPONGE_WIDTH, Value, wiring,
+    Block, DIGEST, Demand, POSEIDON_ROUTED, POSEIDON_WIRES, Place, Placement, Plan, Run, SPONGE_WIDTH, Value, wiring,
 };
 use plonky2::field::types::{Field, Sample};
 use plonky2::gates::gate::Gate;
@@ -17,6 +17,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 use rayon::prelude::*;
 use std::mem;
+use std::ops::Range;
 use zeroize::Zeroize;
 
 /// All wires of a circuit. They are overwritten when it is dropped.
@@ -81,7 +82,7 @@ impl Witness {
         let layout = &plan.layout;
         // In parallel: most of the time it takes is the system's, to find the memory.
         let cells = (0..layout.rows() * layout.wires).into_par_iter().map(|_| F::ZERO).collect();
-        let values = vec![F::ZERO; plan.values()];
+        let values = vec![F::ZERO; plan.program.values];
         let mut filling = Filling { plan, values, cells, forge };
         let inputs = plan.program.inputs.iter().flat_map(|tensor| tensor.elements.iter());
         for (&value, &element) in inputs.zip(input) {
@@ -134,102 +135,73 @@ impl Drop for Filling<'_> {
 impl Filling<'_> {
     fn blocks(&mut self) {
         let plan = self.plan;
-        let mut placements = plan.layout.placements.iter();
+        let mut placements = plan.layout.placements.iter().peekable();
         let mut poseidon_row = plan.layout.poseidon.start;
         let poseidon = PoseidonWires::new();
         for (index, block) in plan.program.blocks.iter().enumerate() {
-            match &block.demand.kind {
-                Kind::Gadget(gadget) => {
-                    // Placements are in the order of their blocks, one for each block of gadgets.
-                    let placement = placements.next().expect("every block of gadgets has a place");
-                    if block.demand.is_chained() {
-                        self.chained_instances(gadget, placement, &block.wiring);
-                    } else {
-                        self.instances(gadget, placement, &block.wiring);
-                    }
+            let placement = placements.next_if(|placement| placement.block == index);
+            if let Some((gadget, placement)) = block.demand.gadget().zip(placement) {
+                self.instances(gadget, placement, block);
+            }
+            if block.demand.permutations() > 0 {
+                for values in block.wiring.chunks(POSEIDON_ROUTED) {
+                    self.permutation(&poseidon, poseidon_row, values);
+                    poseidon_row += 1;
                 }
-                Kind::Poseidon => {
-                    for values in block.wiring.chunks(POSEIDON_ROUTED) {
-                        self.permutation(&poseidon, poseidon_row, values);
-                        poseidon_row += 1;
-                    }
-                }
-                Kind::MatVec(matrix) => self.tiles(index, matrix.dim().1),
             }
         }
     }
 
-    /// All instances of a block, none of which depends on another.
-    fn instances(&mut self, gadget: &Gadget, placement: &Placement, all: &[Value]) {
-        let layout = &self.plan.layout;
+    /// All instances of a block: of all runs the first ones, then the second ones, and so on, so that those at a time do not
+    /// depend on one another.
+    fn instances(&mut self, gadget: &Gadget, placement: &Placement, block: &Block) {
+        let Demand { count, run, .. } = block.demand;
         let shape = gadget.shape();
-        let mut left = all;
-        for slot in &placement.slots {
-            let kind = &layout.kinds[slot.kind];
-            let (first, place) = (kind.rows.start, kind.parts[slot.part].place);
-            let count = kind.rows.len().min(left.len() / shape.routed());
-            let (here, later) = left.split_at(count * shape.routed());
-            left = later;
-            let rows = &mut self.cells[first * layout.wires..][..count * layout.wires];
-            let (values, forge) = (&self.values, self.forge);
-            let rows = rows.par_chunks_exact_mut(layout.wires);
-            rows.zip(here.par_chunks_exact(shape.routed())).enumerate().for_each(|(i, (row, wiring))| {
-                inputs(row, place, &wiring[..shape.inputs], values);
-                assign(gadget, &[], row, place);
-                forge(first + i, place, row);
-            });
-            for (i, wiring) in here.chunks_exact(shape.routed()).enumerate() {
-                self.outputs(first + i, place, shape, wiring);
+        if count == run {
+            for i in 0..count {
+                let (row, place) = self.plan.layout.locate(placement, i);
+                let cells = &mut self.cells[row * self.plan.layout.wires..][..self.plan.layout.wires];
+                fill(&self.values, gadget, block, i, cells, place);
+                (self.forge)(row, place, cells);
+                self.outputs(row, place, shape, wiring(&block.wiring, shape.routed(), i));
+            }
+            return;
+        }
+        for step in 0..run {
+            let mut first = 0;
+            for Run { slot, rows } in &placement.runs {
+                let place = self.plan.layout.part(*slot).place;
+                self.instances_of_run(gadget, block, place, rows.clone(), |i| {
+                    Some(first + i).filter(|instance| instance % run == step)
+                });
+                first += rows.len();
             }
         }
     }
 
-    /// All instances of a block, one after the other.
-    fn chained_instances(&mut self, gadget: &Gadget, placement: &Placement, all: &[Value]) {
-        let layout = &self.plan.layout;
-        let shape = gadget.shape();
-        for (i, wiring) in all.chunks_exact(shape.routed()).enumerate() {
-            let (row, place) = layout.locate(placement, i);
-            let cells = &mut self.cells[row * layout.wires..][..layout.wires];
-            inputs(cells, place, &wiring[..shape.inputs], &self.values);
-            assign(gadget, &[], cells, place);
-            (self.forge)(row, place, cells);
-            self.outputs(row, place, shape, wiring);
-        }
-    }
-
-    /// The tiles of a product of `width` columns. Those of one band of rows of the matrix depend on one another: what a tile
-    /// adds to is what the one before gives.
-    fn tiles(&mut self, block: usize, width: usize) {
-        let layout = &self.plan.layout;
-        let tiles = &self.plan.tiles;
-        let (Some(shape), Some(first)) = (layout.tile, tiles.first[block]) else { return };
-        let end = tiles.first[block + 1..].iter().flatten().next().copied().unwrap_or(tiles.tiles.len());
-        let band = width.div_ceil(shape.width);
-        let wiring = |row: usize| wiring(&tiles.wiring, shape.routed(), row);
-        let (values, forge) = (&self.values, self.forge);
-        let rows = &mut self.cells[first * layout.wires..end * layout.wires];
-        rows.par_chunks_mut(band * layout.wires).enumerate().for_each(|(index, rows)| {
-            let mut constants = vec![F::ZERO; shape.width * shape.height];
-            let mut sums: Option<Vec<F>> = None;
-            for (i, cells) in rows.chunks_exact_mut(layout.wires).enumerate() {
-                let row = first + index * band + i;
-                tiles.tiles[row].write(shape, &mut constants, from_signed);
-                let part = tile_part(layout, row);
-                let gadget = part.gadget.shape();
-                inputs(cells, part.place, &wiring(row)[..gadget.inputs], values);
-                let routed = &mut cells[part.place.routed..][..gadget.inputs];
-                if let Some(sums) = sums {
-                    routed[shape.width..].copy_from_slice(&sums);
-                }
-                assign(&part.gadget, &constants, cells, part.place);
-                forge(row, part.place, cells);
-                sums = Some(cells[part.place.routed + gadget.inputs..][..shape.height].to_vec());
+    /// Those instances that lie in `rows`, where `instance` says which is in the `i`-th, if it is one to be filled.
+    fn instances_of_run(
+        &mut self,
+        gadget: &Gadget,
+        block: &Block,
+        place: Place,
+        rows: Range<usize>,
+        instance: impl Fn(usize) -> Option<usize> + Sync,
+    ) {
+        let width = self.plan.layout.wires;
+        let (values, forge, first) = (&self.values, self.forge, rows.start);
+        let cells = &mut self.cells[rows.start * width..rows.end * width];
+        cells.par_chunks_exact_mut(width).enumerate().for_each(|(i, cells)| {
+            if let Some(instance) = instance(i) {
+                fill(values, gadget, block, instance, cells, place);
+                forge(first + i, place, cells);
             }
         });
-        for row in first..end {
-            let part = tile_part(layout, row);
-            self.outputs(row, part.place, part.gadget.shape(), wiring(row));
+        let shape = gadget.shape();
+        for (i, row) in rows.enumerate() {
+            if let Some(instance) = instance(i) {
+                self.outputs(row, place, shape, wiring(&block.wiring, shape.routed(), instance));
+            }
         }
     }
 
@@ -303,18 +275,16 @@ impl Filling<'_> {
     }
 }
 
-/// The tile of a row: the last part of each kind.
-fn tile_part(layout: &Layout, row: usize) -> &Part {
-    let kind = layout.kinds.iter().find(|kind| kind.rows.contains(&row));
-    // There are no tiles but in rows of our own kinds, and if there are tiles, every kind has one.
-    kind.and_then(|kind| kind.parts.last()).expect("a tile lies in a row that has one")
-}
-
-/// Fills the input wires of an instance in `row`.
-fn inputs(row: &mut [F], place: Place, wiring: &[Value], values: &[F]) {
-    for (cell, &value) in row[place.routed..].iter_mut().zip(wiring) {
+/// Fills the wires of the `i`-th instance of a block in the row that it lies in.
+fn fill(values: &[F], gadget: &Gadget, block: &Block, i: usize, row: &mut [F], place: Place) {
+    let shape = gadget.shape();
+    let inputs = &wiring(&block.wiring, shape.routed(), i)[..shape.inputs];
+    for (cell, &value) in row[place.routed..].iter_mut().zip(inputs) {
         *cell = values[value as usize];
     }
+    let mut constants = vec![F::ZERO; shape.constants];
+    block.demand.constants.write(i, &mut constants, from_signed);
+    assign(gadget, &constants, row, place);
 }
 
 /// Fills the other wires of an instance in `row`, whose inputs are there.

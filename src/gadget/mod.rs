@@ -14,6 +14,7 @@ mod conv;
 mod dense;
 mod digits;
 pub mod field;
+mod filter;
 pub mod halves;
 mod input;
 pub(crate) mod matrix;
@@ -27,6 +28,7 @@ pub use constants::Constants;
 pub use conv::Conv;
 pub use dense::DenseTile;
 pub use digits::{DIGIT_RADIX, Digits, constrain_columns};
+pub use filter::Filter;
 pub use input::PackInput;
 pub use max::Max;
 pub use normalize::{FRACTION_BITS, MAX_ELEMENTS, NormRound, NormSquare, NormTotal};
@@ -246,4 +248,6 @@ gadgets! {
     Argmax,
     /// The sum of a few values.
     Add,
+    /// A filter of a convolution at several positions, weights as row constants.
+    Filter,
 }

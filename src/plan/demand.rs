@@ -1,6 +1,6 @@
 //! What statements take, in numbers, before any value or place is given to them.
 
-use super::{Matrix, Value};
+use super::{Matrix, RowConstants, Value};
 use crate::gadget::{Gadget, Shape};
 use std::sync::Arc;
 
@@ -24,6 +24,11 @@ pub struct Demand {
     pub kind: Kind,
     /// How many instances there are. A matrix-vector product is one.
     pub count: usize,
+    /// Instances come in runs of so many, one run after the other. An instance may read what those before it in its run
+    /// give, and nothing that other instances of the block give.
+    pub run: usize,
+    /// The row constants of each instance.
+    pub constants: RowConstants,
     /// Demands with the same key, a node and a part of it, get rows of their own; those without share the common rows.
     pub own_rows: Option<(usize, usize)>,
 }
@@ -31,22 +36,36 @@ pub struct Demand {
 impl Demand {
     /// So many instances of a gadget, in the common rows.
     pub fn new(label: impl Into<String>, gadget: impl Into<Gadget>, count: usize) -> Self {
-        Self { label: label.into(), kind: Kind::Gadget(Arc::new(gadget.into())), count, own_rows: None }
+        Self::of(label, Kind::Gadget(Arc::new(gadget.into())), count)
     }
 
     /// So many permutations.
     pub fn poseidon(label: impl Into<String>, count: usize) -> Self {
-        Self { label: label.into(), kind: Kind::Poseidon, count, own_rows: None }
+        Self::of(label, Kind::Poseidon, count)
     }
 
     /// A matrix-vector product.
     pub fn product(label: impl Into<String>, matrix: Matrix) -> Self {
-        Self { label: label.into(), kind: Kind::MatVec(matrix), count: 1, own_rows: None }
+        Self::of(label, Kind::MatVec(matrix), 1)
+    }
+
+    fn of(label: impl Into<String>, kind: Kind, count: usize) -> Self {
+        Self { label: label.into(), kind, count, run: 1, constants: RowConstants::None, own_rows: None }
     }
 
     /// The same in rows of its own.
     pub fn in_own_rows(self, node: usize, part: usize) -> Self {
         Self { own_rows: Some((node, part)), ..self }
+    }
+
+    /// The same, each instance of a run of so many reading what those before it give.
+    pub fn in_runs(self, run: usize) -> Self {
+        Self { run, ..self }
+    }
+
+    /// The same with row constants.
+    pub fn with_constants(self, constants: RowConstants) -> Self {
+        Self { constants, ..self }
     }
 
     /// The gadget, where it is one.
@@ -74,11 +93,6 @@ impl Demand {
     pub fn permutations(&self) -> usize {
         if matches!(self.kind, Kind::Poseidon) { self.count } else { 0 }
     }
-
-    /// Whether instances depend on those before them: each adds to a running sum.
-    pub fn is_chained(&self) -> bool {
-        self.gadget().is_some_and(|gadget| matches!(**gadget, Gadget::NormSquare(_)))
-    }
 }
 
 /// A demand that is met: its instances state something of values.
@@ -86,7 +100,7 @@ impl Demand {
 pub struct Block {
     /// What is stated, and how often.
     pub demand: Demand,
-    /// The values at the routed wires, one instance after the other, each inputs first. Of a matrix-vector product:
-    /// `x`, then `y`.
+    /// The values at the routed wires, one instance after the other, each inputs first. Of a matrix-vector product that is
+    /// not cut yet: `x`, then `y`.
     pub wiring: Vec<Value>,
 }

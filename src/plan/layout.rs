@@ -1,7 +1,7 @@
 //! Rows and columns: where every instance of every statement lies.
 //!
 //! Each convolution gets rows of its own, and so does a normalization, as their wires are many; what is small is
-//! spread evenly over all rows that remain, the common rows. Every row of either sort also holds one tile of the
+//! spread evenly over all rows that remain, the common rows. Every row of either sort also has room for one tile of the
 //! matrix-vector products: their weights are row constants, and the fewer constants a row, the smaller key, proof and
 //! memory.
 
@@ -12,9 +12,9 @@ use super::security::{Blinding, QUOTIENT_DEGREE, Scheme, Shortfall, Soundness};
 use super::tiles::TileShape;
 use super::values::Value;
 use super::{Demand, PlanError};
-use crate::gadget::{DenseTile, Gadget, Place, Shape};
+use crate::gadget::{Gadget, Place, Shape};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -52,15 +52,22 @@ pub struct RowKind {
     pub rows: Range<usize>,
 }
 
-/// Where the instances of a block lie.
+/// Where the instances of a block lie: those of each run one row below the other, run after run.
 #[derive(Clone, Debug)]
 pub struct Placement {
     /// The block, as an index into the program's.
     pub block: usize,
-    /// How many instances it has.
-    pub count: usize,
-    /// Parts of row kinds, in the order in which instances fill them: all rows of the first, then of the next.
-    pub slots: Vec<Slot>,
+    /// Where they are.
+    pub runs: Vec<Run>,
+}
+
+/// One part of successive rows of one kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// Which part.
+    pub slot: Slot,
+    /// The rows.
+    pub rows: Range<usize>,
 }
 
 /// One part of a row kind.
@@ -91,13 +98,13 @@ pub struct Layout {
     pub challenges: usize,
     /// Our own rows, from row 0 on.
     pub kinds: Vec<RowKind>,
-    /// Where the blocks of gadgets lie.
+    /// Where the blocks lie, but for those of Poseidon: in the order of the blocks.
     pub placements: Vec<Placement>,
-    /// The shape of the tiles of matrix-vector products, if there are any: then every row kind ends in a tile.
+    /// The shape of the tiles of matrix-vector products, if there are any: then every row kind begins with a tile.
     pub tile: Option<TileShape>,
     /// What the kinds of rows were made of.
     pub fills: Vec<RowFill>,
-    /// How many tiles there are. The `i`-th is in row `i`.
+    /// How many tiles there are, in as many rows from row 0 on.
     pub tiles: usize,
     /// Rows of Poseidon permutations.
     pub poseidon: Range<usize>,
@@ -171,30 +178,24 @@ impl Layout {
     /// Row and place of the `i`-th instance of a placement.
     pub fn locate(&self, placement: &Placement, i: usize) -> (usize, Place) {
         let mut rest = i;
-        for slot in &placement.slots {
-            let kind = &self.kinds[slot.kind];
-            if rest < kind.rows.len() {
-                return (kind.rows.start + rest, kind.parts[slot.part].place);
+        for Run { slot, rows } in &placement.runs {
+            if rest < rows.len() {
+                return (rows.start + rest, self.part(*slot).place);
             }
-            rest -= kind.rows.len();
+            rest -= rows.len();
         }
-        unreachable!("a placement has a slot for each instance")
+        unreachable!("a placement has a row for each instance")
+    }
+
+    /// A part of a row kind.
+    pub fn part(&self, slot: Slot) -> &Part {
+        &self.kinds[slot.kind].parts[slot.part]
     }
 
     /// How many rows of the slot's kind, from its first on, hold an instance of the slot's part.
     pub fn used_rows(&self, slot: Slot) -> usize {
-        let rows = self.kinds[slot.kind].rows.clone();
-        if self.tile.is_some() && slot.part + 1 == self.kinds[slot.kind].parts.len() {
-            return self.tiles.clamp(rows.start, rows.end) - rows.start;
-        }
-        for placement in &self.placements {
-            let before = placement.slots.iter().take_while(|other| **other != slot);
-            let before: usize = before.map(|other| self.kinds[other.kind].rows.len()).sum();
-            if placement.slots.contains(&slot) {
-                return placement.count.saturating_sub(before).min(rows.len());
-            }
-        }
-        0
+        let runs = self.placements.iter().flat_map(|placement| &placement.runs);
+        runs.filter(|run| run.slot == slot).map(|run| run.rows.len()).sum()
     }
 
     fn place(
@@ -205,22 +206,23 @@ impl Layout {
         tile: Option<TileShape>,
     ) -> Self {
         let mut kinds: Vec<(Vec<Arc<Gadget>>, Range<usize>)> = Vec::new();
-        let mut placements: BTreeMap<usize, Vec<Slot>> = BTreeMap::new();
+        let mut runs = Runs::new(demands);
         let mut row = 0;
         for fill in &fills {
-            let mut gadgets: Vec<Arc<Gadget>> = Vec::new();
+            // Tiles come first: so their row constants are the same columns in all rows.
+            let mut gadgets: Vec<Arc<Gadget>> = tile.iter().map(|tile| Arc::new(tile.gadget().into())).collect();
+            let rows = row..row + fill.rows;
             for &(block, count) in &fill.slots {
                 for _ in 0..count {
-                    let slot = Slot { kind: kinds.len(), part: gadgets.len() };
-                    placements.entry(block).or_default().push(slot);
+                    runs.place(block, Slot { kind: kinds.len(), part: gadgets.len() }, rows.clone());
                     gadgets.extend(demands[block].gadget().cloned());
                 }
             }
-            if let Some(tile) = tile {
-                gadgets.push(Arc::new(DenseTile { width: tile.width, height: tile.height }.into()));
-            }
-            kinds.push((gadgets, row..row + fill.rows));
+            kinds.push((gadgets, rows));
             row += fill.rows;
+        }
+        if let Some(tile) = tile {
+            runs.place_tiles(demands, tile, kinds.iter().map(|(_, rows)| rows.clone()));
         }
         let poseidon = row..row + poseidon_rows(demands);
         let shapes = || kinds.iter().map(|(gadgets, _)| sum(gadgets));
@@ -244,10 +246,7 @@ impl Layout {
                 .into_iter()
                 .map(|(gadgets, rows)| RowKind { parts: side_by_side(gadgets, wires), rows })
                 .collect(),
-            placements: placements
-                .into_iter()
-                .map(|(block, slots)| Placement { block, count: demands[block].count, slots })
-                .collect(),
+            placements: runs.placements(),
             tile,
             fills,
             tiles: tile.map_or(0, |tile| tile.count(demands)),
@@ -278,6 +277,52 @@ fn poseidon_rows(demands: &[Demand]) -> usize {
 fn free_rows(demands: &[Demand], degree_bits: usize, scheme: Scheme) -> Option<usize> {
     let others = poseidon_rows(demands).checked_add(scheme.blinding().rows() + 1)?;
     (1usize << degree_bits).checked_sub(others).filter(|&rows| rows > 0)
+}
+
+/// Where blocks lie, while rows are given to them.
+struct Runs {
+    /// By block, how many instances have no row yet, and where the others are.
+    blocks: Vec<(usize, Vec<Run>)>,
+}
+
+impl Runs {
+    fn new(demands: &[Demand]) -> Self {
+        let count = |demand: &Demand| if demand.gadget().is_some() { demand.count } else { 0 };
+        Self { blocks: demands.iter().map(|demand| (count(demand), Vec::new())).collect() }
+    }
+
+    /// Gives the next instances of a block a part of these rows, as many as there are of either.
+    fn place(&mut self, block: usize, slot: Slot, rows: Range<usize>) {
+        let (left, runs) = &mut self.blocks[block];
+        let count = rows.len().min(*left);
+        if count > 0 {
+            *left -= count;
+            runs.push(Run { slot, rows: rows.start..rows.start + count });
+        }
+    }
+
+    /// Gives the tiles of one matrix after the other the first part of successive rows.
+    fn place_tiles(&mut self, demands: &[Demand], tile: TileShape, kinds: impl Iterator<Item = Range<usize>>) {
+        let tiles = |demand: &Demand| demand.matrix().map_or(0, |matrix| tile.tiles(matrix.dim()));
+        let mut left = demands.iter().map(tiles).enumerate().filter(|&(_, tiles)| tiles > 0).peekable();
+        for (kind, mut rows) in kinds.enumerate() {
+            while let Some((block, tiles)) = left.peek_mut() {
+                let count = rows.len().min(*tiles);
+                self.blocks[*block].0 += count;
+                self.place(*block, Slot { kind, part: 0 }, rows.clone());
+                (rows.start, *tiles) = (rows.start + count, *tiles - count);
+                if *tiles > 0 {
+                    break;
+                }
+                left.next();
+            }
+        }
+    }
+
+    fn placements(self) -> Vec<Placement> {
+        let placements = self.blocks.into_iter().enumerate().map(|(block, (_, runs))| Placement { block, runs });
+        placements.filter(|placement| !placement.runs.is_empty()).collect()
+    }
 }
 
 /// Gives the gadgets their columns: routed wires of all of them first, then advice; digits last, the last of them just

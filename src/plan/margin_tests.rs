@@ -53,29 +53,17 @@ struct Walk {
 
 impl Walk {
     fn new(plan: &Plan) -> Self {
-        let mut walk = Self { ranges: vec![None; plan.values()], margins: BTreeMap::new() };
-        for (index, block) in plan.program.blocks.iter().enumerate() {
-            match &block.demand.kind {
-                Kind::Gadget(gadget) => walk.instances(index, gadget, &block.wiring, &|_| Vec::new()),
-                Kind::MatVec(_) => walk.tiles(plan, index),
-                Kind::Poseidon => {}
-            }
+        let mut walk = Self { ranges: vec![None; plan.program.values], margins: BTreeMap::new() };
+        for (index, Block { demand, wiring }) in plan.program.blocks.iter().enumerate() {
+            let Some(gadget) = demand.gadget() else { continue };
+            let constants = |instance: usize| {
+                let mut constants = vec![0; gadget.shape().constants];
+                demand.constants.write(instance, &mut constants, i128::from);
+                constants
+            };
+            walk.instances(index, gadget, wiring, &constants);
         }
         walk
-    }
-
-    fn tiles(&mut self, plan: &Plan, block: usize) {
-        let (shape, first) = (plan.layout.tile.expect("tiles"), plan.tiles.first[block].expect("the block's tiles"));
-        let later = plan.tiles.first[block + 1..].iter().flatten().next();
-        let end = later.copied().unwrap_or(plan.tiles.tiles.len());
-        let weights = |i: usize| {
-            let mut weights = vec![0; shape.width * shape.height];
-            plan.tiles.tiles[first + i].write(shape, &mut weights, i128::from);
-            weights
-        };
-        let gadget = crate::gadget::DenseTile { width: shape.width, height: shape.height }.into();
-        let wiring = &plan.tiles.wiring[first * shape.routed()..end * shape.routed()];
-        self.instances(block, &gadget, wiring, &weights);
     }
 
     fn instances(&mut self, block: usize, gadget: &Gadget, all: &[Value], constants: &dyn Fn(usize) -> Vec<i128>) {

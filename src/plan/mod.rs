@@ -4,6 +4,7 @@
 //! that up and lays it out (`layout`) for one choice after the other; what it ends at is written (`program`).
 
 mod choices;
+mod constants;
 mod cost;
 mod demand;
 mod ends;
@@ -23,6 +24,7 @@ mod values;
 mod visibility;
 
 pub use choices::Choices;
+pub use constants::RowConstants;
 pub use cost::Cost;
 pub use demand::{Block, Demand, Kind};
 pub use ends::{DIGEST, SPONGE_WIDTH, commitment_domain};
@@ -30,13 +32,13 @@ pub use error::PlanError;
 pub use fill::RowFill;
 pub use layout::{
     Layout, MAX_COLUMNS, MAX_ROWS, POSEIDON_CONSTRAINTS, POSEIDON_ROUTED, POSEIDON_WIRES, Part, Placement, RowKind,
-    Slot, row_constraints, soundness, total, wiring,
+    Run, Slot, row_constraints, soundness, total, wiring,
 };
 pub use matrix::Matrix;
 pub use op::Way;
 pub use program::{Program, Tensor};
 pub use size::LeastSize;
-pub use tiles::{Tile, TileShape, Tiles};
+pub use tiles::TileShape;
 pub use values::Value;
 pub use visibility::{Exposure, OutputVisibility, Visibility};
 
@@ -53,8 +55,6 @@ pub struct Plan {
     pub program: Program,
     /// Their places.
     pub layout: Layout,
-    /// The tiles of the matrix-vector products.
-    pub tiles: Tiles,
     /// What it does not take from the program.
     pub choices: Choices,
 }
@@ -92,16 +92,11 @@ impl Plan {
         Self::write(&statable, &picks, layout)
     }
 
-    /// Values in the table, partial sums included.
-    pub fn values(&self) -> usize {
-        self.program.values + self.tiles.partial_sums
-    }
-
     fn write(statable: &Statable<'_>, picks: &Picks, layout: Layout) -> Result<Self, PlanError> {
-        let program = statable.write(picks)?;
-        let tiles = Tiles::cut(&program, layout.tile);
+        let mut program = statable.write(picks)?;
+        program.cut(layout.tile);
         let choices = Choices::of(statable.ways(picks), &layout);
-        Ok(Self { program, layout, tiles, choices })
+        Ok(Self { program, layout, choices })
     }
 }
 

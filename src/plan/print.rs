@@ -1,6 +1,6 @@
 //! The plan as text.
 
-use super::{Cost, Demand, Kind, Plan, total};
+use super::{Cost, Demand, Kind, Plan, RowConstants, total};
 use std::fmt;
 
 impl fmt::Display for Plan {
@@ -36,11 +36,13 @@ impl fmt::Display for Plan {
             layout.blinding_row, blinding.single, blinding.chained
         )?;
         writeln!(f, "rows {end}..{}: empty", layout.rows())?;
-        for Demand { label, kind, count, .. } in self.program.blocks.iter().map(|block| &block.demand) {
-            match kind {
-                Kind::Gadget(gadget) => writeln!(f, "{label}: {count} × {}", gadget.name())?,
-                Kind::Poseidon => writeln!(f, "{label}: {count} × Poseidon")?,
-                Kind::MatVec(matrix) => writeln!(f, "{label}: {} × {} in tiles", matrix.dim().0, matrix.dim().1)?,
+        for Demand { label, kind, count, constants, .. } in self.program.blocks.iter().map(|block| &block.demand) {
+            match (constants, kind) {
+                (RowConstants::Tiles { matrix, .. }, _) | (_, Kind::MatVec(matrix)) => {
+                    writeln!(f, "{label}: {} × {} in tiles", matrix.dim().0, matrix.dim().1)?;
+                }
+                (_, Kind::Gadget(gadget)) => writeln!(f, "{label}: {count} × {}", gadget.name())?,
+                (_, Kind::Poseidon) => writeln!(f, "{label}: {count} × Poseidon")?,
             }
         }
         if let Some(shape) = layout.tile {

@@ -3,8 +3,9 @@
 use super::ends::{Disclosed, End, Numbers, sponge, wire_sponge};
 use super::node::Node;
 use super::op::{Candidate, Way, candidates};
+use super::tiles::{TileShape, cut};
 use super::values::{Value, Values};
-use super::{Block, DIGEST, Demand, Exposure, Matrix, PlanError, SPONGE_WIDTH};
+use super::{Block, DIGEST, Demand, Exposure, PlanError, SPONGE_WIDTH};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
@@ -38,17 +39,18 @@ pub struct Tensor {
 }
 
 impl Program {
-    /// The greatest magnitude of a weight in a matrix.
-    pub fn largest_weight(&self) -> u64 {
-        self.matrices().map(|(_, _, matrix)| matrix.largest()).max().unwrap_or(0)
+    /// The greatest magnitude of a row constant.
+    pub fn largest_constant(&self) -> u64 {
+        self.blocks.iter().map(|block| block.demand.constants.largest()).max().unwrap_or(0)
     }
 
-    /// The matrices, each with the index of its block and the values it is wired to.
-    pub fn matrices(&self) -> impl Iterator<Item = (usize, &[Value], &Matrix)> {
-        self.blocks.iter().enumerate().filter_map(|(index, block)| {
-            let matrix = block.demand.matrix()?;
-            Some((index, block.wiring.as_slice(), matrix))
-        })
+    /// Cuts the matrix-vector products into tiles, if there are any.
+    pub(super) fn cut(&mut self, tile: Option<TileShape>) {
+        for block in &mut self.blocks {
+            if let (Some(matrix), Some(shape)) = (block.demand.matrix(), tile) {
+                *block = cut(block, matrix, shape, &mut self.values);
+            }
+        }
     }
 
     /// The values at the routed wires of each Poseidon permutation, in the order of their rows.

@@ -2,7 +2,6 @@
 
 use super::security::HashKind;
 use super::*;
-use crate::gadget::Gadget;
 use std::collections::HashSet;
 
 const CNN: &str = "
@@ -62,7 +61,9 @@ fn borders_are_views_and_sums_are_linear() {
     let values = |layers: &str, width: usize| {
         let weights = vec!["1"; width].join(", ");
         let dense = format!("%4 = dense %3 weights=fixed[1, {width}] scale 1 [{weights}]\noutput %4");
-        plan(&text(&format!("{layers}\n{dense}")), false).program.values
+        let graph = zknn_ir::parse(&text(&format!("{layers}\n{dense}"))).expect("a graph");
+        let statable = Statable::new(&graph, Visibility::Private.into()).expect("statements");
+        statable.write(&Picks::new()).expect("a program").values
     };
     let flat = values("%3 = flatten %0", 9);
     assert_eq!(values("%1 = pad %0 before=[1, 1, 0] after=[0, 0, 0]\n%3 = flatten %1", 16), flat);
@@ -157,34 +158,30 @@ fn balance(plan: &Plan) {
     for placement in &layout.placements {
         let block = &plan.program.blocks[placement.block];
         let (label, shape) = (&block.demand.label, block.demand.shape().expect("only gadgets are placed"));
-        let outputs: HashSet<Value> =
-            block.wiring.chunks(shape.routed()).flat_map(|values| &values[shape.inputs..]).copied().collect();
-        for (i, values) in block.wiring.chunks(shape.routed()).enumerate() {
+        let outputs = |i: usize| &wiring(&block.wiring, shape.routed(), i)[shape.inputs..];
+        let all: HashSet<Value> = (0..block.demand.count).flat_map(outputs).copied().collect();
+        for i in 0..block.demand.count {
             let (row, place) = layout.locate(placement, i);
-            // The witness fills all instances of a block at once, unless they are chained.
-            let depends = values[..shape.inputs].iter().any(|value| outputs.contains(value));
-            assert!(!depends || block.demand.is_chained(), "{label} depends on itself");
+            // The witness fills those instances at once that are as far on in their runs.
+            let start = i - i % block.demand.run;
+            let before: HashSet<Value> = (start..i).flat_map(outputs).copied().collect();
+            let inputs = &wiring(&block.wiring, shape.routed(), i)[..shape.inputs];
+            let depends = inputs.iter().any(|value| all.contains(value) && !before.contains(value));
+            assert!(!depends, "{label} depends on itself");
             assert!(used.insert((row, place.routed)), "{label} shares a place");
-            pinned.extend(&values[shape.inputs..]);
+            pinned.extend(outputs(i));
         }
+        assert_eq!(block.wiring.len(), block.demand.count * shape.routed(), "{label} has as many instances as it said");
     }
     for values in plan.program.poseidon_wiring() {
         pinned.extend(&values[SPONGE_WIDTH..2 * SPONGE_WIDTH]);
     }
-    if let Some(tile) = layout.tile {
-        assert!(layout.tiles <= layout.poseidon.start);
-        for values in plan.tiles.wiring.chunks(tile.routed()) {
-            pinned.extend(&values[tile.width + tile.height..]);
-        }
-    }
-    assert_eq!(pinned.len(), plan.values(), "every value is determined somewhere");
+    assert_eq!(pinned.len(), plan.program.values, "every value is determined somewhere");
 
     let mut counted = 0;
     for (kind_index, kind) in layout.kinds.iter().enumerate() {
-        for (part_index, part) in kind.parts.iter().enumerate() {
-            if !matches!(*part.gadget, Gadget::DenseTile(_)) {
-                counted += layout.used_rows(Slot { kind: kind_index, part: part_index });
-            }
+        for part_index in 0..kind.parts.len() {
+            counted += layout.used_rows(Slot { kind: kind_index, part: part_index });
         }
     }
     assert_eq!(counted, used.len());

@@ -1,7 +1,8 @@
 //! Matrix-vector products cut into tiles of one shape, one tile a row.
 
 use super::values::{Value, ZERO};
-use super::{Demand, Matrix, Program};
+use super::{Block, Demand, Matrix, RowConstants};
+use crate::gadget::DenseTile;
 use serde::{Deserialize, Serialize};
 
 /// Width and height of a tile, in weights.
@@ -22,9 +23,30 @@ impl TileShape {
         self.width + 2 * self.height
     }
 
+    /// Weights of a tile, each a row constant.
+    pub fn weights(self) -> usize {
+        self.width * self.height
+    }
+
+    /// What each tile is an instance of.
+    pub fn gadget(self) -> DenseTile {
+        DenseTile { width: self.width, height: self.height }
+    }
+
+    /// How many tiles a matrix of `height` and `width` takes.
+    pub fn tiles(self, (height, width): (usize, usize)) -> usize {
+        height.div_ceil(self.height) * width.div_ceil(self.width)
+    }
+
+    /// Row and column of the top left corner of a tile, in their order.
+    pub fn corner(self, (_, width): (usize, usize), tile: usize) -> [usize; 2] {
+        let band = width.div_ceil(self.width);
+        [tile / band * self.height, tile % band * self.width]
+    }
+
     /// How many tiles the matrices among `demands` take.
     pub fn count(self, demands: &[Demand]) -> usize {
-        sides(demands).map(|(h, w)| h.div_ceil(self.height) * w.div_ceil(self.width)).sum()
+        sides(demands).map(|sides| self.tiles(sides)).sum()
     }
 
     /// The shape that costs least among those whose tiles fit `rows` rows; `Some(None)` where there is nothing to cut.
@@ -53,68 +75,30 @@ fn sides(demands: &[Demand]) -> impl Iterator<Item = (usize, usize)> {
 /// Beyond this, accumulators would crowd out inputs.
 const MAX_HEIGHT: usize = 1024;
 
-/// A rectangle of a matrix.
-#[derive(Clone, Debug)]
-pub struct Tile {
-    /// The matrix.
-    pub matrix: Matrix,
-    /// Its top left corner: row and column. Beyond the matrix's edge the weights are zero.
-    pub corner: [usize; 2],
-}
-
-/// All tiles of a program.
-#[derive(Clone, Debug, Default)]
-pub struct Tiles {
-    /// The tiles, in an order in which each follows those it adds to.
-    pub tiles: Vec<Tile>,
-    /// The values at their routed wires, one tile after the other: `x`, before, after.
-    pub wiring: Vec<Value>,
-    /// For each block, where its tiles begin, if it is a matrix-vector product.
-    pub first: Vec<Option<usize>>,
-    /// How many values the partial sums add to the program's.
-    pub partial_sums: usize,
-}
-
-impl Tiles {
-    /// Cuts the matrix-vector products of `program`; without a shape there are none.
-    pub fn cut(program: &Program, shape: Option<TileShape>) -> Self {
-        let mut cut = Self { first: vec![None; program.blocks.len()], ..Self::default() };
-        let Some(shape) = shape else { return cut };
-        let mut next = program.values as Value;
-        for (block, wiring, matrix) in program.matrices() {
-            cut.first[block] = Some(cut.tiles.len());
-            let (height, width) = matrix.dim();
-            let (x, y) = wiring.split_at(width);
-            for top in (0..height).step_by(shape.height) {
-                let mut before = vec![ZERO; shape.height];
-                for left in (0..width).step_by(shape.width) {
-                    let is_last = left + shape.width >= width;
-                    let after: Vec<Value> = (0..shape.height)
-                        .map(|i| match y.get(top + i) {
-                            Some(&output) if is_last => output,
-                            _ => {
-                                next += 1;
-                                next - 1
-                            }
-                        })
-                        .collect();
-                    cut.wiring.extend((left..left + shape.width).map(|j| x.get(j).copied().unwrap_or(ZERO)));
-                    cut.wiring.extend(before.iter().chain(&after));
-                    cut.tiles.push(Tile { matrix: matrix.clone(), corner: [top, left] });
-                    before = after;
-                }
-            }
-        }
-        cut.partial_sums = next as usize - program.values;
-        cut
-    }
-}
-
-impl Tile {
-    /// Writes the weights of the tile, which is of this shape, row by row, each as an `element`.
-    pub fn write<T: Copy>(&self, shape: TileShape, out: &mut [T], element: impl Fn(i64) -> T + Copy) {
-        for (row, out) in (self.corner[0]..).zip(out.chunks_exact_mut(shape.width)) {
-            self.matrix.write(row, self.corner[1], out, element);
+/// A matrix-vector product, cut into tiles of this shape. `next` is the first value that is free; partial sums are new ones.
+pub(super) fn cut(product: &Block, matrix: &Matrix, shape: TileShape, next: &mut usize) -> Block {
+    let (height, width) = matrix.dim();
+    let (x, y) = product.wiring.split_at(width);
+    let mut wiring = Vec::new();
+    for top in (0..height).step_by(shape.height) {
+        let mut before = vec![ZERO; shape.height];
+        for left in (0..width).step_by(shape.width) {
+            let is_last = left + shape.width >= width;
+            let after: Vec<Value> = (0..shape.height)
+                .map(|i| match y.get(top + i) {
+                    Some(&output) if is_last => output,
+                    _ => {
+                        *next += 1;
+                        (*next - 1) as Value
+                    }
+                })
+                .collect();
+            wiring.extend((left..left + shape.width).map(|j| x.get(j).copied().unwrap_or(ZERO)));
+            wiring.extend(before.iter().chain(&after));
+            before = after;
         }
     }
+    let constants = RowConstants::Tiles { matrix: matrix.clone(), shape };
+    let demand = Demand::new(product.demand.label.clone(), shape.gadget(), shape.tiles(matrix.dim()));
+    Block { demand: demand.in_runs(width.div_ceil(shape.width)).with_constants(constants), wiring }
 }

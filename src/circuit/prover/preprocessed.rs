@@ -19,8 +19,12 @@ pub struct Preprocessed {
     pub columns: Columns,
     /// The same on the extended domain.
     pub codeword: Codeword,
-    /// The weights.
+    /// The row constants: the weights of tiles, then those of other gadgets.
     pub weights: Weights,
+    /// Those of other gadgets on the extended domain.
+    others: Codeword,
+    /// How many are weights of tiles.
+    of_tiles: usize,
     selectors: usize,
     sigmas: usize,
 }
@@ -38,7 +42,9 @@ impl Preprocessed {
         values.extend(permutation.columns(shifts));
         let columns = Columns::new(values, layout.rows());
         let codeword = domain.extend(&columns);
-        Self { sigmas: columns.len() - layout.routed, columns, codeword, weights, selectors }
+        let of_tiles = layout.tile.map_or(0, |tile| tile.weights());
+        let others = domain.extend(&weights.columns(of_tiles, layout.rows()));
+        Self { sigmas: columns.len() - layout.routed, columns, codeword, weights, others, of_tiles, selectors }
     }
 
     /// All columns.
@@ -54,6 +60,11 @@ impl Preprocessed {
     /// The mask's column, if there is one.
     pub fn mask(&self) -> usize {
         self.selectors
+    }
+
+    /// Row constants that are none of a tile's, and the column of the first of `constant`.
+    pub fn constant(&self, constant: usize) -> (&Codeword, usize) {
+        (&self.others, constant - self.of_tiles)
     }
 
     /// Something of each column, in the order of the commitment.

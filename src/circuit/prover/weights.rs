@@ -3,9 +3,10 @@
 //! The prover never needs them on the extended domain: in the quotient they occur in sums only, which are taken at the rows,
 //! and at the few points that are opened they are evaluated. Small weights are kept as integers, and multiplied as floats.
 
+use super::codeword::Columns;
 use super::fft::LANES;
 use super::rows::Rows;
-use crate::circuit::columns::weight_rows;
+use crate::circuit::columns::constant_rows;
 use crate::gadget::DenseTile;
 use crate::gadget::field::{Ext, F, Packed, add_scaled, from_signed};
 use crate::gadget::halves::{EXACT_BITS, HALF_BITS, LANES as FLOATS, STRIP, halves, joined, joined_floats, sums};
@@ -42,9 +43,9 @@ const ELEMENTS: usize = STRIP / 2;
 impl Weights {
     /// The weights of `plan`.
     pub fn new(plan: &Plan) -> Self {
-        let values = match exact_sums(plan.program.largest_weight(), plan.layout.rows()) {
-            Some(exact_sums) => Values::Small { values: weight_rows(plan, |weight| weight as i32), exact_sums },
-            None => Values::Large(weight_rows(plan, from_signed)),
+        let values = match exact_sums(plan.program.largest_constant(), plan.layout.rows()) {
+            Some(exact_sums) => Values::Small { values: constant_rows(plan, |weight| weight as i32), exact_sums },
+            None => Values::Large(constant_rows(plan, from_signed)),
         };
         Self { values, width: plan.layout.constants }
     }
@@ -166,6 +167,26 @@ impl Weights {
             }),
         }
         cells
+    }
+
+    /// The columns from `first` on, on so many rows.
+    pub fn columns(&self, first: usize, rows: usize) -> Columns {
+        let mut columns = vec![F::ZERO; (self.width - first) * rows];
+        let column = |(index, column): (usize, &mut [F])| {
+            let at = first + index;
+            match &self.values {
+                Values::Small { values, .. } => {
+                    let elements = values.chunks_exact(self.width).map(|row| from_signed(row[at].into()));
+                    column.iter_mut().zip(elements).for_each(|(cell, element)| *cell = element);
+                }
+                Values::Large(values) => {
+                    let elements = values.chunks_exact(self.width).map(|row| row[at]);
+                    column.iter_mut().zip(elements).for_each(|(cell, element)| *cell = element);
+                }
+            }
+        };
+        columns.par_chunks_exact_mut(rows).enumerate().for_each(column);
+        Columns::new(columns, rows)
     }
 
     /// Some of the columns, as [`Rows::pack`] gives them.

@@ -1,16 +1,19 @@
 //! Convolutions: alone, with the maximum that reads them, or in parts.
 
 use super::{Candidate, Way};
-use crate::gadget::Conv;
+use crate::gadget::{Conv, Filter};
 use crate::plan::node::Node;
-use crate::plan::values::Grid;
-use crate::plan::{Demand, PlanError};
-use ndarray::{ArcArray, Ix1, Ix4, s};
+use crate::plan::values::{Grid, Values, ZERO};
+use crate::plan::{Demand, PlanError, RowConstants};
+use ndarray::{ArcArray, Array2, Ix1, Ix4, s};
+use std::iter;
 use zknn_ir::Op;
 use zknn_ir::op::{Conv2d, MaxPool};
 
 /// More parts than this are never taken.
 const MAX_PARTS: usize = 4;
+/// How many positions of one filter a row may have.
+const POSITIONS: [usize; 3] = [1, 4, 16];
 
 /// Together with a maximum, if one reads it and nothing else does; and in each number of parts.
 pub(super) fn candidates<'a>(node: Node<'a>, op: &'a Conv2d) -> Result<Vec<Candidate<'a>>, PlanError> {
@@ -27,6 +30,9 @@ pub(super) fn candidates<'a>(node: Node<'a>, op: &'a Conv2d) -> Result<Vec<Candi
     let row = row.expect("as many weights as before");
     let parts = 1..=MAX_PARTS.min(height * width);
     candidates.extend(parts.map(|parts| in_parts(node, &row, &bias, width, parts)));
+    if inputs == 1 {
+        candidates.extend(POSITIONS.map(|positions| by_filters(node, &row, &bias, width, positions)));
+    }
     Ok(candidates)
 }
 
@@ -44,7 +50,7 @@ fn fused<'a>(node: Node<'a>, kernel: &ArcArray<i64, Ix4>, bias: &[i64]) -> Optio
         let [rows, columns] = [user.shape()[0], user.shape()[1]];
         let label = format!("{} + {}", node.label(), user.label());
         let demand = Demand::new(label, gadget, rows * columns).in_own_rows(node.id.index(), 0);
-        let wire = move |values: &mut super::Values| {
+        let wire = move |values: &mut Values| {
             let from = values.grid(node.operand().id, node.operand().shape());
             values.fresh_tensor(user.id, user.elements());
             let to = values.grid(user.id, user.shape());
@@ -80,7 +86,7 @@ fn in_parts<'a>(
         };
         node.demand(gadget, node.elements() / channels).in_own_rows(node.id.index(), part)
     };
-    let wire = move |values: &mut super::Values| {
+    let wire = move |values: &mut Values| {
         let from = values.grid(node.operand().id, node.operand().shape());
         let mut before: Option<Grid> = None;
         let mut wirings = Vec::new();
@@ -102,6 +108,43 @@ fn in_parts<'a>(
     };
     let way = if parts == 1 { Way::Whole } else { Way::Parts(parts) };
     Candidate { way, yields: node.id, demands: (0..parts).map(demand).collect(), wire: Box::new(wire) }
+}
+
+/// Filter by filter, so many positions a row.
+fn by_filters<'a>(
+    node: Node<'a>,
+    kernel: &ArcArray<i64, Ix4>,
+    bias: &[i64],
+    width: usize,
+    positions: usize,
+) -> Candidate<'a> {
+    let (channels, _, taps, _) = kernel.dim();
+    let rows = (node.elements() / channels).div_ceil(positions);
+    let weight = |(channel, tap)| if tap < taps { kernel[[channel, 0, tap, 0]] } else { bias[channel] };
+    let constants = Array2::from_shape_fn((channels, taps + 1), weight);
+    let constants = RowConstants::Shared { rows: constants.into(), instances: rows };
+    let demand = node.demand(Filter::new(taps, positions), channels * rows).with_constants(constants);
+    let wire = move |values: &mut Values| {
+        let from = values.grid(node.operand().id, node.operand().shape());
+        values.fresh_tensor(node.id, node.elements());
+        let to = values.grid(node.id, node.shape());
+        let places: Vec<(usize, usize)> = self::positions(node.shape()).collect();
+        let mut wiring = Vec::new();
+        for channel in 0..channels {
+            for places in places.chunks(positions) {
+                let unused = positions - places.len();
+                for (row, column) in places {
+                    wiring.extend((0..taps).map(|tap| from.at(row + tap / width, column + tap % width, 0)));
+                }
+                wiring.extend(iter::repeat_n(ZERO, unused * taps));
+                wiring.extend(places.iter().map(|&(row, column)| to.at(row, column, channel)));
+                wiring.extend(values.fresh(unused));
+            }
+        }
+        vec![wiring]
+    };
+    let demands = vec![demand.in_own_rows(node.id.index(), 0)];
+    Candidate { way: Way::Filters(positions), yields: node.id, demands, wire: Box::new(wire) }
 }
 
 /// Rows and columns of an image.

@@ -27,6 +27,8 @@ pub enum Way {
     Fused,
     /// Sums in so many parts, each of which adds to the one before: narrower rows, and more of them.
     Parts(usize),
+    /// A convolution, filter by filter, with the weights as row constants, at so many positions a row.
+    Filters(usize),
 }
 
 /// A way to state a node: what it takes, which is known before anything is written, and how to write it.

@@ -17,7 +17,7 @@ pub(super) fn candidates<'a>(node: Node<'a>, op: &Normalize) -> Result<Vec<Candi
         Demand::new(format!("{} {step}", node.label()), gadget, count).in_own_rows(node.id.index(), 0)
     };
     let demands = vec![
-        demand("squares", NormSquare.into(), elements),
+        demand("squares", NormSquare.into(), elements).in_runs(elements),
         demand("total", NormTotal.into(), 1),
         demand("rounding", NormRound.into(), elements),
     ];

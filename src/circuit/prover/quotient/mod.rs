@@ -309,8 +309,10 @@ impl Points for Cursor<'_> {
         self.batch(self.quotient.wires, index)
     }
 
-    fn row_constant(&self, _: usize) -> &[F] {
-        unreachable!("tiles are the only gadget with row constants, and are not evaluated like others")
+    /// Tiles are not evaluated like other gadgets: their weights are not on the extended domain.
+    fn row_constant(&self, index: usize) -> &[F] {
+        let (constants, index) = self.quotient.preprocessed.constant(index);
+        self.batch(constants, index)
     }
 }
 
