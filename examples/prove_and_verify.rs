@@ -31,9 +31,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("the key has {} bytes, the proof {}", key.len(), proof.len());
 
     let statement = check(&key, &proof)?;
-    let output = statement.output.reals().ok_or("the output is public")?;
+    let output = statement.output().reals().ok_or("the output is public")?;
     println!("the output is {output:.4}, and {:.4?} in real numbers", EXPECTED);
-    match &statement.disclosure {
+    match &statement.input().disclosure {
         Disclosure::Committed(commitment) => println!("the input is committed to as {}", hex(commitment)),
         Disclosure::Public(_) | Disclosure::Private => return Err("the input is committed to by default".into()),
     }
@@ -66,7 +66,7 @@ fn check(key: &[u8], proof: &[u8]) -> Result<Statement, Box<dyn Error>> {
 #[test]
 fn the_proof_states_what_the_model_computes() {
     let (key, proof) = prove().expect("the input is in range");
-    let output = check(&key, &proof).expect("the proof holds").output.reals().expect("a public output");
+    let output = check(&key, &proof).expect("the proof holds").output().reals().expect("a public output");
     let error = output.iter().zip(EXPECTED).map(|(got, expected)| (got - expected).abs()).fold(0.0, f64::max);
     assert!(error < 0.01, "{output}");
 }

@@ -47,8 +47,8 @@ pub struct Announcement<'a> {
     pub circuit: &'a Circuit,
     /// The text that the proof is to be bound to.
     pub context: Option<&'a str>,
-    /// The commitment to the input, if it is known before the proof.
-    pub commitment: Option<Commitment>,
+    /// The commitments to the inputs, if they are known before the proof.
+    pub commitments: Vec<Commitment>,
 }
 
 impl fmt::Display for Announcement<'_> {
@@ -57,17 +57,23 @@ impl fmt::Display for Announcement<'_> {
         let description = &key.description;
         writeln!(f, "About to prove, under the key {}:", hex(&key.digest()))?;
         writeln!(f, "  model: {}", hex(&description.model))?;
-        write!(f, "  input: {}; ", description.input)?;
-        match (description.options.visibility, self.commitment) {
-            (Visibility::Committed, Some(commitment)) => writeln!(f, "its commitment is public: {}", hex(&commitment))?,
-            (Visibility::Committed, None) => writeln!(f, "a commitment to it, with a new salt, is public")?,
-            (Visibility::Public, _) => writeln!(f, "ALL OF IT IS PUBLIC")?,
-            (Visibility::Private, _) => writeln!(f, "nothing of it is public")?,
+        for (position, tensor) in description.inputs.iter().enumerate() {
+            write!(f, "  input: {tensor}; ")?;
+            match (description.options.visibility, self.commitments.get(position)) {
+                (Visibility::Committed, Some(commitment)) => {
+                    writeln!(f, "its commitment is public: {}", hex(commitment))?;
+                }
+                (Visibility::Committed, None) => writeln!(f, "a commitment to it, with a new salt, is public")?,
+                (Visibility::Public, _) => writeln!(f, "ALL OF IT IS PUBLIC")?,
+                (Visibility::Private, _) => writeln!(f, "nothing of it is public")?,
+            }
         }
-        write!(f, "  output: {}; ", description.output)?;
-        match description.options.output_visibility {
-            OutputVisibility::Public => writeln!(f, "all of it is public")?,
-            OutputVisibility::Committed => writeln!(f, "a commitment to it, with a new salt, is public")?,
+        for tensor in &description.outputs {
+            write!(f, "  output: {tensor}; ")?;
+            match description.options.output_visibility {
+                OutputVisibility::Public => writeln!(f, "all of it is public")?,
+                OutputVisibility::Committed => writeln!(f, "a commitment to it, with a new salt, is public")?,
+            }
         }
         let zero_knowledge = if description.options.scheme.zero_knowledge { "on" } else { "OFF" };
         writeln!(f, "  zero knowledge: {zero_knowledge}")?;
@@ -78,10 +84,14 @@ impl fmt::Display for Announcement<'_> {
     }
 }
 
-/// Whether each element of the input can be read off the output: every operation between them keeps each element of its
+/// Whether each element of an input can be read off an output: every operation between them keeps each element of its
 /// operand, or a one-to-one function of it.
 fn shows_input(graph: &Graph) -> bool {
-    let mut id = graph.output();
+    graph.outputs().iter().any(|&output| is_shown(graph, output))
+}
+
+fn is_shown(graph: &Graph, output: NodeId) -> bool {
+    let mut id = output;
     loop {
         let operand = graph.operands(id).first().copied();
         match operand {

@@ -118,7 +118,8 @@ fn binding(f: &mut fmt::Formatter<'_>, circuit: &Circuit) -> fmt::Result {
     writeln!(f, "  input: {input}; its range is checked by constraints")?;
     match options.output_visibility {
         OutputVisibility::Public => {
-            writeln!(f, "  output: {} public inputs", circuit.plan().program.outputs[0].elements.len())
+            let elements = circuit.plan().program.outputs.iter().map(|output| output.elements.len());
+            writeln!(f, "  output: {} public inputs", elements.sum::<usize>())
         }
         OutputVisibility::Committed => {
             writeln!(f, "  output: its Poseidon digest with a salt is public; its range is checked by constraints")

@@ -75,7 +75,17 @@ pub enum InputError {
 ///
 /// The first element that no such integer stands for.
 pub fn integers(graph: &Graph, input: &ArrayD<f64>) -> Result<ArrayD<i64>, InputError> {
-    let fact = input_fact(graph)?;
+    integers_at(graph, 0, input)
+}
+
+/// As [`integers`], for the input at this position among the graph's.
+///
+/// # Errors
+///
+/// As for [`integers`].
+pub fn integers_at(graph: &Graph, position: usize, input: &ArrayD<f64>) -> Result<ArrayD<i64>, InputError> {
+    let node = graph.inputs().get(position).ok_or(InputError::NotFixed)?;
+    let fact = &graph.node(*node).fact;
     if input.shape() != fact.shape {
         return Err(InputError::Shape { expected: fact.shape.clone(), got: input.shape().to_vec() });
     }

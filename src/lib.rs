@@ -24,7 +24,7 @@
 //!
 //! // Whoever verifies has the key and the proof, and learns what they state.
 //! let statement = verify(circuit.key(), &proof)?;
-//! let output = statement.output.integers().ok_or("the output is public")?;
+//! let output = statement.output().integers().ok_or("the output is public")?;
 //! assert_eq!(output.iter().copied().collect::<Vec<_>>(), [23, -45]);
 //! # Ok(())
 //! # }

@@ -14,7 +14,7 @@ use crate::passes::{self, Context};
 use crate::plan::{LeastSize, Plan, PlanError};
 use miette::Diagnostic;
 use tracing::{debug, debug_span, info, info_span, trace};
-use zknn_ir::Graph;
+use zknn_ir::{Graph, NodeId};
 
 /// The model as a graph of integers, which computes exactly what the model does on integers in the input range.
 ///
@@ -201,8 +201,10 @@ fn is_as_large_as_its_program(file: &CircuitFile) -> bool {
 /// What a key says about a program.
 fn describe(graph: &Graph, options: Options) -> Result<Description, PlanError> {
     let real = || PlanError::NotFixed { node: "the model".into() };
-    let tensor = |node| TensorInfo::of(&graph.node(node).fact).ok_or_else(real);
-    Ok(Description { input: tensor(graph.input())?, output: tensor(graph.output())?, model: graph.digest(), options })
+    let tensor = |&node: &NodeId| TensorInfo::of(&graph.node(node).fact).ok_or_else(real);
+    let tensors = |nodes: &[NodeId]| nodes.iter().map(tensor).collect::<Result<Vec<_>, _>>();
+    let (inputs, outputs) = (tensors(graph.inputs())?, tensors(graph.outputs())?);
+    Ok(Description { inputs, outputs, model: graph.digest(), options })
 }
 
 /// Plans tell nothing that the key does not.
@@ -283,5 +285,7 @@ pub enum RejectError {
 
 #[cfg(test)]
 mod commitment_tests;
+#[cfg(test)]
+mod ends_tests;
 #[cfg(test)]
 mod tests;

@@ -20,6 +20,8 @@ mod lex;
 pub mod op;
 mod parse;
 mod print;
+#[cfg(any(test, feature = "testing"))]
+pub mod random;
 mod range;
 mod serial;
 #[cfg(test)]

@@ -42,9 +42,11 @@ fn other_descriptions(key: &VerifyingKey) -> Vec<VerifyingKey> {
             key.description.options.scheme = Scheme { level: Level::Proven, ..scheme(key) };
         }),
         changed(key, |key| key.description.options.output_visibility = OutputVisibility::Committed),
+        changed(key, |key| key.description.inputs.push(key.description.outputs[0].clone())),
+        changed(key, |key| key.description.outputs.insert(0, key.description.inputs[0].clone())),
     ];
     let tensors: [fn(&mut Description) -> &mut TensorInfo; 2] =
-        [|description| &mut description.input, |description| &mut description.output];
+        [|description| &mut description.inputs[0], |description| &mut description.outputs[0]];
     for tensor in tensors {
         keys.extend([
             changed(key, |key| tensor(&mut key.description).shape.push(1)),

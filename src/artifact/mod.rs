@@ -11,7 +11,7 @@ pub use container::{
 };
 pub use opening::{Opening, OpeningError};
 pub use packing::Commitment;
-pub use statement::{Disclosure, OutputDisclosure, OutputStatement, Statement, hex, parse_hex};
+pub use statement::{Disclosure, InputStatement, OutputDisclosure, OutputStatement, Statement, hex, parse_hex};
 pub use write::{WriteError, write_atomically};
 
 use crate::circuit::{Binding, CircuitShape};
@@ -24,9 +24,9 @@ use zknn_ir::{Fact, Graph, Number};
 /// How a circuit is made from a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Options {
-    /// What the verifier learns about the input.
+    /// What the verifier learns about the inputs.
     pub visibility: Visibility,
-    /// What the verifier learns about the output.
+    /// What the verifier learns about the outputs.
     pub output_visibility: OutputVisibility,
     /// How proofs are made.
     pub scheme: Scheme,
@@ -80,10 +80,10 @@ pub struct Description {
     pub model: [u8; 32],
     /// How the circuit was made.
     pub options: Options,
-    /// The model's input.
-    pub input: TensorInfo,
-    /// The model's output.
-    pub output: TensorInfo,
+    /// The model's inputs, in their order.
+    pub inputs: Vec<TensorInfo>,
+    /// The model's outputs, in their order.
+    pub outputs: Vec<TensorInfo>,
 }
 
 /// Shape, scale and range of a tensor of integers.

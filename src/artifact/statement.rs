@@ -16,12 +16,10 @@ pub struct Statement {
     pub key: [u8; 32],
     /// Digest of the integer program.
     pub model: [u8; 32],
-    /// The model's input: shape, scale and range.
-    pub input: TensorInfo,
-    /// What is disclosed of it.
-    pub disclosure: Disclosure,
-    /// The model's output.
-    pub output: OutputStatement,
+    /// The model's inputs, one at least.
+    pub inputs: Vec<InputStatement>,
+    /// The model's outputs, one at least.
+    pub outputs: Vec<OutputStatement>,
     /// The text that the proof was made for, if any: it holds for no other.
     pub context: Option<String>,
     /// Whether the proof was made to hide what is not disclosed.
@@ -30,7 +28,16 @@ pub struct Statement {
     pub security: Security,
 }
 
-/// What is disclosed of the input.
+/// An input that something was proved of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InputStatement {
+    /// Its shape, scale and range.
+    pub tensor: TensorInfo,
+    /// What is disclosed of it.
+    pub disclosure: Disclosure,
+}
+
+/// What is disclosed of an input.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Disclosure {
     /// A digest of it, its shape, scale and range, and a salt.
@@ -50,7 +57,7 @@ pub struct OutputStatement {
     pub disclosure: OutputDisclosure,
 }
 
-/// What is disclosed of the output.
+/// What is disclosed of an output.
 #[derive(Clone, Debug, PartialEq)]
 pub enum OutputDisclosure {
     /// A digest of it, its shape, scale and range, and a salt.
@@ -75,16 +82,23 @@ impl OutputStatement {
 }
 
 impl Statement {
+    /// The only input, or the first of several.
+    pub fn input(&self) -> &InputStatement {
+        &self.inputs[0]
+    }
+
+    /// The only output, or the first of several.
+    pub fn output(&self) -> &OutputStatement {
+        &self.outputs[0]
+    }
+
     /// How many public inputs a proof under this description has; nothing if the description makes no sense.
     pub fn public_inputs(description: &Description) -> Option<usize> {
-        let Description { input, output, options, .. } = description;
-        (input.is_packable() && output.has_form()).then_some(())?;
-        let of_input = match options.visibility {
-            Visibility::Committed => DIGEST,
-            Visibility::Public => input.elements()?.div_ceil(PackInput::capacity(input.lo, input.hi)),
-            Visibility::Private => 0,
-        };
-        outputs(description)?.checked_add(of_input)
+        let Description { inputs, outputs, options, .. } = description;
+        (!inputs.is_empty() && !outputs.is_empty()).then_some(())?;
+        let of_inputs = inputs.iter().map(|input| public_of_input(input, options.visibility));
+        let of_outputs = outputs.iter().map(|output| public_of_output(output, options.output_visibility));
+        of_outputs.chain(of_inputs).try_fold(0usize, |sum, count| sum.checked_add(count?))
     }
 
     /// The statement that the public inputs of an accepted proof make; nothing if they are not as many as they must
@@ -99,59 +113,117 @@ impl Statement {
         if Self::public_inputs(description)? != public.len() {
             return None;
         }
-        let (output, input) = public.split_at(outputs(description)?);
-        let disclosure = match description.options.visibility {
-            Visibility::Committed => Disclosure::Committed(digest_bytes(input)),
-            Visibility::Public => Disclosure::Public(unpack(&description.input, input)?),
-            Visibility::Private => Disclosure::Private,
-        };
-        let of_output = match description.options.output_visibility {
-            OutputVisibility::Committed => OutputDisclosure::Committed(digest_bytes(output)),
-            OutputVisibility::Public => {
-                let integers = output.iter().map(|&y| to_signed(y)).collect();
-                let integers = ArrayD::from_shape_vec(IxDyn(&description.output.shape), integers);
-                OutputDisclosure::Public(integers.ok()?)
-            }
-        };
+        let options = description.options;
+        let mut left = public;
+        let outputs = description.outputs.iter().map(|tensor| {
+            let (own, rest) = left.split_at_checked(public_of_output(tensor, options.output_visibility)?)?;
+            left = rest;
+            OutputStatement::new(tensor, options.output_visibility, own)
+        });
+        let outputs = outputs.collect::<Option<_>>()?;
+        let inputs = description.inputs.iter().map(|tensor| {
+            let (own, rest) = left.split_at_checked(public_of_input(tensor, options.visibility)?)?;
+            left = rest;
+            InputStatement::new(tensor, options.visibility, own)
+        });
         Some(Self {
             key,
             model: description.model,
-            input: description.input.clone(),
-            disclosure,
-            output: OutputStatement { tensor: description.output.clone(), disclosure: of_output },
+            inputs: inputs.collect::<Option<_>>()?,
+            outputs,
             context: context.map(str::to_string),
-            zero_knowledge: description.options.scheme.zero_knowledge,
+            zero_knowledge: options.scheme.zero_knowledge,
             security,
         })
     }
 }
 
-/// How many public inputs are disclosed of the output; nothing if its description makes no sense.
-fn outputs(description: &Description) -> Option<usize> {
-    match description.options.output_visibility {
-        OutputVisibility::Committed => description.output.is_packable().then_some(DIGEST),
-        OutputVisibility::Public => description.output.elements(),
+/// How many public inputs are disclosed of an input; nothing if its description makes no sense.
+fn public_of_input(input: &TensorInfo, visibility: Visibility) -> Option<usize> {
+    input.is_packable().then_some(())?;
+    match visibility {
+        Visibility::Committed => Some(DIGEST),
+        Visibility::Public => Some(input.elements()?.div_ceil(PackInput::capacity(input.lo, input.hi))),
+        Visibility::Private => Some(0),
+    }
+}
+
+/// How many public inputs are disclosed of an output; nothing if its description makes no sense.
+fn public_of_output(output: &TensorInfo, visibility: OutputVisibility) -> Option<usize> {
+    match visibility {
+        OutputVisibility::Committed => output.is_packable().then_some(DIGEST),
+        OutputVisibility::Public => output.elements().filter(|_| output.has_form()),
+    }
+}
+
+impl InputStatement {
+    /// What these public inputs say of it.
+    fn new(tensor: &TensorInfo, visibility: Visibility, public: &[F]) -> Option<Self> {
+        let disclosure = match visibility {
+            Visibility::Committed => Disclosure::Committed(digest_bytes(public)),
+            Visibility::Public => Disclosure::Public(unpack(tensor, public)?),
+            Visibility::Private => Disclosure::Private,
+        };
+        Some(Self { tensor: tensor.clone(), disclosure })
+    }
+}
+
+impl OutputStatement {
+    /// What these public inputs say of it.
+    fn new(tensor: &TensorInfo, visibility: OutputVisibility, public: &[F]) -> Option<Self> {
+        let disclosure = match visibility {
+            OutputVisibility::Committed => OutputDisclosure::Committed(digest_bytes(public)),
+            OutputVisibility::Public => {
+                let integers = public.iter().map(|&y| to_signed(y)).collect();
+                OutputDisclosure::Public(ArrayD::from_shape_vec(IxDyn(&tensor.shape), integers).ok()?)
+            }
+        };
+        Some(Self { tensor: tensor.clone(), disclosure })
     }
 }
 
 /// The statement in plain words.
 impl fmt::Display for Statement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "There is an input X of shape {:?}, every element {}", self.input.shape, elements(&self.input))?;
-        match &self.disclosure {
-            Disclosure::Committed(digest) => write!(f, ", with commitment {}", hex(digest))?,
-            Disclosure::Public(integers) => write!(f, ", made public as {:?}", integers.iter().collect::<Vec<_>>())?,
-            Disclosure::Private => {}
+        let names = names("X", self.inputs.len());
+        for (index, (input, name)) in self.inputs.iter().zip(&names).enumerate() {
+            write!(f, "{} an input {name} {input}", if index == 0 { "There is" } else { "; and" })?;
         }
-        write!(f, ", such that the integer program of the model {} maps X to", hex(&self.model))?;
-        self.output.fmt(f)?;
-        if self.disclosure == Disclosure::Private {
-            write!(f, "\nNothing binds X: any input in the range that gives this output would do.")?;
+        let program = hex(&self.model);
+        write!(f, ", such that the integer program of the model {program} maps {} to", names.join(", "))?;
+        for (index, output) in self.outputs.iter().enumerate() {
+            write!(f, "{}{output}", if index == 0 { "" } else { ";\nand to" })?;
+        }
+        f.write_str(".")?;
+        if self.inputs.iter().any(|input| input.disclosure == Disclosure::Private) {
+            let names = names.join(", ");
+            let (binds, any) = match self.inputs.len() {
+                1 => ("Nothing binds", "any input in the range that gives this output would do"),
+                _ => ("Nothing binds any of", "any inputs in the ranges that give these outputs would do"),
+            };
+            write!(f, "\n{binds} {names}: {any}.")?;
         }
         if let Some(context) = &self.context {
             write!(f, "\nThe proof was made for the context {context:?} and holds for no other.")?;
         }
         Ok(())
+    }
+}
+
+/// So many names: `X` for one, else `X1`, `X2`, …
+fn names(name: &str, count: usize) -> Vec<String> {
+    if count == 1 { vec![name.into()] } else { (1..=count).map(|i| format!("{name}{i}")).collect() }
+}
+
+/// Of what shape and elements an input is, and what is disclosed of it.
+impl fmt::Display for InputStatement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "of shape {:?}, every element {}", self.tensor.shape, elements(&self.tensor))?;
+        match &self.disclosure {
+            Disclosure::Committed(digest) => write!(f, ", with commitment {}", hex(digest)),
+            Disclosure::Public(integers) => write!(f, ", made public as {:?}", integers.iter().collect::<Vec<_>>()),
+            Disclosure::Private => Ok(()),
+        }
     }
 }
 
@@ -162,12 +234,12 @@ impl fmt::Display for OutputStatement {
         match &self.disclosure {
             OutputDisclosure::Committed(digest) => {
                 let (elements, digest) = (elements(&self.tensor), hex(digest));
-                write!(f, " an output of shape {shape:?}, every element {elements}, with commitment {digest}.")
+                write!(f, " an output of shape {shape:?}, every element {elements}, with commitment {digest}")
             }
             OutputDisclosure::Public(integers) => {
                 let reals: Vec<f64> = integers.iter().map(|&y| y as f64 * scale).collect();
                 let integers: Vec<i64> = integers.iter().copied().collect();
-                write!(f, "\n{reals:?},\nexactly the integers {integers:?} times {scale}.")
+                write!(f, "\n{reals:?},\nexactly the integers {integers:?} times {scale}")
             }
         }
     }

@@ -66,6 +66,17 @@ const RESIDUAL: &str = "
 output %10
 ";
 
+/// Two inputs and three outputs, one of which is an input, and one of which another operation reads.
+const ENDS: &str = "
+%0 = input : [2, 2, 1] fixed(scale 1, -3..=4)
+%1 = input : [4] fixed(scale 1, 0..=9)
+%2 = flatten %0
+%3 = add %2 %1
+%4 = relu %3
+%5 = add %4 %2
+output %5 %4 %0
+";
+
 fn plan(text: &str, exposure: impl Into<Exposure>, zero_knowledge: bool) -> Plan {
     let graph = zknn_ir::parse(text).expect("a graph");
     Plan::new(&graph, exposure, Scheme { zero_knowledge, hash: HashKind::Blake3, ..Scheme::default() }).expect("a plan")
@@ -86,6 +97,8 @@ pub(super) fn plans() -> Vec<Plan> {
         plan(RESIDUAL, Visibility::Public, true),
         plan(DENSE, COMMITTED, false),
         plan(CNN, COMMITTED, false),
+        plan(ENDS, COMMITTED, false),
+        plan(ENDS, Visibility::Public, true),
     ]);
     plans
 }
@@ -95,7 +108,8 @@ fn witness(plan: &Plan) -> Witness {
 }
 
 pub(super) fn input(plan: &Plan) -> Vec<i64> {
-    (0..plan.program.inputs[0].elements.len() as i64).map(|i| (i * 7 + 3) % 5).collect()
+    let count: usize = plan.program.inputs.iter().map(|input| input.elements.len()).sum();
+    (0..count as i64).map(|i| (i * 7 + 3) % 5).collect()
 }
 
 /// What a change of a cell is judged by: whose it is, and what it is there.

@@ -52,7 +52,7 @@ fn lie(plan: &Plan) -> Witness {
 fn check((file, proof): (CircuitFile, ProofFile)) {
     // The key says what the honest one says, and a lie holds under it.
     let statement = verify(&file.key, &proof).expect("whoever trusts the key believes it");
-    assert_eq!(statement.output.integers().expect("a public output").iter().copied().collect::<Vec<_>>(), LIE);
+    assert_eq!(statement.output().integers().expect("a public output").iter().copied().collect::<Vec<_>>(), LIE);
     let honest = compile(file.graph.clone(), file.options).expect("a circuit");
     assert_eq!(file.key.binding(None), honest.key().binding(None));
     assert!(verify(honest.key(), &ProofFile { key: honest.key().digest(), ..proof }).is_err());

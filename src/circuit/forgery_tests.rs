@@ -5,7 +5,7 @@ use super::checker_tests::{input, plans};
 use super::*;
 use crate::gadget::Gadget;
 use crate::gadget::field::F;
-use crate::plan::{Kind, POSEIDON_ROUTED, POSEIDON_WIRES, Place, Plan, Slot};
+use crate::plan::{POSEIDON_ROUTED, POSEIDON_WIRES, Place, Plan, Slot};
 use plonky2::field::types::{Field, Field64};
 use plonky2_maybe_rayon::*;
 use rand::seq::SliceRandom;
@@ -228,21 +228,23 @@ fn another_public_input_is_noticed() {
 fn inputs_out_of_range_are_noticed() {
     for plan in plans() {
         let checker = Checker::new(&plan);
-        let of_input = plan.program.blocks.iter().filter(|block| block.demand.label == "%0 input");
-        let mut range = of_input.filter_map(|block| match &block.demand.kind {
-            Kind::Gadget(gadget) => match &**gadget {
+        let mut end = 0;
+        for (position, tensor) in plan.program.inputs.iter().enumerate() {
+            end += tensor.elements.len();
+            let name = format!("%{position} input");
+            let of_input = plan.program.blocks.iter().filter(|block| block.demand.label == name);
+            let mut ranges = of_input.filter_map(|block| match block.demand.gadget()?.as_ref() {
                 Gadget::PackInput(gadget) => Some(gadget.range()),
                 _ => None,
-            },
-            _ => None,
-        });
-        let (lo, hi) = range.next().expect("the input is packed");
-        for outside in [lo - 1, hi + 1, hi + 1000, i64::MIN / 4] {
-            let mut values = input(&plan);
-            *values.last_mut().expect("an input") = outside;
-            let violations = checker.check(&Witness::new(&plan, &values, Secrets::fresh()));
-            let is_range_check = |violation: &Violation| checker.describe(violation).starts_with("%0 input");
-            assert!(violations.iter().any(is_range_check), "{outside} passes as {lo}..={hi}");
+            });
+            let (lo, hi) = ranges.next().expect("the input is packed");
+            for outside in [lo - 1, hi + 1, hi + 1000, i64::MIN / 4] {
+                let mut values = input(&plan);
+                values[end - 1] = outside;
+                let violations = checker.check(&Witness::new(&plan, &values, Secrets::fresh()));
+                let is_range_check = |violation: &Violation| checker.describe(violation).starts_with(&name);
+                assert!(violations.iter().any(is_range_check), "{outside} passes as {lo}..={hi}");
+            }
         }
     }
 }

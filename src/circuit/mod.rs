@@ -42,6 +42,8 @@ mod forgery_tests;
 #[cfg(test)]
 mod gate_tests;
 #[cfg(test)]
+mod graph_tests;
+#[cfg(test)]
 mod mutation_tests;
 #[cfg(test)]
 mod stock_prover;

@@ -8,7 +8,7 @@ use super::columns::{Permutation, constant_rows, mask_column, selector_columns};
 use super::shape::{CircuitShape, Gates, common_data};
 use crate::gadget::field::{D, Ext, F, from_signed};
 use crate::plan::Plan;
-use plonky2::field::types::{Field, Sample};
+use plonky2::field::types::Field;
 use plonky2::hash::hash_types::HashOut;
 use plonky2::plonk::circuit_data::CommonCircuitData;
 use plonky2::plonk::vars::EvaluationVars;
@@ -16,11 +16,9 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 use std::collections::HashMap;
 
-/// The same salt and the same blinding for the same `seed`.
+/// The same salts and the same blinding for the same `seed`.
 pub fn secrets(seed: u64) -> Secrets {
-    let mut randomness = ChaCha20Rng::seed_from_u64(seed);
-    let [salt, output_salt] = std::array::from_fn(|_| std::array::from_fn(|_| F::sample(&mut randomness)));
-    Secrets { salt, output_salt, randomness }
+    Secrets { salts: Vec::new(), randomness: ChaCha20Rng::seed_from_u64(seed) }
 }
 
 /// The columns before those of the permutation, in the order of the commitment: selectors, weights, the mask's.

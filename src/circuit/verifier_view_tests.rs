@@ -119,8 +119,10 @@ fn every_read_cell_is_tied_to_one_that_is_determined() {
             }
         }
         // More would be cells that somebody reads and nobody determines.
-        let salts = plan.program.inputs[0].salt.len() + plan.program.outputs[0].salt.len();
-        assert_eq!(given, plan.program.inputs[0].elements.len() + salts, "cells that nothing determines");
+        let (inputs, outputs) = (&plan.program.inputs, &plan.program.outputs);
+        let salts: usize = inputs.iter().chain(outputs).map(|tensor| tensor.salt.len()).sum();
+        let elements: usize = inputs.iter().map(|input| input.elements.len()).sum();
+        assert_eq!(given, elements + salts, "cells that nothing determines");
     }
 }
 

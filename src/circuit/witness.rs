@@ -5,7 +5,8 @@ use super::wipe::wipe;
 use crate::gadget::field::{F, from_signed, to_signed};
 use crate::gadget::{Gadget, Shape};
 use crate::plan::{
-    Block, DIGEST, Demand, POSEIDON_ROUTED, POSEIDON_WIRES, Place, Placement, Plan, Run, SPONGE_WIDTH, Value, wiring,
+    Block, DIGEST, Demand, POSEIDON_ROUTED, POSEIDON_WIRES, Place, Placement, Plan, Run, SPONGE_WIDTH, Tensor, Value,
+    wiring,
 };
 use plonky2::field::types::{Field, Sample};
 use plonky2::gates::gate::Gate;
@@ -28,48 +29,54 @@ pub struct Witness {
     pub wires: usize,
     /// The public inputs: what is disclosed of the output, and of the input.
     pub public: Vec<F>,
-    /// The model's output.
+    /// The salts of the commitments to inputs and outputs, whether they are used or not.
+    salts: [Vec<[F; DIGEST]>; 2],
+    /// The elements of all outputs.
     outputs: Vec<i64>,
 }
 
 /// The secrets that a proof is made with, apart from the input. The salts are overwritten when they are dropped.
 pub struct Secrets {
-    /// The salt of the commitment to the input.
-    pub salt: [F; DIGEST],
-    /// The salt of the commitment to the output.
-    pub output_salt: [F; DIGEST],
-    /// Where blinding comes from.
+    /// The salt of the commitment to each input, in their order. Where there is none, a new one is drawn.
+    pub salts: Vec<Option<[F; DIGEST]>>,
+    /// Where other salts come from, and blinding.
     pub randomness: ChaCha20Rng,
 }
 
 impl Secrets {
     /// Fresh ones, from the operating system.
     pub fn fresh() -> Self {
-        Self::with_salt(F::rand_array())
+        Self::with_salts(Vec::new())
     }
 
-    /// Fresh ones, but for the salt of the commitment to the input.
-    pub fn with_salt(salt: [F; DIGEST]) -> Self {
-        Self { salt, output_salt: F::rand_array(), randomness: ChaCha20Rng::from_entropy() }
+    /// Fresh ones, but for these salts of commitments to inputs.
+    pub fn with_salts(salts: Vec<Option<[F; DIGEST]>>) -> Self {
+        Self { salts, randomness: ChaCha20Rng::from_entropy() }
+    }
+
+    /// The next salt for an input, or for an output.
+    fn salt(&mut self, input: Option<usize>) -> [F; DIGEST] {
+        let given = input.and_then(|input| self.salts.get(input).copied().flatten());
+        given.unwrap_or_else(|| std::array::from_fn(|_| F::sample(&mut self.randomness)))
     }
 }
 
 impl Drop for Secrets {
     fn drop(&mut self) {
-        wipe(&mut self.salt);
-        wipe(&mut self.output_salt);
+        self.salts.iter_mut().flatten().for_each(|salt| wipe(salt));
     }
 }
 
 impl Drop for Witness {
     fn drop(&mut self) {
         wipe(&mut self.cells);
+        self.salts.iter_mut().flatten().for_each(|salt| wipe(salt));
         self.outputs.zeroize();
     }
 }
 
 impl Witness {
-    /// The wires of `plan` for `input`, one integer an element.
+    /// The wires of `plan` for `input`, one integer an element, one input after the other.
     ///
     /// An input outside its range gives a witness that no proof can be made of.
     pub fn new(plan: &Plan, input: &[i64], secrets: Secrets) -> Self {
@@ -89,11 +96,16 @@ impl Witness {
             filling.values[value as usize] = from_signed(element);
         }
         let program = &plan.program;
-        for (tensor, salt) in [(&program.inputs[0], secrets.salt), (&program.outputs[0], secrets.output_salt)] {
-            for (value, element) in tensor.salt.clone().zip(salt) {
+        let inputs = program.inputs.iter().enumerate().map(|(input, tensor)| (tensor, secrets.salt(Some(input))));
+        let inputs: Vec<(&Tensor, [F; DIGEST])> = inputs.collect();
+        let outputs: Vec<(&Tensor, [F; DIGEST])> =
+            program.outputs.iter().map(|tensor| (tensor, secrets.salt(None))).collect();
+        for (tensor, salt) in inputs.iter().chain(&outputs) {
+            for (value, &element) in tensor.salt.clone().zip(salt) {
                 filling.values[value as usize] = element;
             }
         }
+        let salts = [inputs, outputs].map(|salted| salted.into_iter().map(|(_, salt)| salt).collect());
         filling.blocks();
         filling.idle();
         filling.public_row(&mut secrets.randomness);
@@ -102,7 +114,7 @@ impl Witness {
         let outputs = program.outputs.iter().flat_map(|tensor| tensor.elements.iter());
         let outputs = outputs.map(|&value| to_signed(filling.values[value as usize])).collect();
         let cells = mem::take(&mut filling.cells);
-        Self { cells, wires: layout.wires, public, outputs }
+        Self { cells, wires: layout.wires, public, salts, outputs }
     }
 
     /// The wires of one row.
@@ -110,7 +122,13 @@ impl Witness {
         &self.cells[row * self.wires..][..self.wires]
     }
 
-    /// The model's output.
+    /// The salts of the commitments to each input, and of those to each output, used or not.
+    pub fn salts(&self) -> (&[[F; DIGEST]], &[[F; DIGEST]]) {
+        let [inputs, outputs] = &self.salts;
+        (inputs, outputs)
+    }
+
+    /// The model's outputs, one after the other.
     pub fn outputs(&self) -> impl Iterator<Item = i64> + '_ {
         self.outputs.iter().copied()
     }

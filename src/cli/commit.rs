@@ -22,6 +22,10 @@ pub(super) struct Args {
     #[arg(long, value_name = "KEY", conflicts_with_all = ["range", "scale"], required_unless_present = "range")]
     key: Option<PathBuf>,
 
+    /// Which of the inputs of this key's model, if it has several, counted from 0
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "key")]
+    position: usize,
+
     /// The least and the greatest integer that an input of the model may hold, both inclusive, for example -5..4
     #[arg(long, value_name = "LO..HI", allow_hyphen_values = true)]
     range: Option<range::InputRange>,
@@ -46,6 +50,15 @@ struct Unpackable {
     tensor: TensorInfo,
 }
 
+/// An input that the model does not have.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+#[error("the model has no input {position}, it has {inputs}")]
+#[diagnostic(code(zknn::commit::position), help("inputs are counted from 0, in the order in which the key has them"))]
+struct NoSuchInput {
+    position: usize,
+    inputs: usize,
+}
+
 impl Args {
     pub(super) fn run(self) -> Result<ExitCode, Report> {
         let input = read_tensor(&self.input).map_err(|error| Report::new(*error))?;
@@ -65,7 +78,9 @@ impl Args {
     fn tensor(&self, input: &ArrayD<f64>) -> Result<TensorInfo, Report> {
         if let Some(path) = &self.key {
             let key: VerifyingKey = read(path, FileKind::Key)?;
-            return Ok(key.description.input);
+            let inputs = key.description.inputs.len();
+            let tensor = key.description.inputs.into_iter().nth(self.position);
+            return tensor.ok_or_else(|| NoSuchInput { position: self.position, inputs }.into());
         }
         // clap asks for one of the two.
         let (lo, hi) = self.range.map(range::InputRange::ends).unwrap_or(zknn::DEFAULT_INPUT_RANGE);

@@ -68,12 +68,23 @@ struct NoInput {
     output: TensorInfo,
 }
 
+/// A model whose output is several.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+#[error("the model of the key {} has {outputs} outputs", key.display())]
+#[diagnostic(code(zknn::fixed::several_outputs), help("take the key of a model with one output"))]
+struct SeveralOutputs {
+    key: PathBuf,
+    outputs: usize,
+}
+
 /// The output of a key's model.
 fn output_of(path: &Path) -> Result<Fact, Report> {
     let key: VerifyingKey = read(path, FileKind::Key)?;
-    let output = key.description.output;
+    let [output] = &key.description.outputs[..] else {
+        return Err(SeveralOutputs { key: path.into(), outputs: key.description.outputs.len() }.into());
+    };
     if !output.is_packable() {
-        return Err(NoInput { key: path.into(), output }.into());
+        return Err(NoInput { key: path.into(), output: output.clone() }.into());
     }
     Ok(output.fact())
 }

@@ -158,7 +158,7 @@ fn compiled(product: &MatVec) -> Result<Row, Report> {
     let memory_bytes = memory::peak();
     let proof = proof?;
     let (statement, verify) = timed("verify", || zknn::verify(circuit.key(), &proof));
-    let stated = statement?.output.integers().cloned().unwrap_or_default();
+    let stated = statement?.output().integers().cloned().unwrap_or_default();
     check(product, stated.into_iter())?;
     Ok(Row { size, build, prove, memory_bytes, proof_bytes: proof.proof.len(), verify })
 }

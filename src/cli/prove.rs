@@ -6,10 +6,10 @@ use miette::{Diagnostic, Report};
 use ndarray::ArrayD;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use zknn::artifact::{FileKind, Opening, VerifyingKey, read, to_bytes, write_file};
+use zknn::artifact::{FileKind, Opening, TensorInfo, VerifyingKey, read, to_bytes, write_file};
 use zknn::front::read_tensor;
-use zknn::input::{integers, integers_batch};
-use zknn::{Announcement, Circuit, Input, Proved, Request, Timings};
+use zknn::input::{integers_at, integers_batch};
+use zknn::{Announcement, Circuit, Input, Request, Timings};
 
 /// Prove what a circuit's model gives on an input.
 #[derive(Debug, clap::Args)]
@@ -17,17 +17,19 @@ pub(super) struct Args {
     /// The circuit, as `zknn compile` wrote it
     circuit: PathBuf,
 
-    /// The input, a tensor in a JSON file; or many, in a tensor with one more axis, the first, which makes as many proofs
+    /// The input, a tensor in a JSON file; or many, in a tensor with one more axis, the first, which makes as many proofs.
+    /// For a model of several inputs, once for each of them
     #[arg(long, value_name = "FILE", required_unless_present = "opening")]
-    input: Option<PathBuf>,
+    input: Vec<PathBuf>,
 
     /// The input with the salt that it is committed to with already: an opening that `zknn commit` wrote, or `zknn prove`
-    /// for an output; with --input, the input must be the same
+    /// for an output; with --input, the input must be the same. For a model of several inputs, once for each of them
     #[arg(long, value_name = "FILE")]
-    opening: Option<PathBuf>,
+    opening: Vec<PathBuf>,
 
     /// The proof to write; of many inputs proof-0.zkp, proof-1.zkp and so on. Openings, which are secret, stand beside it:
-    /// of the input in proof.zkp.opening, of a committed output in proof.zkp.output.opening
+    /// of the input in proof.zkp.opening, of a committed output in proof.zkp.output.opening; of several, in
+    /// proof.zkp.0.opening and so on
     #[arg(short, long, value_name = "FILE", default_value = "proof.zkp")]
     output: PathBuf,
 
@@ -79,31 +81,32 @@ enum Refusal {
 impl Args {
     pub(super) fn run(self) -> Result<ExitCode, Report> {
         let read_input = |path: &PathBuf| read_tensor(path).map_err(|error| Report::new(*error));
-        let input = self.input.as_ref().map(read_input).transpose()?;
-        let read_opening = |path: &PathBuf| Ok::<_, Report>((path.clone(), read(path, FileKind::Opening)?));
-        let opening: Option<(PathBuf, Opening)> = self.opening.as_ref().map(read_opening).transpose()?;
+        let inputs = self.input.iter().map(read_input).collect::<Result<Vec<_>, _>>()?;
+        let read_opening = |path: &PathBuf| Ok::<Opening, Report>(read(path, FileKind::Opening)?);
+        let openings = self.opening.iter().map(read_opening).collect::<Result<Vec<_>, _>>()?;
         let key: Option<VerifyingKey> = self.key.as_ref().map(|path| read(path, FileKind::Key)).transpose()?;
         let mut timings = Timings::default();
         let file = timings.measure("reading", || read(&self.circuit, FileKind::Circuit))?;
         let circuit = step("load the circuit", || timings.measure("loading", || Circuit::load(file)))?;
-        self.check(&circuit, key.as_ref(), opening.as_ref().map(|(_, opening)| opening))?;
-        if let Some((path, opening)) = opening {
-            let is_same =
-                |input: &ArrayD<f64>| Ok::<_, Report>(integers(&circuit.file().graph, input)? == opening.integers());
-            if !input.as_ref().map(is_same).transpose()?.unwrap_or(true) {
-                return Err(Refusal::OtherInput { path }.into());
-            }
-            self.prove(&circuit, Input::Opening(&opening), &self.output, timings)?;
-        } else if let Some(input) = input {
-            self.prove_tensor(&circuit, &input, timings)?;
+        self.check(&circuit, key.as_ref(), &openings)?;
+        if openings.is_empty() {
+            self.prove_tensors(&circuit, &inputs, timings)?;
+            return Ok(ExitCode::SUCCESS);
         }
+        for (position, ((input, opening), path)) in inputs.iter().zip(&openings).zip(&self.opening).enumerate() {
+            if integers_at(&circuit.file().graph, position, input)? != opening.integers() {
+                return Err(Refusal::OtherInput { path: path.clone() }.into());
+            }
+        }
+        let openings: Vec<Input<'_>> = openings.iter().map(Input::Opening).collect();
+        self.prove(&circuit, &openings, &self.output, timings)?;
         Ok(ExitCode::SUCCESS)
     }
 
     /// Tells what is about to be proved, and whether it may be.
-    fn check(&self, circuit: &Circuit, key: Option<&VerifyingKey>, opening: Option<&Opening>) -> Result<(), Refusal> {
-        let (context, commitment) = (self.context.as_deref(), opening.map(Opening::commitment));
-        output::talk(&Announcement { circuit, context, commitment }.to_string());
+    fn check(&self, circuit: &Circuit, key: Option<&VerifyingKey>, openings: &[Opening]) -> Result<(), Refusal> {
+        let (context, commitments) = (self.context.as_deref(), openings.iter().map(Opening::commitment).collect());
+        output::talk(&Announcement { circuit, context, commitments }.to_string());
         let bytes = |key| to_bytes(FileKind::Key, key);
         if let (Some(path), Some(key)) = (&self.key, key)
             && bytes(key) != bytes(circuit.key())
@@ -117,34 +120,38 @@ impl Args {
         Ok(())
     }
 
-    /// Proves one input, or each of many.
-    fn prove_tensor(&self, circuit: &Circuit, input: &ArrayD<f64>, mut timings: Timings) -> Result<(), Report> {
-        if input.ndim() != circuit.key().description.input.shape.len() + 1 {
-            return self.prove(circuit, Input::Tensor(input), &self.output, timings);
-        }
+    /// Proves for the inputs of a model, or for each of many of the only one.
+    fn prove_tensors(&self, circuit: &Circuit, inputs: &[ArrayD<f64>], mut timings: Timings) -> Result<(), Report> {
+        let is_batch = |input: &ArrayD<f64>, tensor: &TensorInfo| input.ndim() == tensor.shape.len() + 1;
+        let input = match (inputs, &circuit.key().description.inputs[..]) {
+            ([input], [tensor]) if is_batch(input, tensor) => input,
+            _ => {
+                let inputs: Vec<Input<'_>> = inputs.iter().map(Input::Tensor).collect();
+                return self.prove(circuit, &inputs, &self.output, timings);
+            }
+        };
         // Before the first proof, for each takes its time.
         integers_batch(&circuit.file().graph, input)?;
         for (index, input) in input.outer_iter().enumerate() {
             let path = numbered(&self.output, index);
-            self.prove(circuit, Input::Tensor(&input.to_owned()), &path, std::mem::take(&mut timings))?;
+            self.prove(circuit, &[Input::Tensor(&input.to_owned())], &path, std::mem::take(&mut timings))?;
         }
         Ok(())
     }
 
-    fn prove(&self, circuit: &Circuit, input: Input<'_>, path: &Path, mut timings: Timings) -> Result<(), Report> {
-        let request = Request { input, context: self.context.as_deref() };
+    fn prove(&self, circuit: &Circuit, inputs: &[Input<'_>], path: &Path, mut timings: Timings) -> Result<(), Report> {
+        let request = Request { inputs, context: self.context.as_deref() };
         let proved = step("prove", || circuit.prove_request(request, &mut timings))?;
         self.timings.tell(&timings);
-        let Proved { proof, input: of_input, output: of_output } = proved;
+        write_file(path, FileKind::Proof, &proved.proof)?;
         // An input that was opened has its opening already.
-        let of_input = of_input.filter(|_| matches!(input, Input::Tensor(_)));
-        write_file(path, FileKind::Proof, &proof)?;
-        let openings = [(of_input, "opening"), (of_output, "output.opening")].map(|(opening, name)| {
-            let opening = opening.filter(|_| !self.no_opening)?;
-            Some((opening, beside(path, name)))
-        });
-        for (opening, beside) in openings.into_iter().flatten() {
-            if let Err(error) = write_file(&beside, FileKind::Opening, &opening) {
+        let has_opening = |position: &usize| matches!(inputs.get(*position), Some(Input::Opening(_)));
+        let of_inputs = numbered_names("", proved.inputs.len()).into_iter().zip(&proved.inputs).enumerate();
+        let of_inputs = of_inputs.filter(|(position, _)| !has_opening(position)).map(|(_, opening)| opening);
+        let of_outputs = numbered_names("output.", proved.outputs.len()).into_iter().zip(&proved.outputs);
+        for (name, opening) in of_inputs.chain(of_outputs).filter(|_| !self.no_opening) {
+            let beside = beside(path, &name);
+            if let Err(error) = write_file(&beside, FileKind::Opening, opening) {
                 // Nobody could ever open what it commits to. If it can't be removed, the error is told all the same.
                 let _ = std::fs::remove_file(path);
                 return Err(error.into());
@@ -153,6 +160,14 @@ impl Args {
         }
         output::talk(&format!("wrote {}", path.display()));
         Ok(())
+    }
+}
+
+/// What the openings of so many tensors are called: `opening` of one, else `0.opening`, `1.opening`, …
+fn numbered_names(prefix: &str, count: usize) -> Vec<String> {
+    match count {
+        1 => vec![format!("{prefix}opening")],
+        _ => (0..count).map(|index| format!("{prefix}{index}.opening")).collect(),
     }
 }
 

@@ -64,14 +64,14 @@ fn opening() -> Opening {
 }
 
 fn proved(circuit: &Circuit, input: Input<'_>, context: Option<&str>) -> (Proved, Statement) {
-    let request = Request { input, context };
+    let request = Request { inputs: &[input], context };
     let proved = circuit.prove_request(request, &mut Timings::default()).expect("a proof");
     let statement = verify_in_context(circuit.key(), context, &proved.proof).expect("it holds");
     (proved, statement)
 }
 
 fn commitments(statement: &Statement) -> ([u8; 32], [u8; 32]) {
-    match (&statement.disclosure, &statement.output.disclosure) {
+    match (&statement.input().disclosure, &statement.output().disclosure) {
         (Disclosure::Committed(input), OutputDisclosure::Committed(output)) => (*input, *output),
         other => panic!("not committed: {other:?}"),
     }
@@ -109,9 +109,9 @@ fn a_commitment_is_the_documented_digest() {
     let (proved, statement) = proved(&circuit, Input::Tensor(&integers().mapv(|x| x as f64)), None);
     let expected = eval_fixed(&graph(FIRST), &integers()).expect("in range");
     let (input, output) = commitments(&statement);
-    let (of_input, of_output) = (proved.input.expect("an opening"), proved.output.expect("an opening"));
+    let (of_input, of_output) = (&proved.inputs[0], &proved.outputs[0]);
     assert_eq!((of_input.integers(), &of_output.integers()), (integers(), expected.output()));
-    for (opening, commitment, shape) in [(&of_input, input, vec![5, 4, 1]), (&of_output, output, vec![3])] {
+    for (opening, commitment, shape) in [(of_input, input, vec![5, 4, 1]), (of_output, output, vec![3])] {
         assert_eq!(opening.tensor().shape, shape);
         let flat: Vec<i64> = opening.integers().into_iter().collect();
         assert_eq!(documented(opening.tensor(), opening.salt(), &flat), commitment);
@@ -168,7 +168,7 @@ fn two_models_prove_on_one_commitment() {
     let other = Options { output_visibility: OutputVisibility::Public, ..circuit(FIRST).file().options };
     for circuit in [circuit(FIRST), compile(graph(OTHER), other).expect("a circuit")] {
         let (_, statement) = proved(&circuit, Input::Opening(&opening), None);
-        assert_eq!(statement.disclosure, Disclosure::Committed(opening.commitment()));
+        assert_eq!(statement.input().disclosure, Disclosure::Committed(opening.commitment()));
     }
 }
 
@@ -177,20 +177,20 @@ fn a_committed_output_is_the_input_of_the_next_model() {
     let first = circuit(FIRST);
     let (of_first, statement) = proved(&first, Input::Opening(&opening()), None);
     let (_, between) = commitments(&statement);
-    let TensorInfo { lo, hi, .. } = first.key().description.output;
+    let TensorInfo { lo, hi, .. } = first.key().description.outputs[0];
     let text = SECOND.replace("LO", &lo.to_string()).replace("HI", &hi.to_string());
     let second = circuit(&text);
-    let handed_over = of_first.output.expect("an opening");
+    let handed_over = of_first.outputs[0].clone();
     let (of_second, statement) = proved(&second, Input::Opening(&handed_over), None);
     assert_eq!(commitments(&statement).0, between);
     // The two programs, one after the other.
     let middle = eval_fixed(&graph(FIRST), &integers()).expect("in range");
     let last = eval_fixed(&graph(&text), middle.output()).expect("in range");
-    assert_eq!(&of_second.output.expect("an opening").integers(), last.output());
+    assert_eq!(&of_second.outputs[0].integers(), last.output());
 
     // With a range that is one wider, the digest would be another; the opening is refused.
     let wider = circuit(&SECOND.replace("LO", &(lo - 1).to_string()).replace("HI", &hi.to_string()));
-    let request = Request { input: Input::Opening(&handed_over), context: None };
+    let request = Request { inputs: &[Input::Opening(&handed_over)], context: None };
     let error = wider.prove_request(request, &mut Timings::default()).expect_err("another range");
     assert!(matches!(error, ProofError::OtherTensor { .. }), "{error}");
 }
@@ -199,7 +199,7 @@ fn a_committed_output_is_the_input_of_the_next_model() {
 fn a_circuit_that_commits_to_no_input_takes_no_opening() {
     for visibility in [Visibility::Public, Visibility::Private] {
         let circuit = compile(graph(OTHER), options(visibility, OutputVisibility::Public)).expect("a circuit");
-        let request = Request { input: Input::Opening(&opening()), context: None };
+        let request = Request { inputs: &[Input::Opening(&opening())], context: None };
         let error = circuit.prove_request(request, &mut Timings::default()).expect_err("not committed");
         assert!(matches!(error, ProofError::NotCommitted), "{error}");
     }

@@ -2,22 +2,23 @@
 
 use super::{Circuit, RejectError, verify_in_context};
 use crate::artifact::{
-    Disclosure, Opening, OpeningError, OutputDisclosure, ProofFile, Statement, TensorInfo, context_digest,
+    Description, Disclosure, Opening, OpeningError, OutputDisclosure, ProofFile, Statement, TensorInfo, context_digest,
 };
 use crate::circuit::{Checker, ProveError, Secrets, Timings, Witness};
+use crate::gadget::field::F;
 use crate::input::{self, InputError};
-use crate::plan::{OutputVisibility, Visibility};
+use crate::plan::{DIGEST, OutputVisibility, Visibility};
 use miette::Diagnostic;
 use ndarray::ArrayD;
 use tracing::{debug, debug_span, info_span};
 use zeroize::{Zeroize, Zeroizing};
-use zknn_ir::eval::{EvalError, eval_fixed};
+use zknn_ir::eval::{EvalError, Inputs, eval_fixed};
 
 /// What is to be proved of a model.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
-    /// The input.
-    pub input: Input<'a>,
+    /// The inputs, as many as the model has, in their order.
+    pub inputs: &'a [Input<'a>],
     /// The text that the proof is to be bound to.
     pub context: Option<&'a str>,
 }
@@ -36,65 +37,73 @@ pub enum Input<'a> {
 pub struct Proved {
     /// The proof.
     pub proof: ProofFile,
-    /// The opening of the commitment to the input, if there is one.
-    pub input: Option<Opening>,
-    /// The opening of the commitment to the output, if there is one.
-    pub output: Option<Opening>,
+    /// The openings of the commitments to the inputs, if there are such.
+    pub inputs: Vec<Opening>,
+    /// The openings of the commitments to the outputs, if there are such.
+    pub outputs: Vec<Opening>,
 }
 
 impl Circuit {
-    /// Proves what the model gives on `input`.
+    /// Proves what the model gives on `inputs`: a tensor for each of its inputs, or the only one.
     ///
     /// # Errors
-    /// The input has the wrong shape, or an element that is no integer in the declared range; or the proof system
-    /// failed.
-    pub fn prove(&self, input: &ArrayD<f64>) -> Result<ProofFile, ProofError> {
-        self.prove_timed(input, &mut Timings::default())
+    /// There are too few or too many inputs; one has the wrong shape, or an element that is no integer in the declared range;
+    /// or the proof system failed.
+    pub fn prove<I: Inputs<f64> + ?Sized>(&self, inputs: &I) -> Result<ProofFile, ProofError> {
+        self.prove_timed(inputs, &mut Timings::default())
     }
 
     /// As [`Circuit::prove`], and notes where the time goes.
     ///
     /// # Errors
     /// The same.
-    pub fn prove_timed(&self, input: &ArrayD<f64>, timings: &mut Timings) -> Result<ProofFile, ProofError> {
-        let request = Request { input: Input::Tensor(input), context: None };
-        Ok(self.prove_request(request, timings)?.proof)
+    pub fn prove_timed<I: Inputs<f64> + ?Sized>(
+        &self,
+        inputs: &I,
+        timings: &mut Timings,
+    ) -> Result<ProofFile, ProofError> {
+        let inputs: Vec<Input<'_>> = inputs.tensors().iter().map(Input::Tensor).collect();
+        Ok(self.prove_request(Request { inputs: &inputs, context: None }, timings)?.proof)
     }
 
     /// Proves what a request asks for, and gives the openings of what the proof commits to.
     ///
     /// # Errors
-    /// As [`Circuit::prove`]; or the input is an opening, and of another shape, scale or range than the model's input, or
-    /// the circuit does not commit to its input.
+    /// As [`Circuit::prove`]; or an input is an opening, and of another shape, scale or range than the model's input, or
+    /// the circuit does not commit to its inputs.
     pub fn prove_request(&self, request: Request<'_>, timings: &mut Timings) -> Result<Proved, ProofError> {
         let _span = info_span!("prove").entered();
-        let (input, secrets) = self.secrets(request.input)?;
-        let input = Wiped(input);
-        let flat = Zeroizing::new(input.0.iter().copied().collect::<Vec<i64>>());
-        let (salt, output_salt) = (secrets.salt, secrets.output_salt);
+        let (inputs, secrets) = self.secrets(request.inputs)?;
+        let inputs = Wiped(inputs);
+        let flat = Zeroizing::new(inputs.0.iter().flatten().copied().collect::<Vec<i64>>());
         let (expected, witness) = timings.measure("evaluation and witness", || {
-            rayon::join(|| eval_fixed(&self.file.graph, &input.0), || Witness::new(&self.plan, &flat, secrets))
+            rayon::join(
+                || eval_fixed(&self.file.graph, inputs.0.as_slice()),
+                || Witness::new(&self.plan, &flat, secrets),
+            )
         });
         let expected = expected?;
         // The circuit computes what the interpreter defines; if it ever did not, no proof should leave.
-        if !witness.outputs().eq(expected.output().iter().copied()) {
+        if !witness.outputs().eq(expected.outputs().flatten().copied()) {
             return Err(self.fault(&flat).unwrap_or(ProofError::Disagreement));
         }
         let (options, key) = (self.file.options, self.key());
-        let opening = |is_committed: bool, tensor: &TensorInfo, salt, integers: &ArrayD<i64>| {
-            let open = || Opening::with_salt(tensor.clone(), salt, integers.iter().copied().collect());
-            is_committed.then(open).transpose()
+        let (input_salts, output_salts) = witness.salts();
+        let Description { inputs: of_inputs, outputs: of_outputs, .. } = &key.description;
+        let input_openings = match options.visibility {
+            Visibility::Committed => openings(of_inputs, input_salts, inputs.0.iter())?,
+            Visibility::Public | Visibility::Private => Vec::new(),
         };
-        let output_is_committed = options.output_visibility == OutputVisibility::Committed;
-        let proved_input =
-            opening(options.visibility == Visibility::Committed, &key.description.input, salt, &input.0)?;
-        let proved_output = opening(output_is_committed, &key.description.output, output_salt, expected.output())?;
+        let output_openings = match options.output_visibility {
+            OutputVisibility::Committed => openings(of_outputs, output_salts, expected.outputs())?,
+            OutputVisibility::Public => Vec::new(),
+        };
 
         let binding = key.binding(request.context);
         let proof = debug_span!("proof system").in_scope(|| self.prover.prove(&witness, &binding, timings))?;
         debug!(bytes = proof.len(), "proved");
         let proof = ProofFile { key: key.digest(), context: context_digest(request.context), proof };
-        let proved = Proved { proof, input: proved_input, output: proved_output };
+        let proved = Proved { proof, inputs: input_openings, outputs: output_openings };
         // What does not hold should not leave either, whatever the reason; nor what nobody could open.
         let verified = timings.measure("verification", || verify_in_context(key, request.context, &proved.proof));
         let statement = verified.map_err(|error| self.fault(&flat).unwrap_or(ProofError::DoesNotHold(error)))?;
@@ -104,21 +113,29 @@ impl Circuit {
         Ok(proved)
     }
 
-    /// The integers of an input, and the secrets to prove them with.
-    fn secrets(&self, input: Input<'_>) -> Result<(ArrayD<i64>, Secrets), ProofError> {
-        let opening = match input {
-            Input::Tensor(tensor) => return Ok((input::integers(&self.file.graph, tensor)?, Secrets::fresh())),
-            Input::Opening(opening) => opening,
-        };
-        if self.file.options.visibility != Visibility::Committed {
-            return Err(ProofError::NotCommitted);
+    /// The integers of the inputs, and the secrets to prove them with.
+    fn secrets(&self, inputs: &[Input<'_>]) -> Result<(Vec<ArrayD<i64>>, Secrets), ProofError> {
+        let tensors = &self.key().description.inputs;
+        if inputs.len() != tensors.len() {
+            return Err(ProofError::InputCount { expected: tensors.len(), got: inputs.len() });
         }
-        let expected = &self.key().description.input;
-        if opening.tensor() != expected {
-            let (expected, got) = (expected.to_string(), opening.tensor().to_string());
-            return Err(ProofError::OtherTensor { expected, got });
+        let (mut integers, mut salts) = (Vec::new(), Vec::new());
+        for (position, (input, expected)) in inputs.iter().zip(tensors).enumerate() {
+            let (of_input, salt) = match input {
+                Input::Tensor(tensor) => (input::integers_at(&self.file.graph, position, tensor)?, None),
+                Input::Opening(_) if self.file.options.visibility != Visibility::Committed => {
+                    return Err(ProofError::NotCommitted);
+                }
+                Input::Opening(opening) if opening.tensor() != expected => {
+                    let (expected, got) = (expected.to_string(), opening.tensor().to_string());
+                    return Err(ProofError::OtherTensor { expected, got });
+                }
+                Input::Opening(opening) => (opening.integers(), Some(opening.salt())),
+            };
+            integers.push(of_input);
+            salts.push(salt);
         }
-        Ok((opening.integers(), Secrets::with_salt(opening.salt())))
+        Ok((integers, Secrets::with_salts(salts)))
     }
 
     /// What a witness for `input` breaks, if anything: a proof that fails for another reason may succeed next time.
@@ -130,28 +147,40 @@ impl Circuit {
     }
 }
 
-/// An input that is overwritten when it is dropped.
-struct Wiped(ArrayD<i64>);
+/// The openings of commitments to tensors with these salts.
+fn openings<'a>(
+    tensors: &[TensorInfo],
+    salts: &[[F; DIGEST]],
+    integers: impl Iterator<Item = &'a ArrayD<i64>>,
+) -> Result<Vec<Opening>, OpeningError> {
+    let opening = |((tensor, &salt), integers): ((&TensorInfo, &[F; DIGEST]), &ArrayD<i64>)| {
+        Opening::with_salt(tensor.clone(), salt, integers.iter().copied().collect())
+    };
+    tensors.iter().zip(salts).zip(integers).map(opening).collect()
+}
+
+/// Inputs that are overwritten when they are dropped.
+struct Wiped(Vec<ArrayD<i64>>);
 
 impl Drop for Wiped {
     fn drop(&mut self) {
-        self.0.iter_mut().for_each(Zeroize::zeroize);
+        self.0.iter_mut().flatten().for_each(Zeroize::zeroize);
     }
 }
 
 impl Proved {
     /// Whether the openings are of the commitments in the statement.
     fn opens(&self, statement: &Statement) -> bool {
-        let input = match &statement.disclosure {
+        let inputs = statement.inputs.iter().filter_map(|input| match &input.disclosure {
             Disclosure::Committed(commitment) => Some(*commitment),
             Disclosure::Public(_) | Disclosure::Private => None,
-        };
-        let output = match &statement.output.disclosure {
+        });
+        let outputs = statement.outputs.iter().filter_map(|output| match &output.disclosure {
             OutputDisclosure::Committed(commitment) => Some(*commitment),
             OutputDisclosure::Public(_) => None,
-        };
-        let commitment = |opening: &Option<Opening>| opening.as_ref().map(Opening::commitment);
-        (commitment(&self.input), commitment(&self.output)) == (input, output)
+        });
+        inputs.eq(self.inputs.iter().map(Opening::commitment))
+            && outputs.eq(self.outputs.iter().map(Opening::commitment))
     }
 }
 
@@ -162,6 +191,15 @@ pub enum ProofError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Input(#[from] InputError),
+    /// Too few or too many inputs.
+    #[error("there are {got} inputs, the model takes {expected}")]
+    #[diagnostic(code(zknn::prove::input_count), help("give each input of the model, in the order of the key"))]
+    InputCount {
+        /// How many the model has.
+        expected: usize,
+        /// How many were given.
+        got: usize,
+    },
     /// The opening is of another sort of tensor.
     #[error("the opening is of another tensor than the circuit takes: expected {expected}, got {got}")]
     #[diagnostic(

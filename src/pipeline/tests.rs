@@ -53,9 +53,9 @@ fn proof() -> &'static ProofFile {
 fn the_statement_is_what_the_interpreter_computes() {
     let statement = verify(circuit().key(), proof()).expect("the proof holds");
     let expected = eval_fixed(&graph(MODEL), &integers(4)).expect("in range");
-    assert_eq!(statement.output.integers(), Some(expected.output()));
+    assert_eq!(statement.output().integers(), Some(expected.output()));
     assert_eq!(statement.model, graph(MODEL).digest());
-    assert!(matches!(statement.disclosure, Disclosure::Committed(_)));
+    assert!(matches!(statement.input().disclosure, Disclosure::Committed(_)));
     assert_eq!(statement.security, circuit().key().shape.soundness().security());
     assert!(statement.security.conjectured >= 100.0);
 }
@@ -100,10 +100,10 @@ fn a_class_is_proved_in_fixed_point() {
     for first in [-5, 4] {
         let expected = eval_fixed(&graph(CLASS), &integers(first)).expect("in range");
         let statement = verify(circuit.key(), &circuit.prove(&input(first)).expect("a proof")).expect("it holds");
-        assert_eq!(statement.output.integers(), Some(expected.output()));
+        assert_eq!(statement.output().integers(), Some(expected.output()));
         let expected = eval_fixed(&graph(&scores), &integers(first)).expect("in range");
         let statement = verify(scoring.key(), &scoring.prove(&input(first)).expect("a proof")).expect("it holds");
-        assert_eq!(statement.output.integers(), Some(expected.output()));
+        assert_eq!(statement.output().integers(), Some(expected.output()));
     }
 }
 
@@ -111,8 +111,8 @@ fn a_class_is_proved_in_fixed_point() {
 fn commitments_are_salted() {
     let again = circuit().prove(&input(4)).expect("a proof");
     let statements = [proof(), &again].map(|proof| verify(circuit().key(), proof).expect("it holds"));
-    assert_ne!(statements[0].disclosure, statements[1].disclosure);
-    assert_eq!(statements[0].output, statements[1].output);
+    assert_ne!(statements[0].input().disclosure, statements[1].input().disclosure);
+    assert_eq!(statements[0].output(), statements[1].output());
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn a_public_input_is_printed_as_it_was() {
     let options = Options { visibility: Visibility::Public, ..options() };
     let circuit = compile(graph(MODEL), options).expect("a circuit");
     let statement = verify(circuit.key(), &circuit.prove(&input(-5)).expect("a proof")).expect("it holds");
-    assert_eq!(statement.disclosure, Disclosure::Public(integers(-5)));
+    assert_eq!(statement.input().disclosure, Disclosure::Public(integers(-5)));
 }
 
 #[test]
@@ -165,12 +165,12 @@ fn one_weight_makes_another_key() {
 fn an_edited_description_is_rejected() {
     let edits: [fn(&mut VerifyingKey); 7] = [
         |key| key.description.model[3] ^= 1,
-        |key| key.description.output.scale = 2.0,
-        |key| key.description.input.lo = -6,
-        |key| key.description.input.shape = vec![16],
+        |key| key.description.outputs[0].scale = 2.0,
+        |key| key.description.inputs[0].lo = -6,
+        |key| key.description.inputs[0].shape = vec![16],
         |key| key.description.options.visibility = Visibility::Private,
         |key| key.description.options.output_visibility = OutputVisibility::Committed,
-        |key| key.description.output.hi += 1,
+        |key| key.description.outputs[0].hi += 1,
     ];
     for edit in edits {
         let mut key = circuit().key().clone();
@@ -251,7 +251,7 @@ output %1
     let circuit = compile(graph(text), options()).expect("a circuit");
     let x = ArrayD::from_shape_vec(IxDyn(&[2, 2, 1]), vec![-5.0, 4.0, 0.0, 1.0]).expect("a tensor");
     let statement = verify(circuit.key(), &circuit.prove(&x).expect("a proof")).expect("it holds");
-    assert_eq!(statement.output.integers(), Some(&x.mapv(|x| 3 * x as i64)));
+    assert_eq!(statement.output().integers(), Some(&x.mapv(|x| 3 * x as i64)));
 }
 
 #[test]
@@ -263,7 +263,7 @@ output %0
     let circuit = compile(graph(text), options()).expect("a circuit");
     let x = ArrayD::from_shape_vec(IxDyn(&[3]), vec![9.0, 0.0, 4.0]).expect("a tensor");
     let statement = verify(circuit.key(), &circuit.prove(&x).expect("a proof")).expect("it holds");
-    assert_eq!(statement.output.integers(), Some(&x.mapv(|x| x as i64)));
+    assert_eq!(statement.output().integers(), Some(&x.mapv(|x| x as i64)));
 }
 
 #[test]
@@ -301,8 +301,8 @@ fn a_key_of_absurd_shape_is_an_error() {
         |key| key.shape.wires = usize::MAX,
         |key| key.shape.routed = 0,
         |key| key.shape.challenges = 1,
-        |key| key.description.output.shape = vec![1; 100_000],
-        |key| key.description.output.scale = f64::NAN,
+        |key| key.description.outputs[0].shape = vec![1; 100_000],
+        |key| key.description.outputs[0].scale = f64::NAN,
     ];
     for edit in edits {
         let mut key = circuit().key().clone();

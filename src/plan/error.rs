@@ -5,14 +5,6 @@ use super::security;
 /// Why a graph has no circuit.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
-    /// More than one input or output.
-    #[error("the network has {inputs} inputs and {outputs} outputs, and a circuit takes one of each")]
-    SeveralEnds {
-        /// How many inputs.
-        inputs: usize,
-        /// How many outputs.
-        outputs: usize,
-    },
     /// A real number where only integers can be proved.
     #[error("{node} has real numbers, and only fixed-point ones can be proved")]
     NotFixed {

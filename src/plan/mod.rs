@@ -102,10 +102,6 @@ impl Plan {
 
 /// The ways to state a graph, of numbers that a circuit may have.
 fn statable(graph: &Graph, exposure: Exposure) -> Result<Statable<'_>, PlanError> {
-    let (inputs, outputs) = (graph.inputs().len(), graph.outputs().len());
-    if inputs > 1 || outputs > 1 {
-        return Err(PlanError::SeveralEnds { inputs, outputs });
-    }
     let elements: usize = graph.topological().iter().map(|&id| graph.node(id).fact.elements()).sum();
     if elements > MAX_ELEMENTS {
         return Err(PlanError::TooLarge { max_rows: MAX_ROWS });
@@ -117,12 +113,21 @@ fn statable(graph: &Graph, exposure: Exposure) -> Result<Statable<'_>, PlanError
 impl Plan {
     /// Plans between which every candidate of every node occurs, cheap or not.
     pub fn with_every_candidate(graph: &Graph, exposure: impl Into<Exposure>, scheme: Scheme) -> Vec<Self> {
-        let statable = statable(graph, exposure.into()).expect("statements");
+        Self::of_all_candidates(graph, exposure, scheme).expect("plans")
+    }
+
+    /// The same, of a graph that may have no plan.
+    pub fn of_all_candidates(
+        graph: &Graph,
+        exposure: impl Into<Exposure>,
+        scheme: Scheme,
+    ) -> Result<Vec<Self>, PlanError> {
+        let statable = statable(graph, exposure.into())?;
         let most = statable.open().map(|(_, count)| count).max().unwrap_or(1);
         let plan = |n: usize| {
             let picks = statable.open().map(|(id, count)| (id, n.min(count - 1))).collect();
-            let layout = Layout::cheapest(&statable.demands(&picks).expect("demands"), scheme).expect("a layout");
-            Self::write(&statable, &picks, layout).expect("a plan")
+            let layout = Layout::cheapest(&statable.demands(&picks)?, scheme)?;
+            Self::write(&statable, &picks, layout)
         };
         (0..most).map(plan).collect()
     }

@@ -79,19 +79,6 @@ fn borders_are_views_and_sums_are_linear() {
     }
 }
 
-#[test]
-fn several_inputs_or_outputs_have_no_plan_yet() {
-    let scheme = Scheme { zero_knowledge: true, hash: HashKind::Blake3, ..Scheme::default() };
-    for text in [
-        "%0 = input : [1] fixed(scale 1, 0..=1)\n%1 = input : [1] fixed(scale 1, 0..=1)\n%2 = add %0 %1\noutput %2",
-        "%0 = input : [1] fixed(scale 1, 0..=1)\n%1 = relu %0\noutput %1 %0",
-    ] {
-        let graph = zknn_ir::parse(text).expect("a graph");
-        let error = Plan::new(&graph, Visibility::Private, scheme).expect_err("no plan");
-        assert!(matches!(error, PlanError::SeveralEnds { .. }), "{error}");
-    }
-}
-
 /// With so many cells, rows times columns, too many challenges batch the polynomials wrongly.
 #[test]
 fn what_would_not_be_secure_has_no_plan() {

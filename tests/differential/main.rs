@@ -130,7 +130,7 @@ fn proofs_agree_with_the_interpreter() {
             let proof = circuit.prove(input).expect("a proof");
             let statement = verify(circuit.key(), &proof).expect("it holds");
             let integers = input::integers(&graph, input).expect("in range");
-            assert_eq!(statement.output.integers(), Some(eval_fixed(&graph, &integers).expect("in range").output()));
+            assert_eq!(statement.output().integers(), Some(eval_fixed(&graph, &integers).expect("in range").output()));
             proved += 1;
         }
     }

@@ -61,7 +61,7 @@ fn fixtures_of_this_format_still_verify() {
         let circuit = Circuit::load(file).expect("it is laid out as the file says, whatever costs are");
         let input = read_tensor(&folder.join("input.json")).expect("a tensor");
         let again = verify(&key, &circuit.prove(&input).expect("a proof")).expect("it holds");
-        assert_eq!(again.output, statement.output, "{name}");
+        assert_eq!(again.output(), statement.output(), "{name}");
     }
 }
 

@@ -4,9 +4,8 @@ use ndarray::{Array, ArrayD, Axis, IxDyn, arr1, array};
 use proptest::prelude::*;
 
 use super::*;
-use crate::testing::{
-    chain, fixed, fixed_graph, fixed_input, fixed_inputs_for, noise, real, real_input, reference_network,
-};
+use crate::random::{fixed_graph, fixed_inputs_for};
+use crate::testing::{chain, fixed, fixed_input, noise, real, real_input, reference_network};
 use crate::{MAX_MAGNITUDE, Requantize, Weights, op, parse};
 
 fn counting(shape: &[usize]) -> ArrayD<i64> {

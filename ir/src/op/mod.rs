@@ -292,7 +292,7 @@ macro_rules! operations {
         }
 
         /// The names of all operations, in the order of their tags.
-        #[cfg(test)]
+        #[cfg(any(test, feature = "testing"))]
         pub(crate) const NAMES: &[&str] = &[$(<$name as Operation>::NAME),*];
     };
     (@type $name:ident $op:ident) => { $name };

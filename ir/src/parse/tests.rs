@@ -1,7 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::testing::{any_graph, chain, fixed, fixed_input, noise};
+use crate::random::any_graph;
+use crate::testing::{chain, fixed, fixed_input, noise};
 use crate::{op, print};
 
 fn error(text: &str) -> String {

@@ -3,7 +3,8 @@ use bincode::serde::{borrow_decode_from_slice, encode_to_vec};
 use proptest::prelude::*;
 
 use super::*;
-use crate::testing::{any_graph, chain, fixed, fixed_input, noise};
+use crate::random::any_graph;
+use crate::testing::{chain, fixed, fixed_input, noise};
 use crate::{Number, op, validate};
 
 fn write<T: Serialize>(value: &T) -> Vec<u8> {

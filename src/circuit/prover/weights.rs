@@ -160,7 +160,7 @@ impl Weights {
             }
             Values::Large(values) => rows.zip(values.par_chunks_exact(self.width)).for_each(|(cells, row)| {
                 for (cells, factors) in cells.chunks_exact_mut(inputs).zip(factors) {
-                    for (weights, &factor) in row.chunks_exact(tile.width).zip(factors) {
+                    for (weights, &factor) in row.chunks_exact(tile.width).zip(&factors[..tile.height]) {
                         add_scaled(&mut cells[..tile.width], weights, factor);
                     }
                 }
@@ -285,7 +285,8 @@ mod tests {
     #[test]
     fn small_weights_are_combined_like_others() {
         let (rows, tile) = (3 * TERMS.end() + 5, DenseTile { width: 19, height: 70 });
-        let width = tile.width * tile.height;
+        // After the weights of a tile there are other constants.
+        let width = tile.width * tile.height + 5;
         for (bound, expected) in BOUNDS {
             let (weights, elements) = weights(bound, rows, width);
             let sums = match weights.values {

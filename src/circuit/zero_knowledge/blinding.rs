@@ -28,7 +28,7 @@ fn common(plan: &Plan) -> CommonCircuitData<F, D> {
 
 /// The same salt for all, so that only blinding tells witnesses apart.
 fn witness(plan: &Plan) -> Witness {
-    let secrets = Secrets::with_salt([F::ZERO; DIGEST]);
+    let secrets = Secrets::with_salts(vec![Some([F::ZERO; DIGEST])]);
     Witness::new(plan, INPUT, secrets)
 }
 
@@ -97,7 +97,7 @@ fn leaves_are_salted() {
 /// are then among those of the wire polynomials that the guess gives. The columns looked at hold nothing random in any
 /// row but those of blinding.
 fn confirms(proof: &Parsed<Blake3Config>, plan: &Plan, guess: &[i64]) -> bool {
-    let secrets = Secrets::with_salt([F::ZERO; DIGEST]);
+    let secrets = Secrets::with_salts(vec![Some([F::ZERO; DIGEST])]);
     let witness = Witness::new(plan, guess, secrets);
     let rounds = &proof.proof.opening_proof.query_round_proofs;
     (0..DIGEST).all(|column| {

@@ -57,9 +57,9 @@ fn plan(text: &str, visibility: Visibility, scheme: Scheme) -> Plan {
 
 const BLINDED: Scheme = Scheme { zero_knowledge: true, hash: HashKind::Blake3, level: Level::Conjectured };
 
-/// Secrets of which all randomness but the salts, which are one here, comes from `seed`.
+/// Secrets of which all randomness but the salt of the input comes from `seed`.
 fn secrets(salt: [F; DIGEST], seed: u64) -> Secrets {
-    Secrets { salt, output_salt: salt, randomness: ChaCha20Rng::seed_from_u64(seed) }
+    Secrets { salts: vec![Some(salt)], randomness: ChaCha20Rng::seed_from_u64(seed) }
 }
 
 fn random_salt(seed: u64) -> [F; DIGEST] {

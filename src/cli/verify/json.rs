@@ -3,7 +3,7 @@
 use miette::{IntoDiagnostic, Report};
 use ndarray::ArrayD;
 use serde::Serialize;
-use zknn::artifact::{Disclosure, OutputDisclosure, Statement, TensorInfo, hex};
+use zknn::artifact::{Disclosure, InputStatement, OutputDisclosure, OutputStatement, Statement, TensorInfo, hex};
 use zknn::plan::security::Security;
 
 #[derive(Serialize)]
@@ -15,13 +15,23 @@ struct Acceptance<'a> {
     model: String,
     /// The text that the proof is bound to, if any.
     context: Option<&'a str>,
-    input: Tensor<'a>,
-    output: Tensor<'a>,
+    /// The only input.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    input: Option<Tensor<'a>>,
+    /// Several inputs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    inputs: Vec<Tensor<'a>>,
+    /// The only output.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output: Option<Tensor<'a>>,
+    /// Several outputs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    outputs: Vec<Tensor<'a>>,
     zero_knowledge: bool,
     security: Security,
 }
 
-/// The input or the output.
+/// An input or an output.
 #[derive(Serialize)]
 struct Tensor<'a> {
     #[serde(flatten)]
@@ -62,26 +72,39 @@ impl<'a> Tensor<'a> {
 }
 
 /// The statement in one line.
-pub(super) fn statement(statement: &Statement) -> Result<String, Report> {
-    let of_input = match &statement.disclosure {
-        Disclosure::Committed(digest) => Disclosed::Committed { commitment: hex(digest) },
-        Disclosure::Public(integers) => Disclosed::public(integers, statement.input.scale),
-        Disclosure::Private => Disclosed::Private,
+pub(super) fn statement<'a>(statement: &'a Statement) -> Result<String, Report> {
+    let of_input = |InputStatement { tensor, disclosure }: &'a InputStatement| {
+        let disclosed = match disclosure {
+            Disclosure::Committed(digest) => Disclosed::Committed { commitment: hex(digest) },
+            Disclosure::Public(integers) => Disclosed::public(integers, tensor.scale),
+            Disclosure::Private => Disclosed::Private,
+        };
+        Tensor::new(tensor, disclosed)
     };
-    let output = &statement.output;
-    let of_output = match &output.disclosure {
-        OutputDisclosure::Committed(digest) => Disclosed::Committed { commitment: hex(digest) },
-        OutputDisclosure::Public(integers) => Disclosed::public(integers, output.tensor.scale),
+    let of_output = |OutputStatement { tensor, disclosure }: &'a OutputStatement| {
+        let disclosed = match disclosure {
+            OutputDisclosure::Committed(digest) => Disclosed::Committed { commitment: hex(digest) },
+            OutputDisclosure::Public(integers) => Disclosed::public(integers, tensor.scale),
+        };
+        Tensor::new(tensor, disclosed)
     };
+    let (input, inputs) = one_or_several(statement.inputs.iter().map(of_input).collect());
+    let (output, outputs) = one_or_several(statement.outputs.iter().map(of_output).collect());
     let acceptance = Acceptance {
         valid: true,
         key: hex(&statement.key),
         model: hex(&statement.model),
         context: statement.context.as_deref(),
-        input: Tensor::new(&statement.input, of_input),
-        output: Tensor::new(&output.tensor, of_output),
+        input,
+        inputs,
+        output,
+        outputs,
         zero_knowledge: statement.zero_knowledge,
         security: statement.security.in_tenths(),
     };
     serde_json::to_string(&acceptance).into_diagnostic()
+}
+
+fn one_or_several(mut tensors: Vec<Tensor<'_>>) -> (Option<Tensor<'_>>, Vec<Tensor<'_>>) {
+    if tensors.len() == 1 { (tensors.pop(), tensors) } else { (None, tensors) }
 }
