@@ -70,6 +70,9 @@ pub(super) struct Statable<'a> {
     graph: &'a Graph,
 }
 
+/// What each of a node's candidates demands.
+pub(super) type Alternatives<'a> = Vec<&'a [Demand]>;
+
 /// Which of its candidates each node is stated by; where none is named, by the first.
 pub(super) type Picks = BTreeMap<NodeId, usize>;
 
@@ -134,7 +137,7 @@ impl<'a> Statable<'a> {
 
     /// What the graph takes in any case, and for each node that can't be stated along with another the demands of each of
     /// its candidates.
-    pub(super) fn alternatives(&self) -> Result<(Vec<Demand>, Vec<Vec<&[Demand]>>), PlanError> {
+    pub(super) fn alternatives(&self) -> Result<(Vec<Demand>, Vec<Alternatives<'_>>), PlanError> {
         let all = || self.nodes.iter().flat_map(|(id, candidates)| candidates.iter().map(move |one| (*id, one)));
         let along: BTreeSet<NodeId> = all().filter(|(id, one)| one.yields != *id).map(|(_, one)| one.yields).collect();
         let alone = self.nodes.iter().filter(|(id, candidates)| !along.contains(id) && !candidates.is_empty());
