@@ -37,7 +37,6 @@ pub mod circuit;
 mod diagnose;
 pub mod evaluate;
 pub mod front;
-pub mod gadget;
 pub mod input;
 mod lowering;
 pub mod matvec;
@@ -47,16 +46,10 @@ mod pipeline;
 pub mod plan;
 pub mod rounding;
 
-/// The format of files, keys, proofs and commitments that this program writes and reads. Every digest of one of these
-/// has it inside.
-pub const FORMAT_VERSION: u16 = 3;
-
 pub use announcement::{Announcement, InputDisclosure};
 pub use audit::Audit;
 pub use circuit::Timings;
 pub use lowering::{DEFAULT_INPUT_RANGE, Lowering, LoweringError, lower};
 pub use passes::DEFAULT_BITS;
-pub use pipeline::{
-    Circuit, CompileError, Input, LoadError, ProofError, Proved, RejectError, Request, compile, lower_exact, verify,
-    verify_in_context,
-};
+pub use pipeline::{Circuit, CompileError, Input, LoadError, ProofError, Proved, Request, compile, lower_exact};
+pub use zknn_verifier::{FORMAT_VERSION, RejectError, gadget, verify, verify_in_context};

@@ -4,10 +4,8 @@ mod prove;
 
 pub use prove::{Input, ProofError, Proved, Request};
 
-use crate::artifact::{
-    CircuitFile, Description, Options, ProofFile, Statement, TensorInfo, VerifyingKey, context_digest, hex,
-};
-use crate::circuit::{self, AnyProver, CircuitShape, VerifyError};
+use crate::artifact::{CircuitFile, Description, Options, VerifyingKey, hex, tensor_of};
+use crate::circuit::{AnyProver, CircuitShape, shape_of};
 use crate::diagnose;
 use crate::front::{self, LayerDiagnostic, Model};
 use crate::passes::{self, Context};
@@ -73,7 +71,7 @@ impl Draft {
         let (description, plan) = rayon::join(|| describe(&graph, options), plan);
         let (description, plan) = (description?, plan?);
         log(&plan);
-        let shape = CircuitShape::new(&plan);
+        let shape = shape_of(&plan);
         if let Some(what) = shape.problem() {
             return Err(PlanError::Impossible { what }.into());
         }
@@ -87,45 +85,6 @@ impl Draft {
         let choices = self.plan.choices.clone();
         Circuit { file: CircuitFile { options, graph: self.graph, choices, key, leaves }, plan: self.plan, prover }
     }
-}
-
-/// Checks a proof that was made in no context, and says what it proves.
-///
-/// # Errors
-/// The proof is for another key or for some context, is malformed, or does not hold.
-pub fn verify(key: &VerifyingKey, proof: &ProofFile) -> Result<Statement, RejectError> {
-    verify_in_context(key, None, proof)
-}
-
-/// Checks a proof and says what it proves. If there is a context, the proof was made for just that text: one that answers a
-/// fresh challenge is no copy of an earlier proof.
-///
-/// # Errors
-/// The proof is for another key or another context, is malformed, or does not hold.
-pub fn verify_in_context(
-    key: &VerifyingKey,
-    context: Option<&str>,
-    proof: &ProofFile,
-) -> Result<Statement, RejectError> {
-    let _span = info_span!("verify").entered();
-    let shape = &key.shape;
-    if let Some(problem) = shape.problem() {
-        return Err(RejectError::InvalidKey { problem });
-    }
-    if Statement::public_inputs(&key.description) != Some(shape.public_inputs)
-        || key.description.options.scheme != shape.scheme
-    {
-        return Err(RejectError::InvalidKey { problem: "the statement does not fit the circuit" });
-    }
-    if proof.key != key.digest() {
-        return Err(RejectError::OtherKey);
-    }
-    if proof.context != context_digest(context) {
-        return Err(RejectError::OtherContext);
-    }
-    let public = circuit::verify(shape.scheme.hash, shape, &key.cap, &key.binding(context), &proof.proof)?;
-    let invalid = RejectError::InvalidKey { problem: "the statement does not fit the circuit" };
-    Statement::new(&key.description, key.digest(), context, &public, shape.soundness().security()).ok_or(invalid)
 }
 
 impl Circuit {
@@ -201,7 +160,7 @@ fn is_as_large_as_its_program(file: &CircuitFile) -> bool {
 /// What a key says about a program.
 fn describe(graph: &Graph, options: Options) -> Result<Description, PlanError> {
     let real = || PlanError::NotFixed { node: "the model".into() };
-    let tensor = |&node: &NodeId| TensorInfo::of(&graph.node(node).fact).ok_or_else(real);
+    let tensor = |&node: &NodeId| tensor_of(&graph.node(node).fact).ok_or_else(real);
     let tensors = |nodes: &[NodeId]| nodes.iter().map(tensor).collect::<Result<Vec<_>, _>>();
     let (inputs, outputs) = (tensors(graph.inputs())?, tensors(graph.outputs())?);
     Ok(Description { inputs, outputs, model: graph.digest(), options })
@@ -249,38 +208,6 @@ pub enum LoadError {
         help("proofs under this key state nothing: use neither, and compile the model yourself")
     )]
     Commitment,
-}
-
-/// Why a proof was not accepted.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Diagnostic)]
-pub enum RejectError {
-    /// It names another key.
-    #[error("the proof was made for another key")]
-    #[diagnostic(
-        code(zknn::verify::other_key),
-        help("verify with the key that `zknn compile` wrote beside the circuit")
-    )]
-    OtherKey,
-    /// It was made for another context.
-    #[error("the proof was made for another context")]
-    #[diagnostic(
-        code(zknn::verify::other_context),
-        help(
-            "give with `--context` the text that the proof was asked for with; if it is the right one, ask for a new proof"
-        )
-    )]
-    OtherContext,
-    /// The key makes no sense.
-    #[error("the key is invalid: {problem}")]
-    #[diagnostic(code(zknn::verify::key), help("make the key again with `zknn compile`"))]
-    InvalidKey {
-        /// What about it.
-        problem: &'static str,
-    },
-    /// The proof itself.
-    #[error(transparent)]
-    #[diagnostic(code(zknn::verify::proof), help("the statement is not proved: ask the prover for a new proof"))]
-    Proof(#[from] VerifyError),
 }
 
 #[cfg(test)]

@@ -2,10 +2,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-/// Each part of the library, and the parts that it may name. `main.rs`, `cli`, `lib.rs`, `announcement`, `audit` and `pipeline` may name
-/// any.
-const LAYERS: &[(&str, &[&str])] = &[
+/// A part of a crate, and the parts that it may name.
+type Layer = (&'static str, &'static [&'static str]);
+
+/// Each part of the library. `main.rs`, `cli`, `lib.rs`, `announcement`, `audit` and `pipeline` may name any.
+const LAYERS: &[Layer] = &[
     ("front", &[]),
     ("nn", &["front"]),
     ("passes", &[]),
@@ -14,15 +17,33 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("lowering", &["front", "passes", "diagnose"]),
     ("evaluate", &["front", "input"]),
     ("rounding", &["evaluate", "front", "input"]),
-    ("gadget", &[]),
-    ("plan", &["gadget"]),
-    ("circuit", &["gadget", "plan"]),
-    ("artifact", &["circuit", "gadget", "plan"]),
+    ("plan", &[]),
+    ("circuit", &["plan"]),
+    ("artifact", &["plan"]),
     ("matvec", &["circuit", "plan"]),
 ];
 
+/// Each part of the verifier, a crate of its own. `lib.rs` and `verify` may name any.
+const VERIFIER_LAYERS: &[Layer] = &[
+    ("gadget", &[]),
+    ("security", &["gadget"]),
+    ("visibility", &[]),
+    ("row", &["gadget", "security"]),
+    ("circuit", &["gadget", "row", "security"]),
+    ("artifact", &["circuit", "gadget", "security", "visibility"]),
+];
+
+/// The sources of the library and of the verifier, and their parts.
+const CRATES: [(&str, &[Layer]); 2] = [("src", LAYERS), ("verifier/src", VERIFIER_LAYERS)];
+
 /// The parts that may name plonky2.
 const PROOF_SYSTEM: &[&str] = &["gadget", "circuit", "artifact"];
+
+/// What the verifier must do without: threads, and what a processor may not have.
+const NOT_IN_THE_VERIFIER: &[&str] = &["rayon", "wide", "safe_arch", "zknn", "zknn-ir", "clap", "tracing", "indicatif"];
+
+/// Modules that only tests are built with.
+const TEST_MODULES: &[&str] = &["circuit/zero_knowledge", "plan/interval.rs"];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
@@ -38,12 +59,13 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// The source lines of a part that are code, tests excluded: they may use whatever helps.
-fn code(part: &str) -> Vec<(PathBuf, String)> {
-    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+fn code(src: &str, part: &str) -> Vec<(PathBuf, String)> {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join(src);
     // Seen from the source folder: wherever that lies, its own name says nothing.
     let files = sources(&src).into_iter().map(|path| path.strip_prefix(&src).expect("it lies there").to_path_buf());
-    let is_test =
-        |path: &PathBuf| path.to_string_lossy().contains("test") || path.starts_with("circuit/zero_knowledge");
+    let is_test = |path: &PathBuf| {
+        path.to_string_lossy().contains("test") || TEST_MODULES.iter().any(|module| path.starts_with(module))
+    };
     let own = |path: &PathBuf| {
         let first = path.iter().next();
         first.is_some_and(|name| name == part || *name == *format!("{part}.rs"))
@@ -62,27 +84,31 @@ fn code(part: &str) -> Vec<(PathBuf, String)> {
 
 #[test]
 fn dependencies_point_one_way() {
-    for (part, allowed) in LAYERS {
-        let lines = code(part);
-        assert!(!lines.is_empty(), "there is no part `{part}`");
-        for (path, line) in lines {
-            for (other, _) in LAYERS.iter().filter(|(other, _)| other != part && !allowed.contains(other)) {
-                assert!(!line.contains(&format!("crate::{other}")), "{}: `{part}` names `{other}`", path.display());
+    for (src, layers) in CRATES {
+        for (part, allowed) in layers {
+            let lines = code(src, part);
+            assert!(!lines.is_empty(), "there is no part `{part}`");
+            for (path, line) in lines {
+                for (other, _) in layers.iter().filter(|(other, _)| other != part && !allowed.contains(other)) {
+                    assert!(!line.contains(&format!("crate::{other}")), "{}: `{part}` names `{other}`", path.display());
+                }
+                assert!(!line.contains("crate::pipeline"), "{}: `{part}` names the pipeline", path.display());
             }
-            assert!(!line.contains("crate::pipeline"), "{}: `{part}` names the pipeline", path.display());
         }
     }
 }
 
 #[test]
 fn the_proof_system_is_named_in_few_places() {
-    for (part, _) in LAYERS.iter().filter(|(part, _)| !PROOF_SYSTEM.contains(part)) {
-        for (path, line) in code(part) {
-            assert!(!line.contains("plonky2"), "{}: {line}", path.display());
+    for (src, layers) in CRATES {
+        for (part, _) in layers.iter().filter(|(part, _)| !PROOF_SYSTEM.contains(part)) {
+            for (path, line) in code(src, part) {
+                assert!(!line.contains("plonky2"), "{}: {line}", path.display());
+            }
         }
     }
     for part in ["announcement", "cli", "pipeline", "audit", "main"] {
-        for (path, line) in code(part) {
+        for (path, line) in code("src", part) {
             assert!(!line.contains("plonky2"), "{}: {line}", path.display());
         }
     }
@@ -98,14 +124,33 @@ fn the_ir_stands_alone() {
     }
 }
 
+/// Whatever else is built, a verifier alone has no prover, no threads and no vectors; and so where it is built for a browser.
+#[test]
+fn the_verifier_stands_alone() {
+    for target in [&[][..], &["--target", "wasm32-unknown-unknown"]] {
+        let tree = ["tree", "--offline", "--package", "zknn-verifier", "--edges", "normal", "--prefix", "none"];
+        let output = Command::new(env!("CARGO")).args(tree).args(target).output().expect("cargo runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let tree = String::from_utf8(output.stdout).expect("names of packages");
+        let names: Vec<&str> = tree.lines().filter_map(|line| line.split(' ').next()).collect();
+        assert!(names.contains(&"plonky2") && names.contains(&"zknn-verifier"), "{tree}");
+        for foreign in NOT_IN_THE_VERIFIER {
+            assert!(!names.contains(foreign), "the verifier depends on {foreign}");
+        }
+    }
+}
+
 /// Each part has its line above, or is one of those that may name any.
 #[test]
 fn no_part_is_left_out() {
-    const ANY: &[&str] = &["announcement", "audit", "cli", "lib", "main", "pipeline", "snapshots"];
-    for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src")).expect("a folder") {
-        let name = entry.expect("an entry").path().with_extension("");
-        let name = name.file_name().and_then(|name| name.to_str()).expect("a name").to_owned();
-        assert!(ANY.contains(&name.as_str()) || LAYERS.iter().any(|(part, _)| *part == name), "`{name}` has no layer");
+    const ANY: &[&str] = &["announcement", "audit", "cli", "lib", "main", "pipeline", "snapshots", "verify"];
+    for (src, layers) in CRATES {
+        for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(src)).expect("a folder") {
+            let name = entry.expect("an entry").path().with_extension("");
+            let name = name.file_name().and_then(|name| name.to_str()).expect("a name").to_owned();
+            let has_layer = layers.iter().any(|(part, _)| *part == name);
+            assert!(ANY.contains(&name.as_str()) || has_layer, "`{name}` has no layer");
+        }
     }
 }
 

@@ -1,8 +1,9 @@
 //! Every part of a key's statement and of its gates is in what its proofs depend on.
 
 use super::*;
-use crate::plan::Part;
-use crate::plan::security::{HashKind, Level};
+use crate::circuit::Binding;
+use crate::plan::security::{HashKind, Level, Scheme};
+use crate::plan::{OutputVisibility, Part, Visibility};
 use std::collections::HashSet;
 
 const MODEL: &str = "

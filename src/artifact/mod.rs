@@ -1,50 +1,13 @@
-//! Files: circuits, verifying keys, proofs, and openings of commitments.
+//! Files: those of the verifier, and circuits.
 
-mod container;
-mod opening;
-mod packing;
-mod statement;
 mod write;
 
-pub use container::{
-    ArtifactError, ArtifactProblem, FileKind, VERSION, from_bytes, read, seal, to_bytes, write as write_file,
-};
-pub use opening::{Opening, OpeningError};
-pub use packing::Commitment;
-pub use statement::{Disclosure, InputStatement, OutputDisclosure, OutputStatement, Statement, hex, parse_hex};
-pub use write::{WriteError, write_atomically};
+pub use write::{WriteError, write_atomically, write_file};
+pub use zknn_verifier::artifact::*;
 
-use crate::circuit::{Binding, CircuitShape};
-use crate::plan::security::Scheme;
-use crate::plan::{Choices, Exposure, OutputVisibility, Visibility};
+use crate::plan::Choices;
 use serde::{Deserialize, Serialize};
-use std::fmt;
 use zknn_ir::{Fact, Graph, Number};
-
-/// How a circuit is made from a model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Options {
-    /// What the verifier learns about the inputs.
-    pub visibility: Visibility,
-    /// What the verifier learns about the outputs.
-    pub output_visibility: OutputVisibility,
-    /// How proofs are made.
-    pub scheme: Scheme,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        let (visibility, output_visibility) = (Visibility::Committed, OutputVisibility::Public);
-        Self { visibility, output_visibility, scheme: Scheme::default() }
-    }
-}
-
-impl Options {
-    /// What the verifier learns about input and output.
-    pub fn exposure(&self) -> Exposure {
-        Exposure { input: self.visibility, output: self.output_visibility }
-    }
-}
 
 /// What `prove` needs: the model itself, and the leaves' digests of the commitment to the circuit's constants, which take
 /// long to compute. All else is made again on load, which is quicker than reading it would be.
@@ -62,120 +25,16 @@ pub struct CircuitFile {
     pub leaves: Vec<u8>,
 }
 
-/// What `verify` needs.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct VerifyingKey {
-    /// The statement that proofs make.
-    pub description: Description,
-    /// The gates and parameters of the circuit.
-    pub shape: CircuitShape,
-    /// The commitment to the circuit's constants and permutation.
-    pub cap: Vec<u8>,
+/// What a fact says, if it is of fixed-point numbers.
+pub fn tensor_of(fact: &Fact) -> Option<TensorInfo> {
+    let ((lo, hi), scale) = (fact.interval()?, fact.scale()?);
+    Some(TensorInfo { shape: fact.shape.clone(), scale, lo, hi })
 }
 
-/// What a key says about the statement.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Description {
-    /// Digest of the integer program.
-    pub model: [u8; 32],
-    /// How the circuit was made.
-    pub options: Options,
-    /// The model's inputs, in their order.
-    pub inputs: Vec<TensorInfo>,
-    /// The model's outputs, in their order.
-    pub outputs: Vec<TensorInfo>,
-}
-
-/// Shape, scale and range of a tensor of integers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct TensorInfo {
-    /// Its shape.
-    pub shape: Vec<usize>,
-    /// What an integer is multiplied by to give the real number it stands for.
-    pub scale: f64,
-    /// The least integer.
-    pub lo: i64,
-    /// The greatest.
-    pub hi: i64,
-}
-
-/// Tensors of a higher rank are in no model.
-const MAX_RANK: usize = 8;
-
-impl TensorInfo {
-    /// What a fact says, if it is of fixed-point numbers.
-    pub fn of(fact: &Fact) -> Option<Self> {
-        let ((lo, hi), scale) = (fact.interval()?, fact.scale()?);
-        Some(Self { shape: fact.shape.clone(), scale, lo, hi })
-    }
-
-    /// What it says, as a fact.
-    pub fn fact(&self) -> Fact {
-        let Self { scale, lo, hi, .. } = *self;
-        Fact { shape: self.shape.clone(), number: Number::Fixed { scale, lo, hi } }
-    }
-
-    /// Whether such a tensor can be packed and committed to: few axes, a scale that is a positive number, and a range that
-    /// the field tells apart.
-    pub fn is_packable(&self) -> bool {
-        self.has_form() && self.lo <= self.hi && self.hi.abs_diff(self.lo) <= 1 << 62
-    }
-
-    /// Whether it has few axes and a scale that is a positive number.
-    fn has_form(&self) -> bool {
-        self.shape.len() <= MAX_RANK && self.scale.is_finite() && self.scale > 0.0
-    }
-
-    /// The number of elements, if it is one.
-    pub fn elements(&self) -> Option<usize> {
-        self.shape.iter().try_fold(1usize, |product, &n| product.checked_mul(n))
-    }
-}
-
-impl fmt::Display for TensorInfo {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { shape, scale, lo, hi } = self;
-        write!(f, "shape {shape:?}, integers in {lo}..={hi} times {scale}")
-    }
-}
-
-impl VerifyingKey {
-    /// What every proof under this key, in this context, depends on: the statement, the gates and the context.
-    pub fn binding(&self, context: Option<&str>) -> Binding {
-        digest("binding", &(&self.description, &self.shape, context))
-    }
-
-    /// A digest of the whole key, by which a proof names it.
-    pub fn digest(&self) -> [u8; 32] {
-        digest("verifying key", self)
-    }
-}
-
-/// A proof, the key it was made for, and the context it was made in.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProofFile {
-    /// Digest of the verifying key.
-    pub key: [u8; 32],
-    /// Digest of the context, by which a verifier with another one is told what is wrong. The proof itself depends on the
-    /// context.
-    pub context: [u8; 32],
-    /// The proof system's bytes, public inputs included.
-    pub proof: Vec<u8>,
-}
-
-/// A digest of the text that a proof is bound to, or of there being none.
-pub fn context_digest(context: Option<&str>) -> [u8; 32] {
-    digest("context", &context)
-}
-
-/// A digest of what the value is, the format version, and the value.
-fn digest(domain: &str, value: &impl Serialize) -> [u8; 32] {
-    let mut hasher = blake3::Hasher::new();
-    let tagged = ("zknn", domain, crate::FORMAT_VERSION, value);
-    bincode::serde::encode_into_std_write(tagged, &mut hasher, bincode::config::standard())
-        // Hashing can't fail to write, and no artifact has a form that serde refuses.
-        .expect("an artifact has a serial form");
-    *hasher.finalize().as_bytes()
+/// What is said of a tensor, as a fact.
+pub fn fact_of(tensor: &TensorInfo) -> Fact {
+    let TensorInfo { scale, lo, hi, .. } = *tensor;
+    Fact { shape: tensor.shape.clone(), number: Number::Fixed { scale, lo, hi } }
 }
 
 #[cfg(test)]

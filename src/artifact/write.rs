@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process;
 
 use miette::Diagnostic;
+use serde::Serialize;
 use thiserror::Error;
+use zknn_verifier::artifact::{FileKind, to_bytes, wipe};
 
 /// Why a file was not written. What stood there before still does.
 #[derive(Debug, Error, Diagnostic)]
@@ -55,11 +57,24 @@ pub enum WriteError {
 
 /// Who may read a file that is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Access {
+enum Access {
     /// Whoever the system's defaults let.
     Shared,
     /// Its owner only, where the system has such a thing.
     Owner,
+}
+
+/// Writes `body` as a file of `kind`: all of it or, on an error, nothing. A secret is readable by its owner only, from the
+/// start, and its bytes are wiped from memory.
+///
+/// # Errors
+/// The file can't be written.
+pub fn write_file(path: &Path, kind: FileKind, body: &impl Serialize) -> Result<(), WriteError> {
+    let access = if kind.is_secret() { Access::Owner } else { Access::Shared };
+    let mut bytes = to_bytes(kind, body);
+    let written = write_with(path, access, |file| file.write_all(&bytes));
+    wipe(kind, &mut bytes);
+    written
 }
 
 /// Writes a file through `write`, so that at any time either all of it stands at `path` or what stood there before.
@@ -75,7 +90,7 @@ pub fn write_atomically(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::R
 }
 
 /// As [`write_atomically`], for those who have `access`.
-pub(super) fn write_with(
+fn write_with(
     path: &Path,
     access: Access,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,

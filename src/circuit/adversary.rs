@@ -6,7 +6,7 @@
 
 mod limbs;
 
-use super::row_gate::RowGate;
+use super::RowGate;
 use crate::gadget::field::{Ext, F};
 use crate::gadget::{Gadget, Place};
 use crate::plan::Part;

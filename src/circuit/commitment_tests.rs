@@ -1,7 +1,7 @@
 //! The commitment to the input and the digest of the public inputs, computed again from what they are defined as.
 
 use super::hash::Blake3Config;
-use super::shape::{CircuitShape, Gates, common_data};
+use super::shape::{Gates, common_data};
 use super::*;
 use crate::gadget::field::{D, F, from_signed};
 use crate::plan::security::{HashKind, Level, Scheme};
@@ -131,7 +131,7 @@ fn the_public_digest_is_that_of_each_public_input() {
     let digest = &witness.row(plan.layout.public_row)[..DIGEST];
     assert_eq!(digest, Opening::sponge(&witness.public));
 
-    let (prover, shape) = (Prover::<Blake3Config>::new(&plan), CircuitShape::new(&plan));
+    let (prover, shape) = (Prover::<Blake3Config>::new(&plan), shape_of(&plan));
     let key = Key::<Blake3Config>::new(&shape, prover.cap(), &Binding::default());
     let bytes = prover.prove(&witness, &Binding::default(), &mut Timings::default()).expect("an honest proof");
     let public = key.verify(&bytes).expect("the proof holds");

@@ -41,7 +41,7 @@ const WIRES: usize = 6;
 impl<'a> Trial<'a> {
     fn new(plan: &'a Plan) -> Self {
         let prover = Prover::<Blake3Config>::new(plan);
-        let key = Key::new(&CircuitShape::new(plan), prover.cap(), &Binding::default());
+        let key = Key::new(&shape_of(plan), prover.cap(), &Binding::default());
         let trial = Self { plan, checker: Checker::new(plan), prover, key, input: input(plan) };
         let honest = trial.proof(&trial.witness(&|_, _, _| {}));
         assert!(trial.key.verify(&honest).is_ok(), "an honest proof is refused");

@@ -1,8 +1,8 @@
 //! Every gadget under plonky2's gate tests and under mutation of each wire of an honest row.
 
+use super::RowGate;
 use super::adversary::{gate_of, honest_row};
 use super::hash::Blake3Config;
-use super::row_gate::RowGate;
 use crate::gadget::field::{D, F, from_signed, to_signed};
 use crate::gadget::*;
 use ndarray::{Array4, ArrayD};

@@ -1,7 +1,6 @@
 //! Random graphs of integers, with branches, joins, several inputs and several outputs: floating point, interpreter, witness
 //! and proof agree, in every way to state each operation.
 
-use super::shape::CircuitShape;
 use super::*;
 use crate::plan::security::{HashKind, Level, Scheme};
 use crate::plan::{Exposure, OutputVisibility, Plan, Visibility, Way};
@@ -79,7 +78,7 @@ fn agrees_with_floats(graph: &Graph, inputs: &[ArrayD<i64>]) -> bool {
 fn prove(plan: &Plan, witness: &Witness) {
     let prover = AnyProver::new(plan, HashKind::Blake3);
     let proof = prover.prove(witness, &Binding::default(), &mut Timings::default()).expect("a proof");
-    let shape = CircuitShape::new(plan);
+    let shape = shape_of(plan);
     let public = verify(HashKind::Blake3, &shape, &prover.cap(), &Binding::default(), &proof).expect("it holds");
     assert_eq!(public, witness.public);
 }

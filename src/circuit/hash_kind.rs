@@ -1,15 +1,12 @@
 //! The choice of hash, made at run time.
 
-use super::canonical::read_digests;
 use super::hash::{Blake3Config, PoseidonConfig, TreeHasher};
 use super::prover::{ProveError, Prover, Timings};
-use super::shape::CircuitShape;
-use super::verify::{Binding, Key, VerifyError};
 use super::witness::Witness;
+use super::{Binding, read_digests};
 use crate::gadget::field::{D, F};
 use crate::plan::Plan;
-use crate::plan::security::{CAP_HEIGHT, HashKind, RATE_BITS};
-use plonky2::hash::merkle_tree::MerkleCap;
+use crate::plan::security::{HashKind, RATE_BITS};
 use plonky2::plonk::config::{GenericConfig, GenericHashOut, Hasher};
 
 /// A [`Prover`] with either hash.
@@ -75,40 +72,9 @@ impl AnyProver {
     }
 }
 
-/// Checks `proof` and returns its public inputs.
-///
-/// # Errors
-/// The commitment is malformed, or the proof is, or it does not hold.
-pub fn verify(
-    hash: HashKind,
-    shape: &CircuitShape,
-    cap: &[u8],
-    binding: &Binding,
-    proof: &[u8],
-) -> Result<Vec<F>, VerifyError> {
-    match hash {
-        HashKind::Blake3 => verify_with::<Blake3Config>(shape, cap, binding, proof),
-        HashKind::Poseidon => verify_with::<PoseidonConfig>(shape, cap, binding, proof),
-    }
-}
-
-fn verify_with<C: GenericConfig<D, F = F, Hasher: TreeHasher>>(
-    shape: &CircuitShape,
-    cap: &[u8],
-    binding: &Binding,
-    proof: &[u8],
-) -> Result<Vec<F>, VerifyError> {
-    let cap = cap_from_bytes::<C::Hasher>(cap).ok_or(VerifyError::Malformed("the key's commitment is invalid"))?;
-    Key::<C>::new(shape, cap, binding).verify(proof)
-}
-
 fn with_leaves<C: GenericConfig<D, F = F, Hasher: TreeHasher>>(plan: &Plan, leaves: &[u8]) -> Option<Prover<C>> {
     let count = plan.layout.rows() << RATE_BITS;
     Some(Prover::with_leaves(plan, read_digests::<C::Hasher>(leaves).filter(|leaves| leaves.len() == count)?))
-}
-
-fn cap_from_bytes<H: TreeHasher>(cap: &[u8]) -> Option<MerkleCap<F, H>> {
-    read_digests::<H>(cap).filter(|digests| digests.len() == 1 << CAP_HEIGHT).map(MerkleCap)
 }
 
 type Digest<C> = <<C as GenericConfig<D>>::Hasher as Hasher<F>>::Hash;

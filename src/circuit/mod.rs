@@ -1,34 +1,48 @@
 //! From a plan to plonky2: gates, rows, the witness, proving and verifying.
 
 mod binding;
-mod canonical;
-mod check;
+
 mod checker;
 mod columns;
-pub mod hash;
 mod hash_kind;
 mod naive;
 mod prover;
-mod quotient_mask;
-mod row_gate;
-mod shape;
 mod sites;
-mod verify;
 mod wipe;
 mod witness;
 
 pub use binding::constraints_on_wires;
 pub use checker::{Checker, Violation};
-pub use hash_kind::{AnyProver, verify};
+pub use hash_kind::AnyProver;
 pub use naive::NaiveMatVec;
 pub use prover::{ProveError, Prover, Timings};
-pub use shape::CircuitShape;
 pub use sites::{Owner, Role, Site, Sites};
-pub use verify::{Binding, Key, VerifyError};
 pub use witness::{Secrets, Witness};
+pub use zknn_verifier::circuit::{Binding, CircuitShape, Key, VerifyError, hash, read_digests, verify};
+
+use crate::plan::Plan;
+#[cfg(test)]
+use zknn_verifier::circuit::{RowGate, read_proof};
+use zknn_verifier::circuit::{quotient_mask, shape, verifier_data};
+
+/// The shape of the circuit that `plan` describes.
+pub fn shape_of(plan: &Plan) -> CircuitShape {
+    let layout = &plan.layout;
+    CircuitShape {
+        degree_bits: layout.degree_bits,
+        wires: layout.wires,
+        routed: layout.routed,
+        challenges: layout.challenges,
+        scheme: layout.scheme,
+        public_inputs: plan.program.public.len(),
+        gates: layout.kinds.iter().map(|kind| kind.parts.clone()).collect(),
+    }
+}
 
 #[cfg(test)]
 mod adversary;
+#[cfg(test)]
+mod canonical_tests;
 #[cfg(test)]
 mod checker_tests;
 #[cfg(test)]
@@ -45,6 +59,8 @@ mod gate_tests;
 mod graph_tests;
 #[cfg(test)]
 mod mutation_tests;
+#[cfg(test)]
+mod shape_tests;
 #[cfg(test)]
 mod stock_prover;
 #[cfg(test)]

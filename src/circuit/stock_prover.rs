@@ -1,10 +1,10 @@
 //! plonky2's own prover on our circuits: what ours is held to.
 
 use super::columns::Permutation;
-use super::shape::{CircuitShape, Gates, common_data};
+use super::shape::{Gates, common_data};
 use super::verifier_view::constant_columns;
-use super::verify::{Binding, verifier_data};
 use super::witness::Witness;
+use super::{Binding, shape_of, verifier_data};
 use crate::gadget::field::{D, F};
 use crate::plan::Plan;
 use crate::plan::security::{CAP_HEIGHT, RATE_BITS};
@@ -27,7 +27,7 @@ pub fn prove<C: GenericConfig<D, F = F>>(
     binding: &Binding,
     witness: &Witness,
 ) -> (plonky2::hash::merkle_tree::MerkleCap<F, C::Hasher>, ProofWithPublicInputs<F, C, D>) {
-    let shape = CircuitShape::new(plan);
+    let shape = shape_of(plan);
     let common = common_data(&shape, &Gates::new(&shape));
     let rows = 1 << shape.degree_bits;
     let sigmas = Permutation::new(plan).columns(&common.k_is);
@@ -60,7 +60,7 @@ pub fn prove<C: GenericConfig<D, F = F>>(
 
 /// plonky2's commitment to constants and permutation.
 pub fn preprocessed<C: GenericConfig<D, F = F>>(plan: &Plan) -> PolynomialBatch<F, C, D> {
-    let shape = CircuitShape::new(plan);
+    let shape = shape_of(plan);
     let gates = Gates::new(&shape);
     let mut preprocessed = constant_columns(plan, &gates);
     let sigmas = Permutation::new(plan).columns(&common_data(&shape, &gates).k_is);

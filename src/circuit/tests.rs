@@ -69,7 +69,7 @@ fn prove_and_verify<C: GenericConfig<D, F = F, Hasher: TreeHasher>>(
     let flat: Vec<i64> = input.iter().copied().collect();
     let witness = Witness::new(&plan, &flat, Secrets::fresh());
     let proof = prover.prove(&witness, &binding, &mut Timings::default()).expect("an honest proof");
-    let shape = CircuitShape::new(&plan);
+    let shape = shape_of(&plan);
     let key = Key::<C>::new(&shape, prover.cap(), &binding);
     let public = key.verify(&proof).expect("the proof holds");
     let expected = eval_fixed(graph, &input).expect("the input is in range");
@@ -118,7 +118,7 @@ fn what_is_no_digit_does_not_verify() {
 
 /// In how many kinds of rows digits were forged; none of the proofs holds.
 fn forged_digits(plan: &Plan) -> usize {
-    let (prover, shape) = (Prover::<Blake3Config>::new(plan), CircuitShape::new(plan));
+    let (prover, shape) = (Prover::<Blake3Config>::new(plan), shape_of(plan));
     let key = Key::<Blake3Config>::new(&shape, prover.cap(), &Binding::default());
     let flat: Vec<i64> = input_for(&small_cnn()).iter().copied().collect();
     let checker = Checker::new(plan);

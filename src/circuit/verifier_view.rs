@@ -5,7 +5,8 @@
 
 use super::Secrets;
 use super::columns::{Permutation, constant_rows, mask_column, selector_columns};
-use super::shape::{CircuitShape, Gates, common_data};
+use super::shape::{Gates, common_data};
+use crate::circuit::shape_of;
 use crate::gadget::field::{D, Ext, F, from_signed};
 use crate::plan::Plan;
 use plonky2::field::types::Field;
@@ -50,7 +51,7 @@ pub struct VerifierView {
 impl VerifierView {
     /// The view of the circuit that `plan` describes.
     pub fn new(plan: &Plan) -> Self {
-        let shape = CircuitShape::new(plan);
+        let shape = shape_of(plan);
         let gates = Gates::new(&shape);
         let common = common_data(&shape, &gates);
         let constants = constant_columns(plan, &gates);

@@ -5,7 +5,7 @@ use miette::{Diagnostic, Report};
 use ndarray::ArrayD;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use zknn::artifact::{FileKind, Opening, TensorInfo, VerifyingKey, hex, read, write_file};
+use zknn::artifact::{FileKind, Opening, TensorInfo, VerifyingKey, fact_of, hex, read, write_file};
 use zknn::front::read_tensor;
 use zknn::input::integers_of;
 
@@ -66,7 +66,7 @@ impl Args {
         if !tensor.is_packable() {
             return Err(Unpackable { tensor }.into());
         }
-        let integers = integers_of(&tensor.fact(), &input)?;
+        let integers = integers_of(&fact_of(&tensor), &input)?;
         let opening = Opening::new(tensor, integers.into_iter().collect())?;
         write_file(&self.output, FileKind::Opening, &opening)?;
         output::talk(&format!("wrote {}, which is secret", self.output.display()));

@@ -4,7 +4,7 @@ use super::range;
 use clap::value_parser;
 use miette::{Diagnostic, Report};
 use std::path::{Path, PathBuf};
-use zknn::artifact::{FileKind, TensorInfo, VerifyingKey, read};
+use zknn::artifact::{FileKind, TensorInfo, VerifyingKey, fact_of, read};
 use zknn::front::{Model, read_tensor};
 use zknn::passes::{MAX_BITS, MIN_BITS};
 use zknn::{Lowering, lower};
@@ -86,5 +86,5 @@ fn output_of(path: &Path) -> Result<Fact, Report> {
     if !output.is_packable() {
         return Err(NoInput { key: path.into(), output: output.clone() }.into());
     }
-    Ok(output.fact())
+    Ok(fact_of(output))
 }

@@ -2,9 +2,10 @@
 
 use super::*;
 use crate::artifact::{
-    ArtifactProblem, Disclosure, FileKind, Opening, OpeningError, OutputDisclosure, from_bytes, seal, to_bytes,
+    ArtifactProblem, Disclosure, FileKind, Opening, OpeningError, OutputDisclosure, ProofFile, Statement, TensorInfo,
+    context_digest, from_bytes, seal, to_bytes,
 };
-use crate::circuit::Timings;
+use crate::circuit::{Timings, VerifyError};
 use crate::gadget::field::F;
 use crate::plan::security::{HashKind, Scheme};
 use crate::plan::{OutputVisibility, Visibility};
@@ -13,6 +14,7 @@ use plonky2::field::types::{Field, PrimeField64};
 use plonky2::hash::poseidon::PoseidonHash;
 use plonky2::plonk::config::Hasher;
 use zknn_ir::eval::eval_fixed;
+use zknn_verifier::{RejectError, verify, verify_in_context};
 
 /// Twenty elements of ten values make two words, the second not full; the outputs are wide.
 const FIRST: &str = "

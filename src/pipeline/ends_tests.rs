@@ -6,6 +6,7 @@ use crate::circuit::Timings;
 use crate::plan::security::{HashKind, Scheme};
 use crate::plan::{OutputVisibility, Visibility};
 use ndarray::{ArrayD, arr1};
+use zknn_verifier::verify;
 
 /// Two inputs of unlike range and scale, and two outputs.
 const TEXT: &str = "

@@ -1,6 +1,6 @@
 //! Proving, and the openings of what proofs commit to.
 
-use super::{Circuit, RejectError, verify_in_context};
+use super::Circuit;
 use crate::artifact::{
     Description, Disclosure, Opening, OpeningError, OutputDisclosure, ProofFile, Statement, TensorInfo, context_digest,
 };
@@ -13,6 +13,7 @@ use ndarray::ArrayD;
 use tracing::{debug, debug_span, info_span};
 use zeroize::{Zeroize, Zeroizing};
 use zknn_ir::eval::{EvalError, Inputs, eval_fixed};
+use zknn_verifier::{RejectError, verify_in_context};
 
 /// What is to be proved of a model.
 #[derive(Clone, Copy, Debug)]

@@ -1,13 +1,15 @@
 //! The whole way, and the ways in which it must fail.
 
 use super::*;
-use crate::artifact::{self, Disclosure, FileKind};
+use crate::artifact::{self, Disclosure, FileKind, ProofFile};
+use crate::circuit::VerifyError;
 use crate::circuit::{Secrets, Timings, Witness};
 use crate::plan::security::{HashKind, Level, Scheme};
 use crate::plan::{OutputVisibility, Visibility};
 use ndarray::{ArrayD, IxDyn};
 use std::sync::OnceLock;
 use zknn_ir::eval::eval_fixed;
+use zknn_verifier::{RejectError, verify};
 
 const MODEL: &str = "
 %0 = input : [4, 4, 1] fixed(scale 1, -5..=4)

@@ -1,7 +1,8 @@
 //! What a layout costs: time, memory and bytes, before they are spent.
 
-use super::layout::{Layout, total};
+use super::layout::Layout;
 use super::security::{CAP_HEIGHT, LOW_DEGREE, QUOTIENT_DEGREE, RATE_BITS};
+use super::total;
 use crate::gadget::Gadget;
 
 /// Estimates for one layout, on two cores of a recent server.

@@ -2,34 +2,14 @@
 
 use super::node::Node;
 use super::values::{Value, Values, ZERO};
-use super::{Demand, Exposure, OutputVisibility, PlanError, Visibility};
+use super::{DIGEST, Demand, Exposure, OutputVisibility, PlanError, Visibility, commitment_domain};
 use crate::gadget::{Constants, PackInput};
 use std::ops::Range;
 use zknn_ir::{Fact, Graph};
 
-/// Field elements of the salt of a commitment, and of its digest.
-pub const DIGEST: usize = 4;
-
 /// Poseidon's state, and how much of it takes up input at once.
 pub const SPONGE_WIDTH: usize = 12;
 const SPONGE_RATE: usize = 8;
-
-/// What the first word of every message that is committed to stands for, in ASCII.
-const TAG: i64 = i64::from_le_bytes(*b"zknncmt\0");
-
-/// The words that a commitment's message starts with: a tag, the format version, the ends of the range, the bits of the
-/// scale in two halves of 32 bits, the low one first, the number of axes, and their lengths.
-///
-/// The number of all further words, of salt and packed elements, follows from these, and so no two tensors, and no two
-/// salts, share a message.
-pub fn commitment_domain(shape: &[usize], scale: f64, (lo, hi): (i64, i64)) -> Vec<i64> {
-    let bits = scale.to_bits();
-    let halves = [bits & u64::from(u32::MAX), bits >> u32::BITS].map(|half| half as i64);
-    let [low, high] = halves;
-    let mut words = vec![TAG, i64::from(crate::FORMAT_VERSION), lo, hi, low, high, shape.len() as i64];
-    words.extend(shape.iter().map(|&axis| axis as i64));
-    words
-}
 
 /// What is public of a tensor.
 pub(super) struct Disclosed {

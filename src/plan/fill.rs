@@ -1,8 +1,7 @@
 //! What fills the rows, before anything has a place in them.
 
-use super::Demand;
-use super::layout::MAX_COLUMNS;
 use super::tiles::TileShape;
+use super::{Demand, MAX_COLUMNS};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 

@@ -12,36 +12,16 @@ use super::security::{Blinding, QUOTIENT_DEGREE, Scheme, Shortfall, Soundness};
 use super::tiles::TileShape;
 use super::values::Value;
 use super::{Demand, PlanError};
+use super::{
+    MAX_COLUMNS, MAX_DEGREE_BITS, MAX_ROWS, POSEIDON_ROUTED, POSEIDON_WIRES, Part, row_constraints, soundness, sum,
+    total,
+};
 use crate::gadget::{Gadget, Place, Shape};
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Wires of plonky2's Poseidon gate: all of them, and those that are routed.
-pub const POSEIDON_WIRES: usize = 135;
-/// Constraints of plonky2's Poseidon gate.
-pub const POSEIDON_CONSTRAINTS: usize = 123;
-
-/// Gates of plonky2 that every circuit has: Poseidon, the public inputs, and the one that states nothing.
-const PLONKY2_GATES: usize = 3;
-
-/// The most columns of wires, or of constants, that a circuit can have.
-pub const MAX_COLUMNS: usize = 1 << 16;
 /// There are fewer routed cells than this: the permutation counts them in 32 bits.
 const CELLS_END: u64 = 1 << 32;
-
-/// Routed wires of plonky2's Poseidon gate: inputs, outputs, swap.
-pub const POSEIDON_ROUTED: usize = 25;
-
-/// One gadget of a row, and where it lies.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Part {
-    /// What is stated.
-    pub gadget: Arc<Gadget>,
-    /// Where its wires and constants are.
-    pub place: Place,
-}
 
 /// Rows with the same parts: one gate.
 #[derive(Clone, Debug)]
@@ -258,12 +238,6 @@ impl Layout {
     }
 }
 
-/// The largest size that is tried.
-pub const MAX_DEGREE_BITS: usize = 20;
-
-/// The most rows that a circuit can have.
-pub const MAX_ROWS: usize = 1 << MAX_DEGREE_BITS;
-
 /// Whether the permutation can count so many routed columns of `2^degree_bits` rows.
 pub fn are_counted(routed: usize, degree_bits: usize) -> bool {
     (routed as u64) << degree_bits < CELLS_END
@@ -340,57 +314,6 @@ fn side_by_side(gadgets: Vec<Arc<Gadget>>, end: usize) -> Vec<Part> {
         Part { gadget, place }
     };
     gadgets.into_iter().map(place).collect()
-}
-
-/// The sum of the parts' shapes, and the highest degree among them.
-pub fn total(parts: &[Part]) -> Shape {
-    sum(parts.iter().map(|part| &part.gadget))
-}
-
-/// The most constraints that hold in one row, for kinds of rows with these shapes: those of a kind's parts, and one for each
-/// digit, whose numbers come after those of any kind's parts.
-pub fn row_constraints(kinds: impl Iterator<Item = Shape>) -> usize {
-    let most = |(constraints, digits): (usize, usize), shape: Shape| {
-        (constraints.max(shape.constraints), digits.max(shape.digits))
-    };
-    let (constraints, digits) = kinds.fold((0, 0), most);
-    POSEIDON_CONSTRAINTS.max(constraints + digits)
-}
-
-/// What the soundness of a circuit with these kinds of rows depends on. `wires` are those without masks.
-///
-/// Kinds of rows that are alike share a gate, and so a selector: such a circuit opens some polynomials fewer than is counted.
-pub fn soundness(kinds: &[Shape], degree_bits: usize, wires: usize, routed: usize, scheme: Scheme) -> Soundness {
-    let constraints = row_constraints(kinds.iter().copied());
-    let challenges = Soundness::challenge_sets(degree_bits, routed, constraints);
-    let constants = kinds.iter().map(|shape| shape.constants).max().unwrap_or(0);
-    let digit_runs: BTreeSet<usize> = kinds.iter().map(|shape| shape.digits).filter(|&digits| digits > 0).collect();
-    // The mask has a selector and a row constant.
-    let mask = if scheme.zero_knowledge { 2 } else { 0 };
-    let preprocessed = kinds.len() + digit_runs.len() + PLONKY2_GATES + mask + constants + routed;
-    // Z and the partial products, the chunks of the quotient, and Z at the next row.
-    let of_set = routed.div_ceil(QUOTIENT_DEGREE) + QUOTIENT_DEGREE + 1;
-    Soundness {
-        degree_bits,
-        routed,
-        constraints,
-        challenges,
-        polynomials: preprocessed + wires + scheme.mask_wires(challenges) + challenges * of_set,
-        folding: scheme.folding(degree_bits),
-        queries: scheme.queries(),
-    }
-}
-
-fn sum<'a>(gadgets: impl IntoIterator<Item = &'a Arc<Gadget>>) -> Shape {
-    gadgets.into_iter().map(|gadget| gadget.shape()).fold(Shape::default(), |sum, shape| Shape {
-        inputs: sum.inputs + shape.inputs,
-        outputs: sum.outputs + shape.outputs,
-        advice: sum.advice + shape.advice,
-        digits: sum.digits + shape.digits,
-        constants: sum.constants + shape.constants,
-        constraints: sum.constraints + shape.constraints,
-        degree: sum.degree.max(shape.degree),
-    })
 }
 
 /// The values at the routed wires of the `i`-th instance of a block with `routed` wires each.

@@ -1,8 +1,8 @@
 //! Every identity that a plan states modulo `p` is one of integers, and by how much.
 
+use super::interval::{Findings, Interval, Symbolic};
 use super::*;
 use crate::gadget::Gadget;
-use crate::gadget::arith::interval::{Findings, Interval, Symbolic};
 use security::{HashKind, Level};
 use std::collections::BTreeMap;
 use std::fmt::Write;

@@ -17,32 +17,33 @@ mod op;
 mod print;
 mod program;
 mod search;
-pub mod security;
 mod size;
 mod tiles;
 mod values;
-mod visibility;
 
 pub use choices::Choices;
 pub use constants::RowConstants;
 pub use cost::Cost;
 pub use demand::{Block, Demand, Kind};
-pub use ends::{DIGEST, SPONGE_WIDTH, commitment_domain};
+pub use ends::SPONGE_WIDTH;
 pub use error::PlanError;
 pub use fill::RowFill;
-pub use layout::{
-    Layout, MAX_COLUMNS, MAX_ROWS, POSEIDON_CONSTRAINTS, POSEIDON_ROUTED, POSEIDON_WIRES, Part, Placement, RowKind,
-    Run, Slot, row_constraints, soundness, total, wiring,
-};
+pub use layout::{Layout, Placement, RowKind, Run, Slot, wiring};
 pub use matrix::Matrix;
 pub use op::Way;
 pub use program::{Program, Tensor};
 pub use size::LeastSize;
 pub use tiles::TileShape;
 pub use values::Value;
-pub use visibility::{Exposure, OutputVisibility, Visibility};
 
 pub use crate::gadget::Place;
+pub use zknn_verifier::artifact::{DIGEST, commitment_domain};
+pub use zknn_verifier::row::{
+    MAX_COLUMNS, MAX_DEGREE_BITS, MAX_ROWS, POSEIDON_CONSTRAINTS, POSEIDON_ROUTED, POSEIDON_WIRES, Part,
+    row_constraints, soundness, sum, total,
+};
+pub use zknn_verifier::security;
+pub use zknn_verifier::visibility::{Exposure, OutputVisibility, Visibility};
 
 use program::{Picks, Statable};
 use security::Scheme;
@@ -133,6 +134,8 @@ impl Plan {
     }
 }
 
+#[cfg(test)]
+mod interval;
 #[cfg(test)]
 mod margin_tests;
 #[cfg(test)]

@@ -3,10 +3,10 @@
 //! A few bytes can say that a tensor has hundreds of millions of elements. So what fits no circuit is refused by its numbers
 //! alone.
 
-use super::layout::{MAX_COLUMNS, MAX_DEGREE_BITS, MAX_ROWS, are_counted};
+use super::layout::are_counted;
 use super::program::Statable;
 use super::security::{MAX_BLINDED_SETS, Scheme, Soundness};
-use super::{Demand, Exposure, PlanError};
+use super::{Demand, Exposure, MAX_COLUMNS, MAX_DEGREE_BITS, MAX_ROWS, PlanError};
 use crate::gadget::Shape;
 use std::collections::BTreeMap;
 use zknn_ir::Graph;

@@ -22,9 +22,9 @@ pub use timings::Timings;
 use super::columns::selector_columns;
 use super::hash::TreeHasher;
 use super::shape::{CircuitShape, Gates, common_data};
-use super::verify::{Binding, verifier_data};
 use super::wipe::wipe;
 use super::witness::Witness;
+use super::{Binding, shape_of, verifier_data};
 use crate::gadget::field::{D, F};
 use crate::plan::Plan;
 use codeword::{Codeword, Domain};
@@ -93,14 +93,14 @@ impl<C: GenericConfig<D, F = F, Hasher: TreeHasher>> Prover<C> {
     }
 
     fn with(plan: &Plan, leaves: impl FnOnce(&Preprocessed, &Domain) -> Vec<Hash<C>>) -> Self {
-        let gates = Gates::new(&CircuitShape::new(plan));
+        let gates = Gates::new(&shape_of(plan));
         Self::of_columns(plan, selector_columns(&plan.layout, &gates), leaves)
     }
 
     /// The prover of a false circuit: like that of `plan`, but no gate is active in any row.
     #[cfg(test)]
     pub fn without_gates(plan: &Plan) -> Self {
-        let selectors = Gates::new(&CircuitShape::new(plan)).selectors();
+        let selectors = Gates::new(&shape_of(plan)).selectors();
         let off = F::from_canonical_u64(super::shape::UNUSED_SELECTOR);
         Self::of_columns(plan, vec![off; selectors << plan.layout.degree_bits], |preprocessed, domain| {
             preprocessed.leaves::<C::Hasher>(domain)
@@ -108,7 +108,7 @@ impl<C: GenericConfig<D, F = F, Hasher: TreeHasher>> Prover<C> {
     }
 
     fn of_columns(plan: &Plan, selectors: Vec<F>, leaves: impl FnOnce(&Preprocessed, &Domain) -> Vec<Hash<C>>) -> Self {
-        let shape = CircuitShape::new(plan);
+        let shape = shape_of(plan);
         let gates = Gates::new(&shape);
         let common = common_data(&shape, &gates);
         let domain = Domain::new(shape.degree_bits, F::coset_shift());

@@ -2,7 +2,8 @@
 
 use super::TOY;
 use crate::circuit::hash::{Blake3Config, PoseidonConfig, TreeHasher};
-use crate::circuit::shape::{CircuitShape, Gates, common_data};
+use crate::circuit::shape::{Gates, common_data};
+use crate::circuit::shape_of;
 use crate::circuit::{Binding, Prover, Secrets, Timings, Witness};
 use crate::gadget::field::{D, F};
 use crate::plan::security::{HashKind, RATE_BITS, Scheme};
@@ -22,7 +23,7 @@ fn plan(zero_knowledge: bool, hash: HashKind) -> Plan {
 }
 
 fn common(plan: &Plan) -> CommonCircuitData<F, D> {
-    let shape = CircuitShape::new(plan);
+    let shape = shape_of(plan);
     common_data(&shape, &Gates::new(&shape))
 }
 

@@ -2,7 +2,8 @@
 
 use super::algebra::solve;
 use crate::circuit::columns::Permutation;
-use crate::circuit::shape::{CircuitShape, Gates, common_data};
+use crate::circuit::shape::{Gates, common_data};
+use crate::circuit::shape_of;
 use crate::gadget::field::{D, Ext, F};
 use crate::plan::Plan;
 use crate::plan::security::{QUOTIENT_DEGREE, RATE_BITS};
@@ -56,7 +57,7 @@ pub type ToldOfZ = Vec<Vec<(Ext, Ext)>>;
 
 impl Reader {
     pub fn new(plan: &Plan) -> Self {
-        let shape = CircuitShape::new(plan);
+        let shape = shape_of(plan);
         let common = common_data(&shape, &Gates::new(&shape));
         let sigmas = Permutation::new(plan).columns(&common.k_is);
         let subgroup = F::two_adic_subgroup(common.degree_bits());

@@ -6,7 +6,8 @@ use super::reader::{Challenges, Opened, Reader};
 use super::secrets;
 use crate::circuit::Witness;
 use crate::circuit::columns::Permutation;
-use crate::circuit::shape::{CircuitShape, Gates};
+use crate::circuit::shape::Gates;
+use crate::circuit::shape_of;
 use crate::circuit::verifier_view::constant_columns;
 use crate::gadget::field::{Ext, F};
 use crate::plan::security::{QUOTIENT_DEGREE, RATE_BITS};
@@ -48,7 +49,7 @@ impl Subject {
         let masks = (0..width).filter(|&column| (0..height).all(|row| free.contains(&(row, column)))).collect();
         let single = (0..height).filter(|&row| (0..width).all(|column| free.contains(&(row, column)))).collect();
         let reader = Reader::new(plan);
-        let constants = constant_columns(plan, &Gates::new(&CircuitShape::new(plan)));
+        let constants = constant_columns(plan, &Gates::new(&shape_of(plan)));
         let mut random = ChaCha20Rng::seed_from_u64(3);
         let mut draw = || (0..reader.sets()).map(|_| F::sample(&mut random)).collect();
         let (betas, gammas, alphas) = (draw(), draw(), draw());

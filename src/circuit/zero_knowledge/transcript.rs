@@ -4,8 +4,8 @@
 use super::algebra::conjugate;
 use super::reader::{Challenges, Opened, Reader, ToldOfZ};
 use crate::circuit::hash::Blake3Config;
-use crate::circuit::verify::verifier_data;
-use crate::circuit::{Binding, CircuitShape, Key, Prover, Timings, Witness};
+use crate::circuit::{Binding, Key, Prover, Timings, Witness};
+use crate::circuit::{shape_of, verifier_data};
 use crate::gadget::field::{D, F};
 use crate::plan::Plan;
 use plonky2::fri::proof::{FriChallenges, FriProof};
@@ -37,7 +37,7 @@ impl Transcript {
         let reader = Reader::new(plan);
         let prover = Prover::<Blake3Config>::new(plan);
         let bytes = prover.prove(witness, &Binding::default(), &mut Timings::default()).expect("a proof");
-        let key = Key::<Blake3Config>::new(&CircuitShape::new(plan), prover.cap(), &Binding::default());
+        let key = Key::<Blake3Config>::new(&shape_of(plan), prover.cap(), &Binding::default());
         key.verify(&bytes).expect("the proof holds");
         let proof = ProofWithPublicInputs::<F, Blake3Config, D>::from_bytes(bytes, &reader.common).expect("as written");
         let data = verifier_data::<Blake3Config>(&reader.common, prover.cap(), &Binding::default());

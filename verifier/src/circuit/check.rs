@@ -2,8 +2,8 @@
 
 use super::shape::CircuitShape;
 use crate::gadget::Gadget;
-use crate::plan::security::MAX_SETS;
-use crate::plan::{MAX_COLUMNS, MAX_ROWS, POSEIDON_ROUTED, POSEIDON_WIRES, Part, total};
+use crate::row::{MAX_COLUMNS, MAX_ROWS, POSEIDON_ROUTED, POSEIDON_WIRES, Part, total};
+use crate::security::MAX_SETS;
 
 const MAX_GATES: usize = 1 << 10;
 /// Bounds the weights inside gates, which a verifier multiplies with, and so its time and memory.

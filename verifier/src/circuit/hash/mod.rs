@@ -1,5 +1,6 @@
 //! The hash functions of the proof: BLAKE3 by default, Poseidon where a proof is to be verified inside a circuit.
 
+#[cfg(feature = "prover")]
 mod side_by_side;
 
 use crate::gadget::field::{D, Ext, F};
@@ -8,6 +9,7 @@ use plonky2::hash::hash_types::BytesHash;
 use plonky2::hash::hashing::PlonkyPermutation;
 use plonky2::hash::poseidon::PoseidonHash;
 use plonky2::plonk::config::{GenericConfig, Hasher};
+#[cfg(feature = "prover")]
 use side_by_side::{LANES, hash_elements, hash_pairs};
 
 pub use plonky2::plonk::config::PoseidonGoldilocksConfig as PoseidonConfig;
@@ -93,6 +95,7 @@ impl Hasher<F> for Blake3 {
 impl TreeHasher for Blake3 {
     const DIGESTS_ARE_ELEMENTS: bool = false;
 
+    #[cfg(feature = "prover")]
     fn hash_leaves(columns: &[&[F]]) -> Vec<Self::Hash> {
         let points = points(columns);
         let whole = points - points % LANES;
@@ -104,6 +107,7 @@ impl TreeHasher for Blake3 {
         digests
     }
 
+    #[cfg(feature = "prover")]
     fn hash_pairs(digests: &[Self::Hash]) -> Vec<Self::Hash> {
         let (groups, rest) = digests.as_chunks::<{ 2 * LANES }>();
         let groups = groups.iter().flat_map(|group| hash_pairs(&group.map(|digest| digest.0)).map(BytesHash));
@@ -203,6 +207,7 @@ mod tests {
         assert_eq!(Blake3::hash_no_pad(&[zero; 5]).0, Blake3::hash_no_pad(&[order; 5]).0);
     }
 
+    #[cfg(feature = "prover")]
     #[test]
     fn many_are_hashed_as_one() {
         let (width, points) = (140, 2 * LANES + 6);

@@ -43,6 +43,7 @@ pub fn add_scaled(sums: &mut [F], values: &[F], factor: F) {
 }
 
 /// Asks memory for values that will be read soon, and does not wait for them.
+#[cfg(feature = "prover")]
 pub fn read_ahead(values: &[F]) {
     /// As many as a cache line has.
     const LINE: usize = 8;

@@ -15,9 +15,10 @@ mod dense;
 mod digits;
 pub mod field;
 mod filter;
+#[cfg(feature = "prover")]
 pub mod halves;
 mod input;
-pub(crate) mod matrix;
+pub mod matrix;
 mod max;
 mod normalize;
 mod requantize;

@@ -58,7 +58,7 @@ impl<C: GenericConfig<D, F = F, Hasher: TreeHasher>> Key<C> {
 ///
 /// The circuit digest, which starts the transcript, covers the commitment, the statement's binding (and with it the
 /// gates and their weights, which plonky2's own digest leaves out) and the degree.
-pub(super) fn verifier_data<C: GenericConfig<D, F = F>>(
+pub fn verifier_data<C: GenericConfig<D, F = F>>(
     common: &CommonCircuitData<F, D>,
     cap: MerkleCap<F, C::Hasher>,
     binding: &Binding,

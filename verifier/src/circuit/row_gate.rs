@@ -1,16 +1,20 @@
 //! The one custom gate: a row that holds several gadgets side by side, or digits.
 
-use crate::gadget::arith::{Arith, Batch, Extension, Recursive};
+#[cfg(feature = "prover")]
+use crate::gadget::arith::Batch;
+use crate::gadget::arith::{Arith, Extension, Recursive};
 use crate::gadget::field::{D, Ext, F};
 use crate::gadget::{DIGIT_RADIX, Place, Shape, constrain_columns};
-use crate::plan::Part;
+use crate::row::Part;
 use plonky2::field::types::Field;
 use plonky2::gates::gate::Gate;
 use plonky2::iop::ext_target::ExtensionTarget;
 use plonky2::iop::generator::WitnessGeneratorRef;
 use plonky2::plonk::circuit_builder::CircuitBuilder;
 use plonky2::plonk::circuit_data::CommonCircuitData;
-use plonky2::plonk::vars::{EvaluationTargets, EvaluationVars, EvaluationVarsBaseBatch};
+#[cfg(feature = "prover")]
+use plonky2::plonk::vars::EvaluationVarsBaseBatch;
+use plonky2::plonk::vars::{EvaluationTargets, EvaluationVars};
 use plonky2::util::serialization::{Buffer, IoError, IoResult};
 use std::ops::Range;
 
@@ -46,7 +50,6 @@ impl RowGate {
     }
 
     /// The gate that states these columns too.
-    #[cfg(test)]
     pub fn with_digits(self, digits: Range<usize>) -> Self {
         Self { digits, ..self }
     }
@@ -85,6 +88,7 @@ impl Gate<F, D> for RowGate {
         arith.constraints
     }
 
+    #[cfg(feature = "prover")]
     fn eval_unfiltered_base_batch(&self, vars: EvaluationVarsBaseBatch<F>) -> Vec<F> {
         let mut constraints = Vec::with_capacity(self.num_constraints() * vars.len());
         self.constrain(&mut Batch::new(&vars, &mut constraints));

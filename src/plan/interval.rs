@@ -5,7 +5,7 @@
 //! from a constraint that leaves no choice. An identity between such integers that are too small for a difference of `p`
 //! holds for the integers themselves.
 
-use super::Arith;
+use crate::gadget::arith::Arith;
 use crate::gadget::field::{F, to_signed};
 use crate::gadget::matrix::Matrix;
 use crate::gadget::{DIGIT_RADIX, Gadget, Place};

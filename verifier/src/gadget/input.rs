@@ -45,16 +45,13 @@ impl PackInput {
         count
     }
 
-    fn sides(&self) -> usize {
-        1 + usize::from(self.two_sided)
-    }
-}
-
-#[cfg(test)]
-impl PackInput {
     /// The least and the greatest integer that it lets pass.
     pub fn range(&self) -> (i64, i64) {
         (self.lo, self.hi)
+    }
+
+    fn sides(&self) -> usize {
+        1 + usize::from(self.two_sided)
     }
 }
 

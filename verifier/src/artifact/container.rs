@@ -11,7 +11,6 @@
 //! | 8..16 | length of the body, little-endian |
 //! | 16..48 | BLAKE3 of bytes 0..16 and the body |
 
-use super::write::{Access, WriteError, write_with};
 use miette::Diagnostic;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -60,11 +59,11 @@ impl FileKind {
         [Self::Circuit, Self::Key, Self::Proof, Self::Opening].into_iter().find(|&kind| kind as u8 == byte)
     }
 
-    /// Who may read a file of this kind.
-    fn access(self) -> Access {
+    /// Whether a file of this kind is for its owner's eyes only.
+    pub fn is_secret(self) -> bool {
         match self {
-            Self::Circuit | Self::Key | Self::Proof => Access::Shared,
-            Self::Opening => Access::Owner,
+            Self::Circuit | Self::Key | Self::Proof => false,
+            Self::Opening => true,
         }
     }
 }
@@ -137,21 +136,9 @@ impl ArtifactProblem {
     }
 }
 
-/// Writes `body` as a file of `kind`: all of it or, on an error, nothing. A secret is readable by its owner only, from the
-/// start, and its bytes are wiped from memory.
-///
-/// # Errors
-/// The file can't be written.
-pub fn write(path: &Path, kind: FileKind, body: &impl Serialize) -> Result<(), WriteError> {
-    let mut bytes = to_bytes(kind, body);
-    let written = write_with(path, kind.access(), |file| file.write_all(&bytes));
-    wipe(kind, &mut bytes);
-    written
-}
-
-/// Overwrites the bytes of a secret.
-fn wipe(kind: FileKind, bytes: &mut Vec<u8>) {
-    if kind.access() == Access::Owner {
+/// Overwrites the bytes of a file, if it is a secret.
+pub fn wipe(kind: FileKind, bytes: &mut Vec<u8>) {
+    if kind.is_secret() {
         bytes.zeroize();
     }
 }

@@ -4,19 +4,23 @@
 //! extension field (the verifier), over batches of base field points (the prover's quotient) and as a circuit
 //! (recursion). Each is a back end here, so the three can't drift apart; plonky2's own gate tests compare them.
 
+#[cfg(feature = "prover")]
 mod batch;
 mod extension;
-#[cfg(test)]
-pub mod interval;
 mod recursive;
 
-pub use batch::{BATCH, Batch, Column, Points, Sink};
+#[cfg(feature = "prover")]
+pub use batch::{Batch, Column, Points, Sink};
 pub use extension::Extension;
 pub use recursive::Recursive;
 
 use super::field::F;
 use super::matrix::Matrix;
 use plonky2::field::types::Field;
+
+/// The number of points evaluated together in the base field: enough that the products of one do not wait for each other.
+/// plonky2's prover, which the tests hold ours against, has batches this large.
+pub const BATCH: usize = 64;
 
 /// Where constraints are evaluated: a source of wires and constants, arithmetic, and a sink.
 pub trait Arith {

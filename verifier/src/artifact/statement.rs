@@ -1,11 +1,11 @@
 //! What a proof says, derived from the bytes that were verified and the key they were verified with.
 
-use super::packing::{Commitment, digest_bytes, unpack};
+use super::packing::{Commitment, DIGEST, digest_bytes, unpack};
 use super::{Description, TensorInfo};
 use crate::gadget::PackInput;
 use crate::gadget::field::{F, to_signed};
-use crate::plan::security::Security;
-use crate::plan::{DIGEST, OutputVisibility, Visibility};
+use crate::security::Security;
+use crate::visibility::{OutputVisibility, Visibility};
 use ndarray::{ArrayD, IxDyn};
 use std::fmt;
 

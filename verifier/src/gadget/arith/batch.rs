@@ -1,14 +1,11 @@
 //! Constraints over a batch of base field points: the prover's hot path.
 
-use super::Arith;
+use super::{Arith, BATCH};
 use crate::gadget::field::{F, Packed};
 use crate::gadget::matrix::Matrix;
 use plonky2::field::packed::PackedField;
 use plonky2::field::types::Field;
 use plonky2::plonk::vars::EvaluationVarsBaseBatch;
-
-/// The number of points evaluated together: enough that the products of one do not wait for each other. plonky2's prover, which the tests hold ours against, has batches this large.
-pub const BATCH: usize = 64;
 
 /// One value at each of [`BATCH`] points. Aligned as the widest registers want it.
 #[derive(Clone, Copy, Debug)]

@@ -1,16 +1,20 @@
 //! What makes the chunks of the quotient random.
 
 use super::shape::CircuitShape;
-use crate::gadget::arith::{Arith, Batch, Extension, Recursive};
+#[cfg(feature = "prover")]
+use crate::gadget::arith::Batch;
+use crate::gadget::arith::{Arith, Extension, Recursive};
 use crate::gadget::field::{D, Ext, F};
-use crate::plan::security::QUOTIENT_DEGREE;
+use crate::security::QUOTIENT_DEGREE;
 use plonky2::field::types::Field;
 use plonky2::gates::gate::Gate;
 use plonky2::iop::ext_target::ExtensionTarget;
 use plonky2::iop::generator::WitnessGeneratorRef;
 use plonky2::plonk::circuit_builder::CircuitBuilder;
 use plonky2::plonk::circuit_data::CommonCircuitData;
-use plonky2::plonk::vars::{EvaluationTargets, EvaluationVars, EvaluationVarsBaseBatch};
+#[cfg(feature = "prover")]
+use plonky2::plonk::vars::EvaluationVarsBaseBatch;
+use plonky2::plonk::vars::{EvaluationTargets, EvaluationVars};
 use plonky2::util::serialization::{Buffer, IoError, IoResult};
 
 /// A gate that is active in every row, states nothing there, and adds a random polynomial to each quotient.
@@ -89,6 +93,7 @@ impl Gate<F, D> for QuotientMask {
         arith.constraints
     }
 
+    #[cfg(feature = "prover")]
     fn eval_unfiltered_base_batch(&self, vars: EvaluationVarsBaseBatch<F>) -> Vec<F> {
         let mut constraints = Vec::with_capacity(self.sets * vars.len());
         self.constrain(&mut Batch::new(&vars, &mut constraints));
@@ -127,7 +132,7 @@ impl Gate<F, D> for QuotientMask {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "prover"))]
 mod tests {
     use super::*;
     use crate::circuit::hash::Blake3Config;

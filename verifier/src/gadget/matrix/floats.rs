@@ -1,63 +1,32 @@
-//! Fixed integer matrices inside gates, and their product with a batch of field elements.
+//! The product of a matrix with a batch of field elements, as one of floats.
+//!
+//! Each field element is split into halves of 32 bits, which times a weight and summed stay under 2^53 and so are exact; the
+//! two sums are put together again mod `p`. Weights too large for that are multiplied in the field.
 
-use super::arith::{BATCH, Column};
-use super::field::{F, from_signed};
-use super::halves::{EXACT_BITS, HALF_BITS, LANES, STRIP, halves, joined_floats, sums};
+use super::Matrix;
+use crate::gadget::arith::{BATCH, Column};
+use crate::gadget::field::F;
+use crate::gadget::halves::{EXACT_BITS, HALF_BITS, LANES, STRIP, halves, joined_floats, sums};
 use ndarray::{Array2, ArrayView2, Axis};
 use wide::f64x8;
-
-/// A matrix of signed weights, one row an output.
-///
-/// Over a batch the product is one of floats: each field element is split into halves of 32 bits, which times a weight and
-/// summed stay under 2^53 and so are exact; the two sums are put together again mod `p`. Weights too large for that are
-/// multiplied in the field.
-#[derive(Clone, Debug)]
-pub struct Matrix {
-    weights: Array2<i64>,
-    /// The weights as floats, where every product of halves is exact.
-    floats: Option<Vec<Strip>>,
-}
 
 /// Some rows of a matrix. Its columns without weights, which are many where neighbours are rows of one position of a
 /// convolution, are left out.
 #[derive(Clone, Debug)]
-struct Strip {
+pub(super) struct Strip {
     /// The numbers of the columns, and their weights.
     columns: Vec<(usize, [f64; STRIP])>,
 }
 
+/// The weights as floats, if every product of halves is exact.
+pub(super) fn strips(weights: &Array2<i64>) -> Option<Vec<Strip>> {
+    let magnitude = |row: ndarray::ArrayView1<i64>| -> u128 { row.iter().map(|w| u128::from(w.unsigned_abs())).sum() };
+    let largest = weights.outer_iter().map(magnitude).max().unwrap_or(0);
+    let exact = largest < 1 << (EXACT_BITS - HALF_BITS);
+    exact.then(|| weights.axis_chunks_iter(Axis(0), STRIP).map(Strip::new).collect())
+}
+
 impl Matrix {
-    /// The matrix with these `weights`, one row an output.
-    pub fn new(weights: Array2<i64>) -> Self {
-        let magnitude =
-            |row: ndarray::ArrayView1<i64>| -> u128 { row.iter().map(|w| u128::from(w.unsigned_abs())).sum() };
-        let largest = weights.outer_iter().map(magnitude).max().unwrap_or(0);
-        let exact = largest < 1 << (EXACT_BITS - HALF_BITS);
-        let floats = exact.then(|| weights.axis_chunks_iter(Axis(0), STRIP).map(Strip::new).collect());
-        Self { weights: weights.as_standard_layout().into_owned(), floats }
-    }
-
-    /// The number of outputs.
-    pub fn height(&self) -> usize {
-        self.weights.nrows()
-    }
-
-    /// The number of inputs.
-    pub fn width(&self) -> usize {
-        self.weights.ncols()
-    }
-
-    /// The weights as integers, row by row.
-    pub fn weights(&self) -> &[i64] {
-        // It was made so.
-        self.weights.as_slice().expect("row by row")
-    }
-
-    /// The rows as field elements.
-    pub fn rows(&self) -> impl Iterator<Item = impl Iterator<Item = F> + '_> + '_ {
-        self.weights.outer_iter().map(|row| row.into_iter().map(|&w| from_signed(w)))
-    }
-
     /// The product with [`BATCH`] column vectors at once; `inputs` has one column an input.
     pub fn apply_batch(&self, inputs: &[Column]) -> Vec<Column> {
         match &self.floats {

@@ -1,9 +1,8 @@
 //! Openings: what is behind a commitment.
 
 use super::TensorInfo;
-use super::packing::{Commitment, commit};
+use super::packing::{Commitment, DIGEST, commit};
 use crate::gadget::field::F;
-use crate::plan::DIGEST;
 use miette::Diagnostic;
 use ndarray::{ArrayD, IxDyn};
 use plonky2::field::types::{Field, Field64, PrimeField64, Sample};
@@ -64,8 +63,11 @@ impl Opening {
         Self::with_salt(tensor, F::rand_array(), integers)
     }
 
-    /// As [`Opening::new`], with a salt that is given.
-    pub(crate) fn with_salt(tensor: TensorInfo, salt: [F; DIGEST], integers: Vec<i64>) -> Result<Self, OpeningError> {
+    /// As [`Opening::new`], with a salt that is given. Whoever knows it can try out what is committed to.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn with_salt(tensor: TensorInfo, salt: [F; DIGEST], integers: Vec<i64>) -> Result<Self, OpeningError> {
         let salt = salt.map(|element| element.to_canonical_u64());
         Self { tensor, salt, integers }.checked()
     }
@@ -101,7 +103,8 @@ impl Opening {
         commit(&self.tensor, &self.salt, &self.integers)
     }
 
-    pub(crate) fn salt(&self) -> [F; DIGEST] {
+    /// The salt, a secret.
+    pub fn salt(&self) -> [F; DIGEST] {
         self.salt.map(F::from_canonical_u64)
     }
 }
