@@ -6,7 +6,6 @@
 //! ```
 
 use ndarray::{arr1, arr2};
-use std::error::Error;
 use zknn::artifact::{Disclosure, FileKind, Options, ProofFile, Statement, VerifyingKey, from_bytes, hex, to_bytes};
 use zknn::front::Model;
 use zknn::{Lowering, compile, lower, verify};
@@ -26,23 +25,24 @@ const MODEL: &str = r#"{
 /// What the model gives on 0.5, -1.25 in real numbers. The hidden layer is 0.6625, 0 and 0 behind the ReLU.
 const EXPECTED: [f64; 2] = [0.6625, -0.496875];
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> zknn::Result<()> {
     let (key, proof) = prove()?;
     println!("the key has {} bytes, the proof {}", key.len(), proof.len());
 
     let statement = check(&key, &proof)?;
-    let output = statement.output().reals().ok_or("the output is public")?;
-    println!("the output is {output:.4}, and {:.4?} in real numbers", EXPECTED);
-    match &statement.input().disclosure {
-        Disclosure::Committed(commitment) => println!("the input is committed to as {}", hex(commitment)),
-        Disclosure::Public(_) | Disclosure::Private => return Err("the input is committed to by default".into()),
+    // Unless options say otherwise, outputs are public, and inputs are committed to.
+    if let Some(output) = statement.output().reals() {
+        println!("the output is {output:.4}, and {EXPECTED:.4?} in real numbers");
+    }
+    if let Disclosure::Committed(commitment) = &statement.input().disclosure {
+        println!("the input is committed to as {}", hex(commitment));
     }
     println!("all of this holds under the key {}", hex(&statement.key));
     Ok(())
 }
 
 /// What the prover does: files for the verifier, as bytes.
-fn prove() -> Result<(Vec<u8>, Vec<u8>), Box<dyn Error>> {
+fn prove() -> zknn::Result<(Vec<u8>, Vec<u8>)> {
     let model = Model::parse("model", MODEL.to_string())?;
     // Weights that are no integers are rounded to fixed point, by default of ten bits. Inputs like those that will be proved
     // show how large and how fine numbers get.
@@ -50,14 +50,12 @@ fn prove() -> Result<(Vec<u8>, Vec<u8>), Box<dyn Error>> {
     let graph = lower(&model, &Lowering { calibration, ..Lowering::default() }, &mut |_, _| {})?;
     let circuit = compile(graph, Options::default())?;
 
-    // Inputs are `f64`, which holds every `f32`, and every integer up to 2^53, exactly.
-    let input = arr1(&[0.5_f32, -1.25]).mapv(f64::from).into_dyn();
-    let proof = circuit.prove(&input)?;
+    let proof = circuit.prove(&arr1(&[0.5_f32, -1.25]))?;
     Ok((to_bytes(FileKind::Key, circuit.key()), to_bytes(FileKind::Proof, &proof)))
 }
 
 /// What the verifier does, who has a key that it trusts and a proof from anybody.
-fn check(key: &[u8], proof: &[u8]) -> Result<Statement, Box<dyn Error>> {
+fn check(key: &[u8], proof: &[u8]) -> zknn::Result<Statement> {
     let key: VerifyingKey = from_bytes(FileKind::Key, key)?;
     let proof: ProofFile = from_bytes(FileKind::Proof, proof)?;
     Ok(verify(&key, &proof)?)

@@ -1,7 +1,7 @@
 //! The integers that stand for an input.
 
 use miette::Diagnostic;
-use ndarray::ArrayD;
+use ndarray::{ArrayBase, ArrayD, Data, Dimension};
 use thiserror::Error;
 use zknn_ir::{Fact, Graph, Number, Op};
 
@@ -64,6 +64,25 @@ pub enum InputError {
     #[error("the network does not compute in integers")]
     #[diagnostic(code(zknn::input::not_fixed), help("this is a fault in zknn, not in the input; please report it"))]
     NotFixed,
+}
+
+/// What a model is given: a tensor for each of its inputs, in their order. A tensor alone is for the only input. Elements are
+/// of any type that real numbers of 64 bits hold exactly: `f64`, `f32`, and integers of up to 32 bits.
+pub trait Inputs {
+    /// The tensors.
+    fn tensors(&self) -> Vec<ArrayD<f64>>;
+}
+
+impl<T: Copy + Into<f64>, S: Data<Elem = T>, D: Dimension> Inputs for ArrayBase<S, D> {
+    fn tensors(&self) -> Vec<ArrayD<f64>> {
+        vec![self.mapv(Into::into).into_dyn()]
+    }
+}
+
+impl<I: Inputs> Inputs for [I] {
+    fn tensors(&self) -> Vec<ArrayD<f64>> {
+        self.iter().flat_map(Inputs::tensors).collect()
+    }
 }
 
 /// The integers that stand for the input, in the range that the graph demands.
@@ -198,6 +217,15 @@ mod tests {
         }
         let error = integers(&graph, &ndarray::arr1(&[1.0]).into_dyn()).unwrap_err();
         assert_eq!(error.to_string(), "the network takes an input of shape [2, 2], got [1]");
+    }
+
+    #[test]
+    fn tensors_may_be_of_any_number_that_a_float_holds() {
+        let expected = vec![ndarray::arr1(&[1.0, 2.0]).into_dyn()];
+        assert_eq!(ndarray::arr1(&[1.0f32, 2.0]).tensors(), expected);
+        assert_eq!(ndarray::arr1(&[1u8, 2]).tensors(), expected);
+        assert_eq!(ndarray::arr1(&[1, 2]).view().tensors(), expected);
+        assert_eq!([ndarray::arr1(&[1.0, 2.0]), ndarray::arr1(&[3.0])][..].tensors().len(), 2);
     }
 
     #[test]

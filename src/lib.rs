@@ -12,7 +12,7 @@
 //! use zknn::front::{Model, parse_tensor};
 //! use zknn::{Lowering, compile, lower, verify};
 //!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # fn main() -> zknn::Result<()> {
 //! let layers = r#"{"layer_type": "fully_connected", "input_shape": [3],
 //!     "weights": {"v": 1, "dim": [2, 3], "data": [1, -2, 3, 4, 5, -6]}}"#;
 //! let text = format!(r#"{{"input_range": [-5, 4], "layers": [{layers}]}}"#);
@@ -24,7 +24,7 @@
 //!
 //! // Whoever verifies has the key and the proof, and learns what they state.
 //! let statement = verify(circuit.key(), &proof)?;
-//! let output = statement.output().integers().ok_or("the output is public")?;
+//! let output = statement.output().integers().expect("outputs are public unless options say otherwise");
 //! assert_eq!(output.iter().copied().collect::<Vec<_>>(), [23, -45]);
 //! # Ok(())
 //! # }
@@ -35,6 +35,7 @@ pub mod artifact;
 mod audit;
 pub mod circuit;
 mod diagnose;
+mod error;
 pub mod evaluate;
 pub mod front;
 pub mod input;
@@ -49,6 +50,8 @@ pub mod rounding;
 pub use announcement::{Announcement, InputDisclosure};
 pub use audit::Audit;
 pub use circuit::Timings;
+pub use error::{Error, Result};
+pub use input::Inputs;
 pub use lowering::{DEFAULT_INPUT_RANGE, Lowering, LoweringError, lower};
 pub use passes::DEFAULT_BITS;
 pub use pipeline::{Circuit, CompileError, Input, LoadError, ProofError, Proved, Request, compile, lower_exact};

@@ -6,13 +6,13 @@ use crate::artifact::{
 };
 use crate::circuit::{Checker, ProveError, Secrets, Timings, Witness};
 use crate::gadget::field::F;
-use crate::input::{self, InputError};
+use crate::input::{self, InputError, Inputs};
 use crate::plan::{DIGEST, OutputVisibility, Visibility};
 use miette::Diagnostic;
 use ndarray::ArrayD;
 use tracing::{debug, debug_span, info_span};
 use zeroize::{Zeroize, Zeroizing};
-use zknn_ir::eval::{EvalError, Inputs, eval_fixed};
+use zknn_ir::eval::{EvalError, eval_fixed};
 use zknn_verifier::{RejectError, verify_in_context};
 
 /// What is to be proved of a model.
@@ -45,12 +45,12 @@ pub struct Proved {
 }
 
 impl Circuit {
-    /// Proves what the model gives on `inputs`: a tensor for each of its inputs, or the only one.
+    /// Proves what the model gives on `inputs`: a tensor for each of its inputs, or the only one, of `f64`, `f32` or integers.
     ///
     /// # Errors
     /// There are too few or too many inputs; one has the wrong shape, or an element that is no integer in the declared range;
     /// or the proof system failed.
-    pub fn prove<I: Inputs<f64> + ?Sized>(&self, inputs: &I) -> Result<ProofFile, ProofError> {
+    pub fn prove<I: Inputs + ?Sized>(&self, inputs: &I) -> Result<ProofFile, ProofError> {
         self.prove_timed(inputs, &mut Timings::default())
     }
 
@@ -58,12 +58,9 @@ impl Circuit {
     ///
     /// # Errors
     /// The same.
-    pub fn prove_timed<I: Inputs<f64> + ?Sized>(
-        &self,
-        inputs: &I,
-        timings: &mut Timings,
-    ) -> Result<ProofFile, ProofError> {
-        let inputs: Vec<Input<'_>> = inputs.tensors().iter().map(Input::Tensor).collect();
+    pub fn prove_timed<I: Inputs + ?Sized>(&self, inputs: &I, timings: &mut Timings) -> Result<ProofFile, ProofError> {
+        let tensors = Wiped(inputs.tensors());
+        let inputs: Vec<Input<'_>> = tensors.0.iter().map(Input::Tensor).collect();
         Ok(self.prove_request(Request { inputs: &inputs, context: None }, timings)?.proof)
     }
 
@@ -161,9 +158,9 @@ fn openings<'a>(
 }
 
 /// Inputs that are overwritten when they are dropped.
-struct Wiped(Vec<ArrayD<i64>>);
+struct Wiped<T: Zeroize>(Vec<ArrayD<T>>);
 
-impl Drop for Wiped {
+impl<T: Zeroize> Drop for Wiped<T> {
     fn drop(&mut self) {
         self.0.iter_mut().flatten().for_each(Zeroize::zeroize);
     }

@@ -119,7 +119,8 @@ pub enum ArtifactProblem {
 }
 
 impl ArtifactProblem {
-    fn help(&self) -> &'static str {
+    /// What to do about it.
+    pub fn help(&self) -> &'static str {
         match self {
             Self::Io(_) => "check the path and its permissions",
             Self::Foreign => {
