@@ -109,7 +109,7 @@ fn keeps_elements(graph: &Graph, id: NodeId, operand: NodeId) -> bool {
         Op::Input(_) | Op::Flatten | Op::Pad(_) => true,
         // A multiple of one value; sums of others may tell of it, or not.
         Op::Add => graph.operands(id).iter().all(|&other| other == operand),
-        Op::Relu => is_rectified,
+        Op::Relu | Op::Abs => is_rectified,
         Op::MaxPool(op::MaxPool { window, relu }) => *window == [1, 1] && (!relu || is_rectified),
         // Not below one, a factor leaves unlike integers apart, and so does rounding; clamping must not, either.
         Op::Requantize(op) => interval.is_some_and(|interval| {
@@ -155,6 +155,7 @@ mod tests {
         shows("%1 = flatten %0\noutput %1", true);
         shows("%1 = relu %0\n%2 = max_pool %1 window=[1, 1]\noutput %2", true);
         shows("%1 = pad %0 before=[1, 0, 0] after=[0, 0, 2]\n%2 = add %1 %1 %1\noutput %2", true);
+        shows("%1 = abs %0\noutput %1", true);
         shows("%1 = max_pool %0 window=[2, 1]\noutput %1", false);
         shows("%1 = requantize %0 multipliers=[1] shift=9 clamp=0..=1 scale 1\n%2 = add %1 %0\noutput %2", false);
         shows("%1 = flatten %0\n%2 = argmax %1\noutput %2", false);

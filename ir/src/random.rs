@@ -75,7 +75,7 @@ fn sketch<T: Clone + std::fmt::Debug>(
     weight: impl Strategy<Value = T>,
 ) -> impl Strategy<Value = Sketch<T>> {
     let operand = || prop::option::weighted(0.3, any::<Index>());
-    let step = (0u8..12, [1usize..=4, 1usize..=3, 1usize..=3], prop::option::of(0usize..9), [operand(), operand()]);
+    let step = (0u8..13, [1usize..=4, 1usize..=3, 1usize..=3], prop::option::of(0usize..9), [operand(), operand()]);
     (
         [1usize..=6, 1usize..=6, 1usize..=3],
         number,
@@ -162,6 +162,7 @@ impl<T: Clone> Sketch<T> {
             }
             (8, &[_]) => Op::Argmax,
             (9 | 10, _) => Op::Add,
+            (12, _) => Op::Abs,
             (11, shape) => Op::Pad(op::Pad {
                 before: (0..shape.len()).map(|axis| (a + axis) % b).collect(),
                 after: (0..shape.len()).map(|axis| (a + axis) % c).collect(),

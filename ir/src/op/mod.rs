@@ -3,6 +3,7 @@
 //! An operation is a type that implements `Operation` in a file of its own, and a line in the list of [`Op`]: all that
 //! the crate does with operations (inference, evaluation, text, digest, stored form) asks the trait.
 
+mod abs;
 mod add;
 mod argmax;
 pub(crate) mod attribute;
@@ -21,6 +22,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use abs::Abs;
 pub use add::Add;
 pub use argmax::Argmax;
 use attribute::{StandardLayout, Visitor};
@@ -327,6 +329,8 @@ operations! {
     Add,
     /// A tensor with a border of zeros.
     Pad(op),
+    /// The absolute value, number by number.
+    Abs,
 }
 
 impl Op {

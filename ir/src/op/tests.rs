@@ -31,8 +31,20 @@ fn alone(op: Op, facts: &[Fact]) -> Graph {
 /// Tags are part of digests and files.
 #[test]
 fn tags_stay_what_they_are() {
-    let expected =
-        ["input", "conv2d", "dense", "max_pool", "relu", "flatten", "normalize", "requantize", "argmax", "add", "pad"];
+    let expected = [
+        "input",
+        "conv2d",
+        "dense",
+        "max_pool",
+        "relu",
+        "flatten",
+        "normalize",
+        "requantize",
+        "argmax",
+        "add",
+        "pad",
+        "abs",
+    ];
     assert_eq!(NAMES, expected);
     for (tag, name) in NAMES.iter().enumerate() {
         let op = Op::blank(name).unwrap();
@@ -162,6 +174,20 @@ fn borders_of_zeros_by_hand() {
     assert_eq!(graph.node(graph.output()).fact, fact(&[3, 4], 1.0, 0, 4));
     let unpadded = alone(pad(&[0, 0], &[0, 0]), &[fact(&[2, 2], 1.0, 1, 4)]);
     assert_eq!(unpadded.node(unpadded.output()).fact, fact(&[2, 2], 1.0, 1, 4));
+}
+
+#[test]
+fn absolute_values_have_the_interval_of_magnitudes() {
+    for ((lo, hi), expected) in [((-5, 3), (0, 5)), ((2, 3), (2, 3)), ((-7, -2), (2, 7)), ((-1 << 62, 0), (0, 1 << 62))]
+    {
+        let (least, greatest) = expected;
+        assert_eq!(infer(&Op::Abs, &[&fact(&[2], 0.5, lo, hi)]).unwrap(), fact(&[2], 0.5, least, greatest));
+        let graph = alone(Op::Abs, &[fact(&[2], 0.5, lo, hi)]);
+        let values = eval_fixed(&graph, &arr1(&[lo, hi]).into_dyn()).unwrap();
+        assert_eq!(values.output(), &arr1(&[-lo.min(-lo), hi.max(-hi)]).into_dyn());
+        let reals = eval_real(&graph, &arr1(&[lo as f64 * 0.5, hi as f64 * 0.5]).into_dyn()).unwrap();
+        assert_eq!(reals.output(), &arr1(&[(lo as f64 * 0.5).abs(), (hi as f64 * 0.5).abs()]).into_dyn());
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! How each operation of the language is stated, one a file.
 
+mod abs;
 mod add;
 mod argmax;
 mod conv2d;
@@ -82,5 +83,6 @@ pub(super) fn candidates(node: Node<'_>) -> Result<Vec<Candidate<'_>>, PlanError
         Op::Argmax => argmax::candidates(node),
         Op::Add => add::candidates(node),
         Op::Pad(op) => pad::candidates(node, op),
+        Op::Abs => abs::candidates(node),
     }
 }
