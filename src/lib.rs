@@ -1,7 +1,7 @@
 //! zknn compiles neural networks to zero-knowledge circuits.
 //!
 //! A model in JSON ([`front`]) becomes a graph in the intermediate representation ([`zknn_ir`]), is rewritten to
-//! integers ([`passes`]), laid out in rows and columns ([`plan`]) of small statements ([`gadget`]), and proved and
+//! integers ([`passes`]), laid out in rows and columns ([`plan`]) of gadget instances ([`gadget`]), and proved and
 //! verified with plonky2 ([`circuit`]). [`mod@evaluate`] and [`rounding`] measure what rounding costs. Circuits, verifying
 //! keys, proofs and openings of commitments are files ([`artifact`]). [`nn`] runs a model as a plain program, which is what
 //! all the rest is held to, and

@@ -141,7 +141,13 @@ fn has_integers_only(model: &Model) -> bool {
         LayerKind::Convolution { kernel: weights, biases } | LayerKind::FullyConnected { weights, biases } => {
             integral(weights) && biases.as_ref().is_none_or(integral)
         }
-        _ => true,
+        LayerKind::MaxPool { .. }
+        | LayerKind::Relu
+        | LayerKind::Flatten
+        | LayerKind::Normalize
+        | LayerKind::Argmax
+        | LayerKind::Add
+        | LayerKind::Padding { .. } => true,
     })
 }
 

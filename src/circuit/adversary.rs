@@ -1,4 +1,4 @@
-//! A dishonest prover of one gadget: it changes a wire and then mends whatever constraint that breaks, by other wires.
+//! A dishonest prover of one gadget: it perturbs a wire, then repairs violated constraints by solving for other wires.
 //!
 //! Mending is what makes it dangerous: a value is changed together with its digits, a quotient together with its
 //! remainder and the carries. Inputs it leaves alone, as copy constraints hold them. A gadget is sound for its inputs

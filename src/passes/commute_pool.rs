@@ -1,4 +1,4 @@
-//! Moves relu behind max-pool, where it runs on as many times fewer numbers as a window has.
+//! Moves ReLU after max-pool, where it sees window-size times fewer elements.
 //!
 //! Both are monotone, so their order makes no difference to the result.
 //!

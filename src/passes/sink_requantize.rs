@@ -1,4 +1,4 @@
-//! Moves requantize behind max-pool, where it runs on as many times fewer numbers as a window has.
+//! Moves requantize after max-pool, where it sees window-size times fewer elements.
 //!
 //! Both are monotone, channel by channel, so their order makes no difference to the result. A max-pool with relu also
 //! needs zero to stay zero, which it does where the clamp lets it.

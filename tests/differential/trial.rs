@@ -77,6 +77,7 @@ impl Trial {
 
     /// Compares all ways; nothing if the model has no circuit.
     pub fn compare(&self) -> Result<Option<Compared>, TestCaseError> {
+        self.compare_shapes()?;
         let Some(graph) = self.lowered(&[]) else { return Ok(None) };
         let choices = OPTIONAL.iter().map(|off| vec![*off]).chain([OPTIONAL.to_vec()]);
         let variants: Vec<Graph> = choices.filter_map(|off| self.lowered(&off)).collect();
@@ -105,6 +106,18 @@ impl Trial {
         compared.borders = count(Class::View { with_zero: true });
         compared.class = graph.node(graph.output()).op == Op::Argmax;
         Ok(Some(compared))
+    }
+
+    /// The shapes that a model's layers are checked by are those that the language infers.
+    fn compare_shapes(&self) -> Result<(), TestCaseError> {
+        let graph = front::lower(&self.model).expect("the layers are known");
+        for id in graph.topological() {
+            let node = graph.node(id);
+            if let Some(layer) = node.layer {
+                prop_assert_eq!(&node.fact.shape, self.model.layers()[layer].output_shape());
+            }
+        }
+        Ok(())
     }
 
     /// Compares with floating point where that says something: where it is exact itself, or nothing is clamped and the

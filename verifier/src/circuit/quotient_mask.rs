@@ -21,7 +21,7 @@ use plonky2::util::serialization::{Buffer, IoError, IoResult};
 ///
 /// Over `n` rows, its constant is the polynomial `E = X^(n/8)` and its wires are random polynomials `U`, one for each
 /// challenge set. The constraint `(E^8 - 1) · (E + E^10 + … + E^55) · U` is zero in every row, where `E^8 = X^n = 1`, so that
-/// it restrains nobody. Divided by `X^n - 1` it adds `Σ X^(in) X^((i+1)n/8) U`, for `i` from 0 to 6, to the quotient.
+/// every witness satisfies it. Divided by `X^n - 1` it adds `Σ X^(in) X^((i+1)n/8) U`, for `i` from 0 to 6, to the quotient.
 ///
 /// Why that hides the chunks: write `U` as `Σ y^k U_k`, for `k` from 0 to 7, where `y = X^(n/8)` and each `U_k` has `n/8`
 /// coefficients, and `M_i` for the sum of its first `8 - i` terms. Chunk `i` becomes what it was and `y^(i+1) M_(i+1)` (what

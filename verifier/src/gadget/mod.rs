@@ -1,4 +1,4 @@
-//! Gadgets: the small statements that rows are made of, and the language their constraints are written in.
+//! Gadgets, reusable sub-circuits that rows are made of, and the constraint language that they are written in.
 //!
 //! A gadget has input and output wires, which are routed (other rows can be tied to them), advice wires, which are
 //! not, digit wires, and possibly row constants. That digit wires hold digits, integers below [`DIGIT_RADIX`], is stated

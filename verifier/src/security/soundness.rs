@@ -44,7 +44,7 @@ pub enum Round {
     /// copy constraint is broken, they differ as polynomials, and agree by chance with probability `n R / p` at most (Gabizon,
     /// Williamson, Ciobotaru, "PLONK", ePrint 2019/953, section 5; Schwartz and Zippel), in all sets with `(n R / p)^c`.
     Permutation,
-    /// The challenges `alpha` of whose powers the constraints are combined.
+    /// The challenges `alpha`, with powers of which the constraints are batched.
     ///
     /// `T` constraints that do not all hold in some row have a combination that is a polynomial in `alpha` of degree up to
     /// `T - 1`: it vanishes with probability `(T - 1) / p` at most, in all sets with `((T - 1) / p)^c` (\[H22\] theorem 8, "ALI",
@@ -55,7 +55,7 @@ pub enum Round {
     /// The identity that is checked there is between polynomials of degree up to `9 (n + 1)`; as \[H22\] theorem 8 ("DEEP"), with
     /// constraints of degree 9 and polynomials opened at two points: `(9 (n + 1) + n - 1) / (q - n - N)`.
     OpeningPoint,
-    /// The challenge, in the extension, of whose powers `K` opened polynomials are combined before the low-degree test.
+    /// The challenge, in the extension, with powers of which `K` opened polynomials are batched before the low-degree test.
     ///
     /// Combinations that are close to the code although the polynomials have no common agreement with it: at most
     /// `(K - 1) gap / q`, where `gap` is `N` by unique decoding (\[BCIKS20\] theorems 1.5 and 6.1: curves of degree `K - 1`), and
@@ -224,7 +224,7 @@ impl Soundness {
         rounds.min_by(|a, b| a.1.total_cmp(&b.1)).expect("a protocol has rounds")
     }
 
-    /// The bits of a challenge of whose powers up to `degree` words are combined: `degree * gap / q`.
+    /// The bits of a challenge with powers of which, up to `degree`, words are batched: `degree * gap / q`.
     fn curve_bits(&self, degree: usize, gap: f64) -> f64 {
         extension_bits() - log2(degree as f64 * gap)
     }

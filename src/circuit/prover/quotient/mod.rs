@@ -34,7 +34,7 @@ pub struct Challenges {
     pub betas: Vec<F>,
     /// Its offsets.
     pub gammas: Vec<F>,
-    /// Of whose powers constraints are combined.
+    /// Constraints are batched with their powers.
     pub alphas: Vec<F>,
 }
 
