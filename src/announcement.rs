@@ -119,7 +119,11 @@ fn keeps_elements(graph: &Graph, id: NodeId, operand: NodeId) -> bool {
             is_wide && op.multipliers.iter().all(|&multiplier| multiplier >= factor)
         }),
         Op::Dense(op::Dense { weights, .. }) => copies_columns(weights),
-        Op::Conv2d(op::Conv2d { kernel, .. }) => matches!(kernel.shape(), [_, 1, 1, _]) && copies_columns(kernel),
+        Op::Conv2d(op::Conv2d { kernel, stride: [1, 1], groups: 1, .. }) => {
+            matches!(kernel.shape(), [_, 1, 1, _]) && copies_columns(kernel)
+        }
+        // Sums of a group's channels may tell of them, and with a stride some elements are not read.
+        Op::Conv2d(_) => false,
         Op::Normalize(_) | Op::Argmax => false,
     }
 }

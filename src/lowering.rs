@@ -138,7 +138,7 @@ fn real_range(number: &Number) -> Option<(i64, i64)> {
 fn has_integers_only(model: &Model) -> bool {
     let integral = |tensor: &ArrayD<f64>| tensor.iter().all(|weight| weight.fract() == 0.0);
     model.layers().iter().all(|layer| match &layer.kind {
-        LayerKind::Convolution { kernel: weights, biases } | LayerKind::FullyConnected { weights, biases } => {
+        LayerKind::Convolution { kernel: weights, biases, .. } | LayerKind::FullyConnected { weights, biases } => {
             integral(weights) && biases.as_ref().is_none_or(integral)
         }
         LayerKind::MaxPool { .. }

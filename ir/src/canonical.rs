@@ -137,6 +137,15 @@ impl<S: Sink> Visitor for Encoder<'_, S> {
         Ok(())
     }
 
+    fn sides_unless_one(&mut self, name: &'static str, sides: &mut [usize; 2]) -> Result<(), Infallible> {
+        self.height_and_width(name, sides)
+    }
+
+    fn count_unless_one(&mut self, _: &'static str, count: &mut usize) -> Result<(), Infallible> {
+        length(*count, self.0);
+        Ok(())
+    }
+
     fn lengths(&mut self, _: &'static str, lengths: &mut Vec<usize>) -> Result<(), Infallible> {
         shape(lengths, self.0);
         Ok(())

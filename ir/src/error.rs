@@ -105,6 +105,22 @@ pub enum InferError {
         /// Height and width of the operand.
         input: [usize; 2],
     },
+    /// A stride or dilation of zero.
+    #[error("conv2d: {attribute} is {sides:?}, and must be positive along both axes")]
+    EmptyStep {
+        /// Which of the two.
+        attribute: &'static str,
+        /// Along height and width.
+        sides: [usize; 2],
+    },
+    /// A number of groups that output channels can't be divided into.
+    #[error("conv2d: {outputs} output channels can't be divided into {groups} groups")]
+    Groups {
+        /// How many groups.
+        groups: usize,
+        /// How many output channels.
+        outputs: usize,
+    },
     /// A matrix made for a vector of another length.
     #[error("weights take {weights} inputs, their input has {input}")]
     InputLength {

@@ -82,6 +82,14 @@ impl Visitor for Writer<'_> {
         write!(self.0, " {name}={sides:?}")
     }
 
+    fn sides_unless_one(&mut self, name: &'static str, sides: &mut [usize; 2]) -> fmt::Result {
+        if *sides == [1, 1] { Ok(()) } else { self.height_and_width(name, sides) }
+    }
+
+    fn count_unless_one(&mut self, name: &'static str, count: &mut usize) -> fmt::Result {
+        if *count == 1 { Ok(()) } else { write!(self.0, " {name}={count}") }
+    }
+
     fn lengths(&mut self, name: &'static str, lengths: &mut Vec<usize>) -> fmt::Result {
         write!(self.0, " {name}={lengths:?}")
     }

@@ -137,9 +137,17 @@ impl<T: Clone> Sketch<T> {
         let bias = |of: &Weights| (b == c).then(|| fill(&[a], scale(of)));
         match (kind, fact.shape.as_slice()) {
             (0 | 1, &[height, width, channels]) => {
-                let kernel = fill(&[a, b.min(height), c.min(width), channels], None);
-                let bias = bias(&kernel);
-                Op::Conv2d(op::Conv2d { kernel, bias })
+                // Groups of all channels, or one.
+                let groups = if a == b { channels } else { 1 };
+                let kernel = [b.min(height), c.min(width)];
+                let fits = |axis: usize, by: usize| (kernel[axis] - 1) * by < [height, width][axis];
+                let steps = c > 1;
+                let dilation = [if steps && fits(0, c) { c } else { 1 }, if steps && fits(1, a) { a } else { 1 }];
+                let stride = if steps { [1 + a % 2, 1 + b % 3] } else { [1, 1] };
+                let outputs = if groups == 1 { a } else { groups * (1 + a % 2) };
+                let kernel = fill(&[outputs, kernel[0], kernel[1], channels / groups], None);
+                let bias = (b == c).then(|| fill(&[outputs], scale(&kernel)));
+                Op::Conv2d(op::Conv2d { kernel, bias, stride, dilation, groups })
             }
             (2, &[height, width, _]) => Op::MaxPool(op::MaxPool {
                 window: [if height % b == 0 { b } else { 1 }, if width % c == 0 { c } else { 1 }],

@@ -50,7 +50,9 @@ pub(crate) fn noise(seed: u64, count: usize) -> Vec<i64> {
 /// The network of 14.7 million weights that the project measures itself by.
 pub(crate) fn reference_network() -> Graph {
     let weights = |seed, shape: &[usize]| fixed(shape, &noise(seed, shape.iter().product()), 1.0);
-    let conv = |seed, shape: [usize; 4]| Op::Conv2d(op::Conv2d { kernel: weights(seed, &shape), bias: None });
+    let conv = |seed, shape: [usize; 4]| {
+        Op::Conv2d(op::Conv2d { kernel: weights(seed, &shape), bias: None, ..op::Conv2d::default() })
+    };
     let dense = |seed, shape: [usize; 2]| Op::Dense(op::Dense { weights: weights(seed, &shape), bias: None });
     let pool = || Op::MaxPool(op::MaxPool { window: [2, 2], relu: false });
     chain([

@@ -35,9 +35,13 @@ fn small_cnn() -> Graph {
     chain(
         &[8, 8, 1],
         vec![
-            Op::Conv2d(op::Conv2d { kernel: weights(&[3, 3, 3, 1]), bias: None }),
+            Op::Conv2d(op::Conv2d { kernel: weights(&[3, 3, 3, 1]), bias: None, ..op::Conv2d::default() }),
             Op::MaxPool(op::MaxPool { window: [2, 2], relu: true }),
-            Op::Conv2d(op::Conv2d { kernel: weights(&[2, 2, 2, 3]), bias: Some(weights(&[2])) }),
+            Op::Conv2d(op::Conv2d {
+                kernel: weights(&[2, 2, 2, 3]),
+                bias: Some(weights(&[2])),
+                ..op::Conv2d::default()
+            }),
             Op::Relu,
             Op::Flatten,
             Op::Dense(op::Dense { weights: weights(&[6, 8]), bias: Some(weights(&[6])) }),

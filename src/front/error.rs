@@ -130,9 +130,13 @@ pub enum Problem {
     )]
     InputRange,
 
-    #[error("`window` must be a positive integer, or two of them: [height, width]")]
-    #[diagnostic(code(zknn::model::window), help("write 2 for windows of 2 by 2, or [1, 3] for windows of 1 by 3"))]
-    Window,
+    #[error("`{field}` must be a positive integer, or two of them: [height, width]")]
+    #[diagnostic(code(zknn::model::sides), help("write 2 for 2 by 2, or [1, 3] for 1 by 3"))]
+    Sides { field: &'static str },
+
+    #[error("`groups` must be a positive integer")]
+    #[diagnostic(code(zknn::model::groups), help("write the number of channels for a depthwise convolution"))]
+    Groups,
 
     #[error(
         "a border must be a list of integers from 0 to {}, one for each extent of `input_shape`",

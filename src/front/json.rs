@@ -6,7 +6,7 @@ use super::error::{FrontError, Problem, Result};
 use super::fields::{Object, closest, list};
 use super::piece::Piece;
 use super::source::{Source, shown};
-use super::{Layer, LayerKind, LayerSpans, MAX_BORDER, MAX_ELEMENTS, Model, shapes, tensor};
+use super::{Layer, LayerKind, LayerSpans, MAX_BORDER, MAX_ELEMENTS, Model, Steps, shapes, tensor};
 use ndarray::ArrayD;
 
 /// A type of layer.
@@ -20,16 +20,22 @@ struct LayerType {
 const LAYER_TYPES: [LayerType; 9] = [
     LayerType {
         name: "convolution",
-        fields: &["layer_type", "input_shape", "kernel", "biases", "name", "inputs"],
+        fields: &["layer_type", "input_shape", "kernel", "biases", "stride", "dilation", "groups", "name", "inputs"],
         read: |fields| {
             let (kernel, biases) = (fields.tensor("kernel")?, fields.optional_tensor("biases")?);
-            Ok(LayerKind::Convolution { kernel, biases })
+            let one = Steps::default();
+            let steps = Steps {
+                stride: fields.sides("stride", one.stride)?,
+                dilation: fields.sides("dilation", one.dilation)?,
+                groups: fields.object.optional("groups").map_or(Ok(one.groups), groups)?,
+            };
+            Ok(LayerKind::Convolution { kernel, biases, steps })
         },
     },
     LayerType {
         name: "max_pool",
         fields: &["layer_type", "input_shape", "window", "name", "inputs"],
-        read: |fields| Ok(LayerKind::MaxPool { window: window(fields.required("window")?)? }),
+        read: |fields| Ok(LayerKind::MaxPool { window: sides(fields.required("window")?, "window")? }),
     },
     LayerType { name: "relu", fields: COMMON_FIELDS, read: |_| Ok(LayerKind::Relu) },
     LayerType { name: "flatten", fields: COMMON_FIELDS, read: |_| Ok(LayerKind::Flatten) },
@@ -57,8 +63,21 @@ const LAYER_TYPES: [LayerType; 9] = [
 const COMMON_FIELDS: &[&str] = &["layer_type", "input_shape", "name", "inputs"];
 
 /// For a layer whose type is missing, so that nothing tells which of them it may have.
-const ALL_FIELDS: &[&str] =
-    &["layer_type", "input_shape", "kernel", "window", "weights", "biases", "before", "after", "name", "inputs"];
+const ALL_FIELDS: &[&str] = &[
+    "layer_type",
+    "input_shape",
+    "kernel",
+    "window",
+    "weights",
+    "biases",
+    "stride",
+    "dilation",
+    "groups",
+    "before",
+    "after",
+    "name",
+    "inputs",
+];
 
 /// The fields of a layer of a known type.
 struct Fields<'a> {
@@ -74,6 +93,11 @@ impl<'a> Fields<'a> {
 
     fn tensor(&self, field: &'static str) -> Result<ArrayD<f64>> {
         tensor::read(self.required(field)?, Some(field))
+    }
+
+    /// A height and a width, or what they are where the field is missing.
+    fn sides(&self, field: &'static str, missing: [usize; 2]) -> Result<[usize; 2]> {
+        self.object.optional(field).map_or(Ok(missing), |piece| sides(piece, field))
     }
 
     fn optional_tensor(&self, field: &'static str) -> Result<Option<ArrayD<f64>>> {
@@ -177,9 +201,16 @@ fn input_range(piece: Piece) -> Result<(i64, i64)> {
     }
 }
 
-fn window(piece: Piece) -> Result<[usize; 2]> {
+/// A number of groups.
+fn groups(piece: Piece) -> Result<usize> {
+    let groups = piece.text().parse().ok().filter(|groups| (1..=MAX_ELEMENTS).contains(groups));
+    groups.ok_or_else(|| piece.error(Problem::Groups, "not such an integer"))
+}
+
+/// A height and a width: two lengths, or one for both.
+fn sides(piece: Piece, field: &'static str) -> Result<[usize; 2]> {
     let extents = match piece.is_array() {
-        true => integers(piece, "`window`")?,
+        true => integers(piece, &format!("`{field}`"))?,
         false => vec![piece.text().parse().ok(); 2],
     };
     let extent = |extent: &Option<i64>| {
@@ -188,7 +219,7 @@ fn window(piece: Piece) -> Result<[usize; 2]> {
     };
     match extents.iter().map(extent).collect::<Vec<_>>().as_slice() {
         [Some(height), Some(width)] => Ok([*height, *width]),
-        _ => Err(piece.error(Problem::Window, "not a window")),
+        _ => Err(piece.error(Problem::Sides { field }, format!("not a {field}"))),
     }
 }
 

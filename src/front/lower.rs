@@ -46,9 +46,13 @@ pub fn lower(model: &Model) -> Result<Graph, LowerError> {
 
 fn op(kind: &LayerKind) -> Op {
     match kind {
-        LayerKind::Convolution { kernel, biases } => {
-            Op::Conv2d(op::Conv2d { kernel: weights(kernel), bias: biases.as_ref().map(weights) })
-        }
+        LayerKind::Convolution { kernel, biases, steps } => Op::Conv2d(op::Conv2d {
+            kernel: weights(kernel),
+            bias: biases.as_ref().map(weights),
+            stride: steps.stride,
+            dilation: steps.dilation,
+            groups: steps.groups,
+        }),
         LayerKind::FullyConnected { weights: matrix, biases } => {
             Op::Dense(op::Dense { weights: weights(matrix), bias: biases.as_ref().map(weights) })
         }

@@ -72,12 +72,14 @@ pub struct Layer {
 /// What a layer does.
 #[derive(Debug, Clone, PartialEq)]
 pub enum LayerKind {
-    /// Valid convolution with stride 1.
+    /// Valid convolution.
     Convolution {
-        /// `[c_out, height, width, c_in]`
+        /// `[c_out, height, width, c_in / groups]`
         kernel: ArrayD<f64>,
         /// `[c_out]`, added to every position.
         biases: Option<ArrayD<f64>>,
+        /// What the kernel reads.
+        steps: Steps,
     },
     /// The maximum of each tile, channel by channel.
     MaxPool {
@@ -108,6 +110,24 @@ pub enum LayerKind {
         /// How many stand behind them.
         after: Vec<usize>,
     },
+}
+
+/// How the kernel of a convolution steps through what it reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Steps {
+    /// From one position of the kernel to the next, along height and width.
+    pub stride: [usize; 2],
+    /// From one element of the kernel to the next, likewise.
+    pub dilation: [usize; 2],
+    /// How many groups the channels are in; each is convolved by itself.
+    pub groups: usize,
+}
+
+/// All of them 1.
+impl Default for Steps {
+    fn default() -> Self {
+        Self { stride: [1, 1], dilation: [1, 1], groups: 1 }
+    }
 }
 
 /// Where a layer's fields stand in the source; nothing for a layer that was made in memory.

@@ -4,7 +4,7 @@ use miette::Diagnostic;
 use thiserror::Error;
 
 use super::source::shown;
-use super::{Layer, LayerKind, MAX_ELEMENTS, MAX_TOGETHER};
+use super::{Layer, LayerKind, MAX_ELEMENTS, MAX_TOGETHER, Steps};
 
 /// A layer that does not fit its input, or itself.
 #[derive(Debug, Clone, PartialEq, Eq, Error, Diagnostic)]
@@ -26,9 +26,19 @@ pub enum ShapeError {
     #[error("the kernel takes {expected} channels, but the input has {got}")]
     #[diagnostic(
         code(zknn::shape::channels),
-        help("a kernel is [c_out, height, width, c_in]; c_in must be the last extent of `input_shape`")
+        help(
+            "a kernel is [c_out, height, width, c_in]; c_in times the number of groups, one unless `groups` says otherwise, \
+             must be the last extent of `input_shape`"
+        )
     )]
     Channels { expected: usize, got: usize },
+
+    #[error("{outputs} output channels can't be divided into {groups} groups")]
+    #[diagnostic(
+        code(zknn::shape::groups),
+        help("a group has as many output channels as every other: `groups` must divide the first extent of `kernel`")
+    )]
+    Groups { groups: usize, outputs: usize },
 
     #[error("a {height} by {width} kernel does not fit in an input of shape {input:?}")]
     #[diagnostic(
@@ -93,6 +103,7 @@ impl ShapeError {
             | ShapeError::Empty { field, .. }
             | ShapeError::Border { field, .. } => field,
             ShapeError::Channels { .. } | ShapeError::KernelTooLarge { .. } => "kernel",
+            ShapeError::Groups { .. } => "groups",
             ShapeError::Window { .. } => "window",
             ShapeError::Columns { .. } => "weights",
             ShapeError::Biases { .. } => "biases",
@@ -115,6 +126,7 @@ impl ShapeError {
             ShapeError::KernelTooLarge { input, .. } | ShapeError::Window { input, .. } => {
                 format!("for an input of shape {input:?}")
             }
+            ShapeError::Groups { outputs, .. } => format!("does not divide {outputs}"),
             ShapeError::Columns { got, .. } => format!("expected {got} columns"),
             ShapeError::Biases { expected, .. } => format!("expected [{expected}]"),
             ShapeError::TooLarge { got } | ShapeError::TooLargeTogether { got } => format!("gives {got:?}"),
@@ -129,9 +141,9 @@ pub fn output_shape(layer: &Layer) -> Result<Vec<usize>, ShapeError> {
     let input = &layer.input_shape;
     check_extents("input_shape", input)?;
     let output = match &layer.kind {
-        LayerKind::Convolution { kernel, biases } => {
+        LayerKind::Convolution { kernel, biases, steps } => {
             let biases = biases.as_ref().map(|biases| biases.shape());
-            convolution(input, kernel.shape(), biases)?
+            convolution(input, kernel.shape(), biases, steps)?
         }
         LayerKind::FullyConnected { weights, biases } => {
             let biases = biases.as_ref().map(|biases| biases.shape());
@@ -185,7 +197,15 @@ pub(super) fn dimensions(field: &str) -> Option<(usize, &'static str)> {
     }
 }
 
-fn convolution(input: &[usize], kernel: &[usize], biases: Option<&[usize]>) -> Result<Vec<usize>, ShapeError> {
+fn convolution(
+    input: &[usize],
+    kernel: &[usize],
+    biases: Option<&[usize]>,
+    steps: &Steps,
+) -> Result<Vec<usize>, ShapeError> {
+    for (field, sides) in [("stride", steps.stride), ("dilation", steps.dilation)] {
+        check_extents(field, &sides)?;
+    }
     let &[c_out, k_h, k_w, c_in] = kernel else {
         return Err(tensor_rank("kernel", kernel));
     };
@@ -193,14 +213,20 @@ fn convolution(input: &[usize], kernel: &[usize], biases: Option<&[usize]>) -> R
     let &[h, w, channels] = input else {
         return Err(image_rank("convolution", input));
     };
-    if channels != c_in {
-        return Err(ShapeError::Channels { expected: c_in, got: channels });
+    if steps.groups == 0 || c_out % steps.groups != 0 {
+        return Err(ShapeError::Groups { groups: steps.groups, outputs: c_out });
     }
-    if k_h > h || k_w > w {
-        return Err(ShapeError::KernelTooLarge { height: k_h, width: k_w, input: input.to_vec() });
+    if c_in.checked_mul(steps.groups) != Some(channels) {
+        return Err(ShapeError::Channels { expected: c_in.saturating_mul(steps.groups), got: channels });
+    }
+    // What the kernel covers, the elements that dilation leaves out among them.
+    let span = |side: usize, dilation: usize| (side - 1).saturating_mul(dilation).saturating_add(1);
+    let (height, width) = (span(k_h, steps.dilation[0]), span(k_w, steps.dilation[1]));
+    if height > h || width > w {
+        return Err(ShapeError::KernelTooLarge { height, width, input: input.to_vec() });
     }
     check_biases(biases, c_out)?;
-    Ok(vec![h - k_h + 1, w - k_w + 1, c_out])
+    Ok(vec![(h - height) / steps.stride[0] + 1, (w - width) / steps.stride[1] + 1, c_out])
 }
 
 fn max_pool(input: &[usize], [height, width]: [usize; 2]) -> Result<Vec<usize>, ShapeError> {

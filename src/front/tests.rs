@@ -83,7 +83,7 @@ fn a_model_made_in_memory_is_checked_too() {
     let vector = arr1(&[1.0, 2.0]).into_dyn();
     let dense = LayerKind::FullyConnected { weights: vector.clone(), biases: None };
     assert_eq!(code(vec![Layer::new(dense, [2])], None), "zknn::shape::tensor_rank");
-    let convolution = LayerKind::Convolution { kernel: vector, biases: None };
+    let convolution = LayerKind::Convolution { kernel: vector, biases: None, steps: Steps::default() };
     assert_eq!(code(vec![Layer::new(convolution, [2, 2, 1])], None), "zknn::shape::tensor_rank");
     let pool = LayerKind::MaxPool { window: [1, 0] };
     assert_eq!(code(vec![Layer::new(pool, [2, 2, 1])], None), "zknn::shape::empty");

@@ -19,8 +19,16 @@ pub(super) fn model(model: &Model, w: impl Write) -> io::Result<()> {
         let (layer_type, input_shape) = (layer.kind.layer_type(), &layer.input_shape);
         write!(w, "{separator}{{\"layer_type\": \"{layer_type}\", \"input_shape\": {input_shape:?}")?;
         match &layer.kind {
-            LayerKind::Convolution { kernel, biases } => {
-                fields(w, [("kernel", Some(kernel)), ("biases", biases.as_ref())])?
+            LayerKind::Convolution { kernel, biases, steps } => {
+                fields(w, [("kernel", Some(kernel)), ("biases", biases.as_ref())])?;
+                for (field, sides) in [("stride", steps.stride), ("dilation", steps.dilation)] {
+                    if sides != [1, 1] {
+                        write!(w, ", \"{field}\": {sides:?}")?;
+                    }
+                }
+                if steps.groups != 1 {
+                    write!(w, ", \"groups\": {}", steps.groups)?;
+                }
             }
             LayerKind::FullyConnected { weights, biases } => {
                 fields(w, [("weights", Some(weights)), ("biases", biases.as_ref())])?;

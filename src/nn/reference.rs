@@ -3,7 +3,7 @@
 use ndarray::{ArrayD, IxDyn};
 use rand_mt::Mt;
 
-use crate::front::{Layer, LayerKind, Model};
+use crate::front::{Layer, LayerKind, Model, Steps};
 
 const SEED: u32 = 12345;
 const INPUT_RANGE: (i64, i64) = (-5, 4);
@@ -38,7 +38,7 @@ pub fn reference_cnn() -> (Model, ArrayD<f64>) {
 }
 
 fn convolution(kernel: ArrayD<f64>) -> LayerKind {
-    LayerKind::Convolution { kernel, biases: None }
+    LayerKind::Convolution { kernel, biases: None, steps: Steps::default() }
 }
 
 fn fully_connected(random: &mut NumpyRandom, outputs: usize, inputs: usize) -> LayerKind {

@@ -3,11 +3,11 @@
 use miette::Diagnostic;
 use ndarray::linalg::general_mat_mul;
 use ndarray::{
-    Array1, Array2, ArrayD, ArrayView1, ArrayViewD, Axis, AxisDescription, Ix1, Ix2, IxDyn, ShapeError, Slice,
+    Array1, Array2, ArrayD, ArrayView1, ArrayViewD, Axis, AxisDescription, Ix1, Ix2, IxDyn, ShapeError, Slice, s,
 };
 use thiserror::Error;
 
-use crate::front::{Layer, LayerKind, Model, Source};
+use crate::front::{Layer, LayerKind, Model, Source, Steps};
 
 /// An input of another shape than the model takes.
 #[derive(Debug, Clone, PartialEq, Eq, Error, Diagnostic)]
@@ -56,7 +56,9 @@ fn check_input(model: &Model, input: &ArrayD<f64>) -> Result<(), WrongInput> {
 fn apply(layer: &Layer, reads: &[&ArrayD<f64>]) -> ArrayD<f64> {
     let x = reads[0].clone();
     let output = match &layer.kind {
-        LayerKind::Convolution { kernel, biases } => convolution(&x, kernel, biases.as_ref(), layer.output_shape()),
+        LayerKind::Convolution { kernel, biases, steps } => {
+            convolution(&x, kernel, biases.as_ref(), *steps, layer.output_shape())
+        }
         LayerKind::FullyConnected { weights, biases } => fully_connected(&x, weights, biases.as_ref()),
         LayerKind::MaxPool { window } => Ok(max_pool(&x, *window, layer.output_shape())),
         LayerKind::Relu => Ok(x.mapv_into(|value| value.max(0.0))),
@@ -79,34 +81,44 @@ fn convolution(
     image: &ArrayD<f64>,
     kernel: &ArrayD<f64>,
     biases: Option<&ArrayD<f64>>,
+    Steps { stride, dilation, groups }: Steps,
     output_shape: &[usize],
 ) -> Result<ArrayD<f64>, ShapeError> {
     const BLOCK_ELEMENTS: usize = 1 << 17;
-    let &[_, k_h, k_w, c_in] = kernel.shape() else {
+    let (&[_, k_h, k_w, c_in], &[_, image_width, channels]) = (kernel.shape(), image.shape()) else {
         return Err(incompatible());
     };
     let &[out_h, out_w, c_out] = output_shape else {
         return Err(incompatible());
     };
-    let (patch, row) = (k_h * k_w * c_in, k_w * c_in);
+    let patch = k_h * k_w * c_in;
+    // What lies together of a row of the kernel: all of it, or the channels of one position.
+    let is_whole = dilation[1] == 1 && groups == 1;
+    let piece = if is_whole { k_w * c_in } else { c_in };
     let kernel = kernel.to_shape((c_out, patch))?;
-    let image_row = (out_w + k_w - 1) * c_in;
     let image = image.as_standard_layout();
     let image = image.as_slice().ok_or_else(incompatible)?;
 
     let mut output = broadcast(biases, &[out_h * out_w, c_out])?.into_dimensionality::<Ix2>()?;
     let block = (BLOCK_ELEMENTS / patch).clamp(1, out_h * out_w);
     let mut patches = Array2::<f64>::zeros((block, patch));
-    for (nth, mut output) in output.axis_chunks_iter_mut(Axis(0), block).enumerate() {
-        let count = output.nrows();
-        for (position, mut patch) in (nth * block..).zip(patches.rows_mut().into_iter().take(count)) {
-            let (y, x) = (position / out_w, position % out_w);
-            for (k_y, mut part) in patch.axis_chunks_iter_mut(Axis(0), row).enumerate() {
-                let start = (y + k_y) * image_row + x * c_in;
-                part.assign(&ArrayView1::from(&image[start..start + row]));
+    for group in 0..groups {
+        let own = group * c_out / groups..(group + 1) * c_out / groups;
+        let kernel = kernel.slice(s![own.clone(), ..]);
+        for (nth, mut output) in output.axis_chunks_iter_mut(Axis(0), block).enumerate() {
+            let count = output.nrows();
+            for (position, mut patch) in (nth * block..).zip(patches.rows_mut().into_iter().take(count)) {
+                let (y, x) = (position / out_w * stride[0], position % out_w * stride[1]);
+                for (index, mut part) in patch.axis_chunks_iter_mut(Axis(0), piece).enumerate() {
+                    let (k_y, k_x) = if is_whole { (index, 0) } else { (index / k_w, index % k_w) };
+                    let pixel = (y + k_y * dilation[0]) * image_width + x + k_x * dilation[1];
+                    let start = pixel * channels + group * c_in;
+                    part.assign(&ArrayView1::from(&image[start..start + piece]));
+                }
             }
+            let mut output = output.slice_mut(s![.., own.clone()]);
+            general_mat_mul(1.0, &patches.slice(s![..count, ..]), &kernel.t(), 1.0, &mut output);
         }
-        general_mat_mul(1.0, &patches.slice(ndarray::s![..count, ..]), &kernel.t(), 1.0, &mut output);
     }
     output.into_shape_with_order(IxDyn(output_shape))
 }

@@ -35,7 +35,7 @@ impl Model {
 fn row(layer: &Layer) -> Row {
     let output_shape = layer.output_shape().to_vec();
     let (name, parameters, operations) = match &layer.kind {
-        LayerKind::Convolution { kernel, biases } => {
+        LayerKind::Convolution { kernel, biases, .. } => {
             let positions: usize = output_shape.iter().take(2).product();
             let biases = biases.as_ref().map_or(0, |biases| biases.len());
             let operations = kernel.len() as u64 * positions as u64;

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::reference::reference_cnn;
 use super::*;
-use crate::front::{Layer, LayerKind, Model, read_tensor, write_tensor};
+use crate::front::{Layer, LayerKind, Model, Steps, read_tensor, write_tensor};
 
 /// `python3 ref_cnn/generate_cnn_json.py` prints both again.
 const MODEL_SHA256: &str = "cac0842b36558f8f64894e1295f88b7da2aceffeb36c93f71a1e1944b3a581cb";
@@ -136,7 +136,7 @@ proptest! {
         })
     ) {
         let expected = naive_convolution(&image, &kernel, &biases);
-        let kind = LayerKind::Convolution { kernel, biases: Some(biases) };
+        let kind = LayerKind::Convolution { kernel, biases: Some(biases), steps: Steps::default() };
         let model = Model::new(vec![Layer::new(kind, image.shape())], None).unwrap();
         prop_assert_eq!(run(&model, &image).unwrap(), expected);
     }
@@ -161,7 +161,7 @@ fn a_convolution_of_several_blocks() {
     let kernel =
         ArrayD::from_shape_fn(IxDyn(&[3, 4, 5, 8]), |at| ((at[0] + at[1] * 5 + at[2] + at[3]) % 7) as f64 - 3.0);
     let expected = naive_convolution(&image, &kernel, &arr1(&[0.0; 3]).into_dyn());
-    let kind = LayerKind::Convolution { kernel, biases: None };
+    let kind = LayerKind::Convolution { kernel, biases: None, steps: Steps::default() };
     let model = Model::new(vec![Layer::new(kind, [70, 50, 8])], None).unwrap();
     assert_eq!(run(&model, &image).unwrap(), expected);
 }

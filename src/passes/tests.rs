@@ -8,7 +8,7 @@ use zknn_ir::eval::{eval_fixed, eval_real};
 use zknn_ir::{Op, op, parse, print};
 
 use super::*;
-use crate::front::{Layer, LayerKind, Model, lower};
+use crate::front::{Layer, LayerKind, Model, Steps, lower};
 use crate::nn::reference::reference_cnn;
 
 /// The states of a graph on its way through the pipeline.
@@ -137,9 +137,11 @@ impl Sketch {
             let biases = (b == c).then(|| fill(&[a], &self.weights));
             let fitting = |extent: usize, of: usize| if of.is_multiple_of(extent) { extent } else { 1 };
             let kind = match (kind, &shape[..]) {
-                (0, &[h, w, channels]) => {
-                    LayerKind::Convolution { kernel: fill(&[a, b.min(h), c.min(w), channels], &self.weights), biases }
-                }
+                (0, &[h, w, channels]) => LayerKind::Convolution {
+                    kernel: fill(&[a, b.min(h), c.min(w), channels], &self.weights),
+                    biases,
+                    steps: Steps::default(),
+                },
                 (1 | 2, &[h, w, _]) => LayerKind::MaxPool { window: [fitting(b, h), fitting(c, w)] },
                 (0, &[length]) => LayerKind::FullyConnected { weights: fill(&[a, length], &self.weights), biases },
                 (3, _) => LayerKind::Flatten,
@@ -234,8 +236,11 @@ fn residual_network(blocks: usize) -> Model {
     for block in 0..blocks {
         let name = |part: &str| format!("{part}{block}");
         let border = || LayerKind::Padding { before: vec![1, 1, 0], after: vec![1, 1, 0] };
-        let mut conv =
-            || LayerKind::Convolution { kernel: weights(&[2, 3, 3, 2], 0.15), biases: Some(weights(&[2], 0.1)) };
+        let mut conv = || LayerKind::Convolution {
+            kernel: weights(&[2, 3, 3, 2], 0.15),
+            biases: Some(weights(&[2], 0.1)),
+            steps: Steps::default(),
+        };
         layers.extend([
             Layer::new(border(), shape).named(&name("frame")).reading(&[&last]),
             Layer::new(conv(), [6, 6, 2]).named(&name("conv")),

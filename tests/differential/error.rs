@@ -45,7 +45,8 @@ impl Bound {
             let reads: Vec<Numbers> = model.reads(index).iter().map(read).collect::<Option<_>>()?;
             let Numbers { values: from, mut error, mut unit } = reads[0];
             match &model.layers()[index].kind {
-                LayerKind::Convolution { kernel: weights, biases } | LayerKind::FullyConnected { weights, biases } => {
+                LayerKind::Convolution { kernel: weights, biases, .. }
+                | LayerKind::FullyConnected { weights, biases } => {
                     error = sums(weights, biases.as_ref(), &reads[0], fixed.bits);
                     // What only a sum of tensors reads is brought to scale by that.
                     if let Some(rescaled) = rescaled(graph, index, &[]).first() {

@@ -72,6 +72,12 @@ fn constant_layers_and_channels_keep_their_biases() {
 }
 
 #[test]
+fn strides_dilations_and_groups_agree() {
+    let Tally { models, with_float, rounding, .. } = compare(0..TRIALS, Trial::stepping);
+    assert!(models > 200 && with_float > 1000 && rounding > 80);
+}
+
+#[test]
 fn branches_and_joins_agree() {
     let Tally { models, with_float, rounding, sums, borders, .. } = compare(0..TRIALS, Trial::graph);
     assert!(models > 200 && with_float > 1000 && rounding > 80 && sums > 300 && borders > 100);

@@ -4,7 +4,7 @@ use ndarray::{ArrayD, ArrayViewMutD, Axis, IxDyn};
 use rand::Rng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha20Rng;
-use zknn::front::{INPUT, Layer, LayerKind, Model};
+use zknn::front::{INPUT, Layer, LayerKind, Model, Steps};
 
 /// What weights are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +62,34 @@ pub fn graph(sort: Sort, random: &mut ChaCha20Rng) -> Model {
     Model::new(growing.layers, ranges.choose(random).copied()).expect("all is read, and fits")
 }
 
+/// Convolutions that stride, dilate and go group by group, between borders and maxima with zero.
+pub fn stepping(sort: Sort, random: &mut ChaCha20Rng) -> Model {
+    let start = vec![random.gen_range(4..=8), random.gen_range(4..=8), random.gen_range(1..=4)];
+    let mut growing = Growing { layers: Vec::new(), shape: start, last: INPUT.to_string() };
+    for _ in 0..random.gen_range(1..=3) {
+        let ends = vec![random.gen_range(0..=1), random.gen_range(0..=1), 0];
+        growing.push(LayerKind::Padding { before: ends.clone(), after: ends });
+        let &[height, width, channels] = &growing.shape[..] else { unreachable!("an image") };
+        // Depthwise, dense, or between.
+        let divides: Vec<usize> = (1..=channels).filter(|&groups| channels.is_multiple_of(groups)).collect();
+        let groups = *divides.choose(random).expect("one divides");
+        let outputs = groups * random.gen_range(1..=2);
+        let side = |length: usize, random: &mut ChaCha20Rng| {
+            let kernel = random.gen_range(1..=length.min(3));
+            let most = if kernel == 1 { 3 } else { (length - 1) / (kernel - 1) };
+            (kernel, random.gen_range(1..=most.min(3)), random.gen_range(1..=3))
+        };
+        let ((kh, dh, sh), (kw, dw, sw)) = (side(height, random), side(width, random));
+        let kernel = tensor(&[outputs, kh, kw, channels / groups], 127, sort, random);
+        let biases = random.r#gen::<bool>().then(|| tensor(&[outputs], 127, sort, random));
+        let steps = Steps { stride: [sh, sw], dilation: [dh, dw], groups };
+        growing.push(LayerKind::Convolution { kernel, biases, steps });
+        growing.push(LayerKind::Relu);
+    }
+    let range = [(-128, 127), (0, 255), (-5, 4)].choose(random).copied();
+    Model::new(growing.layers, range).expect("the layers chain")
+}
+
 /// A model that grows layer by layer, each with a name of its own.
 struct Growing {
     layers: Vec<Layer>,
@@ -104,7 +132,7 @@ impl Growing {
             (true, &[_, _, channels]) => {
                 self.push(LayerKind::Padding { before: vec![1, 0, 0], after: vec![1, 2, 0] });
                 let kernel = tensor(&[channels, 3, 3, channels], 9, sort, random);
-                self.push(LayerKind::Convolution { kernel, biases: None });
+                self.push(LayerKind::Convolution { kernel, biases: None, steps: Steps::default() });
             }
             (true, &[length]) => {
                 let weights = tensor(&[length, length], 9, sort, random);
@@ -120,7 +148,7 @@ pub fn degenerate(model: &Model, random: &mut ChaCha20Rng) -> Model {
     let mut shape = model.input_shape();
     let mut changed = |layer: &Layer| {
         let mut kind = layer.kind.clone();
-        if let LayerKind::Convolution { kernel: weights, biases } | LayerKind::FullyConnected { weights, biases } =
+        if let LayerKind::Convolution { kernel: weights, biases, .. } | LayerKind::FullyConnected { weights, biases } =
             &mut kind
         {
             match random.gen_range(0..5) {
@@ -181,7 +209,8 @@ fn layer(shape: &[usize], sort: Sort, random: &mut ChaCha20Rng) -> LayerKind {
         (_, 0 | 1) => LayerKind::Relu,
         (&[h, w, c], 2..=4) => {
             let (kh, kw) = (random.gen_range(1..=h.min(3)), random.gen_range(1..=w.min(3)));
-            LayerKind::Convolution { kernel: tensor(&[outputs, kh, kw, c], largest, sort, random), biases }
+            let kernel = tensor(&[outputs, kh, kw, c], largest, sort, random);
+            LayerKind::Convolution { kernel, biases, steps: Steps::default() }
         }
         (&[h, w, _], 5) => {
             let divides = |n: usize| (1..=n.min(4)).filter(|&d| n.is_multiple_of(d)).collect::<Vec<usize>>();

@@ -54,6 +54,14 @@ impl Trial {
         Self::of(model, sort, &mut random)
     }
 
+    /// A trial of convolutions that stride, dilate and go group by group.
+    pub fn stepping(seed: u64) -> Self {
+        let mut random = ChaCha20Rng::seed_from_u64(seed);
+        let sort = if random.r#gen() { Sort::Integer } else { Sort::Real };
+        let model = models::stepping(sort, &mut random);
+        Self::of(model, sort, &mut random)
+    }
+
     fn of(model: Model, sort: Sort, random: &mut ChaCha20Rng) -> Self {
         let input_range = model.input_range().expect("it was declared");
         let inputs = models::inputs(&model, input_range, random);

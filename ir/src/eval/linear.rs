@@ -5,46 +5,37 @@
 //! is exact in whatever order it adds; beyond that they are multiplied as they are. Dense layers read every
 //! weight once, so they are summed where they lie, without a copy.
 
-use std::ops::Range;
-
-use ndarray::{ArcArray, Array2, ArrayView1, IxDyn};
+use ndarray::{ArcArray, Array2, ArrayView1, Axis, IxDyn};
 
 use super::as_f64;
+use super::patches::Patches;
+use crate::op::Conv2d;
 use crate::weights::contiguous;
 use crate::{Fact, Weights, channel_bounds};
 
 /// Below this every integer is an `f64`.
 const EXACT_IN_F64: i128 = 1 << 53;
 
-/// How many output pixels are gathered at a time: enough for the product to run at full speed, few enough
-/// for the gathered rows to stay in the cache.
-const PIXELS_AT_A_TIME: usize = 256;
-
-/// For each of the images in a row, one after the other; `shape` is that of one result.
-pub(crate) fn conv2d_real(kernel: &Weights, bias: Option<&Weights>, images: &[f64], shape: &[usize]) -> Vec<f64> {
-    let Some(geometry) = Geometry::new(kernel, shape) else {
+/// For each of the images in a row, one after the other; `fact` is that of one image, `shape` that of one result.
+pub(crate) fn conv2d_real(op: &Conv2d, images: &[f64], fact: &Fact, shape: &[usize]) -> Vec<f64> {
+    let Some(patches) = Patches::new(op, &fact.shape, shape) else {
         return Vec::new();
     };
-    let mut sums = geometry.multiply_f64(elements_f64(kernel), images, |value| value);
-    finish_real(&mut sums, kernel, bias);
+    let mut sums = multiply_f64(&patches, elements_f64(&op.kernel), images, |value| value);
+    finish_real(&mut sums, &op.kernel, op.bias.as_ref());
     sums
 }
 
-/// The sums are proven within ±2^62, partial ones included; `fact` is that of one image.
-pub(crate) fn conv2d_fixed(
-    kernel: &Weights,
-    bias: Option<&Weights>,
-    images: &[i64],
-    fact: &Fact,
-    shape: &[usize],
-) -> Vec<i64> {
-    let (Weights::Fixed { data, .. }, Some(geometry)) = (kernel, Geometry::new(kernel, shape)) else {
+/// The sums are proven within ±2^62, partial ones included.
+pub(crate) fn conv2d_fixed(op: &Conv2d, images: &[i64], fact: &Fact, shape: &[usize]) -> Vec<i64> {
+    let bias = op.bias.as_ref();
+    let (Weights::Fixed { data, .. }, Some(patches)) = (&op.kernel, Patches::new(op, &fact.shape, shape)) else {
         return Vec::new();
     };
     let mut sums: Vec<i64> = if is_exact_in_f64(data, bias, fact) {
-        geometry.multiply_f64(as_f64(data), images, |value| value as f64).into_iter().map(|sum| sum as i64).collect()
+        multiply_f64(&patches, as_f64(data), images, |value| value as f64).into_iter().map(|sum| sum as i64).collect()
     } else {
-        geometry.multiply_i64(&contiguous(data), images)
+        multiply_i64(&patches, &contiguous(data), images)
     };
     add_bias(&mut sums, bias);
     sums
@@ -110,85 +101,35 @@ fn multiply_batch(weights: Vec<f64>, vectors: Vec<f64>, length: usize) -> Vec<f6
     vectors.dot(&weights.t()).iter().copied().collect()
 }
 
-/// The sizes of a convolution.
-struct Geometry {
-    /// Height and width of the result.
-    height: usize,
-    width: usize,
-    /// How many pixels the kernel spans.
-    kernel_height: usize,
-    kernel_width: usize,
-    /// Input and output channels.
-    c_in: usize,
-    c_out: usize,
+fn multiply_f64<T: Copy>(patches: &Patches, kernel: Vec<f64>, images: &[T], convert: impl Fn(T) -> f64) -> Vec<f64> {
+    let kernel = matrix(patches.groups * patches.c_out, patches.length(), kernel);
+    let mut sums = vec![0.0; images.len() / patches.image_length() * patches.result_length()];
+    for (image, sums) in images.chunks(patches.image_length()).zip(sums.chunks_mut(patches.result_length())) {
+        for (group, kernel) in kernel.axis_chunks_iter(Axis(0), patches.c_out).enumerate() {
+            for pixels in patches.blocks() {
+                let rows = patches.gather(group, pixels.clone(), image, &convert);
+                let rows = matrix(pixels.len(), patches.length(), rows);
+                patches.scatter(group, pixels, rows.dot(&kernel.t()).iter().copied(), sums);
+            }
+        }
+    }
+    sums
 }
 
-impl Geometry {
-    /// `shape` is that of the result.
-    fn new(kernel: &Weights, shape: &[usize]) -> Option<Self> {
-        let (&[height, width, c_out], &[_, kernel_height, kernel_width, c_in]) = (shape, kernel.shape()) else {
-            return None;
-        };
-        Some(Geometry { height, width, kernel_height, kernel_width, c_in, c_out })
-    }
-
-    /// How many numbers an image has.
-    fn image_length(&self) -> usize {
-        (self.height + self.kernel_height - 1) * (self.width + self.kernel_width - 1) * self.c_in
-    }
-
-    /// How many numbers one output pixel is computed from.
-    fn patch_length(&self) -> usize {
-        self.kernel_height * self.kernel_width * self.c_in
-    }
-
-    /// Blocks of output pixels, by their row-major positions.
-    fn blocks(&self) -> impl Iterator<Item = Range<usize>> {
-        let pixels = self.height * self.width;
-        (0..pixels).step_by(PIXELS_AT_A_TIME).map(move |start| start..pixels.min(start + PIXELS_AT_A_TIME))
-    }
-
-    /// The numbers that each of the output pixels reads, in the order of the kernel's.
-    fn patches<T: Copy, U>(&self, pixels: Range<usize>, image: &[T], convert: impl Fn(T) -> U) -> Vec<U> {
-        let row_length = (self.width + self.kernel_width - 1) * self.c_in;
-        let span = self.kernel_width * self.c_in;
-        let mut patches = Vec::with_capacity(pixels.len() * self.patch_length());
-        for pixel in pixels {
-            let (y, x) = (pixel / self.width, pixel % self.width);
-            for i in 0..self.kernel_height {
-                let start = (y + i) * row_length + x * self.c_in;
-                patches.extend(image[start..start + span].iter().map(|&value| convert(value)));
+/// Here the kernel is what stays in the cache, one patch at a time passes by it.
+fn multiply_i64(patches: &Patches, kernel: &[i64], images: &[i64]) -> Vec<i64> {
+    let length = patches.length();
+    let mut sums = vec![0; images.len() / patches.image_length() * patches.result_length()];
+    for (image, sums) in images.chunks(patches.image_length()).zip(sums.chunks_mut(patches.result_length())) {
+        for (group, kernel) in kernel.chunks(patches.c_out * length).enumerate() {
+            for pixels in patches.blocks() {
+                let rows = patches.gather(group, pixels.clone(), image, |value| value);
+                let products = rows.chunks(length).flat_map(|patch| kernel.chunks(length).map(|row| dot(row, patch)));
+                patches.scatter(group, pixels, products, sums);
             }
         }
-        patches
     }
-
-    fn multiply_f64<T: Copy>(&self, kernel: Vec<f64>, images: &[T], convert: impl Fn(T) -> f64) -> Vec<f64> {
-        let kernel = matrix(self.c_out, self.patch_length(), kernel);
-        let mut sums = Vec::with_capacity(images.len() / self.image_length() * self.height * self.width * self.c_out);
-        for image in images.chunks(self.image_length()) {
-            for pixels in self.blocks() {
-                let rows = pixels.len();
-                let patches = matrix(rows, self.patch_length(), self.patches(pixels, image, &convert));
-                sums.extend(patches.dot(&kernel.t()).iter());
-            }
-        }
-        sums
-    }
-
-    /// Here the kernel is what stays in the cache, one patch at a time passes by it.
-    fn multiply_i64(&self, kernel: &[i64], images: &[i64]) -> Vec<i64> {
-        let mut sums = Vec::with_capacity(images.len() / self.image_length() * self.height * self.width * self.c_out);
-        for image in images.chunks(self.image_length()) {
-            for pixels in self.blocks() {
-                let patches = self.patches(pixels, image, |value| value);
-                for patch in patches.chunks(self.patch_length()) {
-                    sums.extend(kernel.chunks(self.patch_length()).map(|row| dot(row, patch)));
-                }
-            }
-        }
-        sums
-    }
+    sums
 }
 
 fn matrix(rows: usize, columns: usize, elements: Vec<f64>) -> Array2<f64> {

@@ -8,6 +8,7 @@
 
 pub(crate) mod linear;
 pub(crate) mod ordered;
+mod patches;
 
 use std::borrow::Cow;
 use std::collections::HashMap;

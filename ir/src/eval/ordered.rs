@@ -8,34 +8,41 @@
 use rayon::prelude::*;
 
 use super::linear::{elements_f64, finish_real};
-use crate::Weights;
+use super::patches::Patches;
+use crate::op::Conv2d;
+use crate::{Fact, Weights};
 
 /// Rows that are multiplied together, for each weight to be read once for all of them.
 const TOGETHER: usize = 16;
 
 /// As [`super::linear::conv2d_real`].
-pub(crate) fn conv2d(kernel: &Weights, bias: Option<&Weights>, images: &[f64], shape: &[usize]) -> Vec<f64> {
-    let (&[height, width, _], &[c_out, kernel_height, kernel_width, c_in]) = (shape, kernel.shape()) else {
+pub(crate) fn conv2d(op: &Conv2d, images: &[f64], fact: &Fact, shape: &[usize]) -> Vec<f64> {
+    let Some(patches) = Patches::new(op, &fact.shape, shape) else {
         return Vec::new();
     };
-    let (span, row_length) = (kernel_width * c_in, (width + kernel_width - 1) * c_in);
-    let image_length = (height + kernel_height - 1) * row_length;
-    let columns = Columns::new(kernel, c_out);
+    let kernel = elements_f64(&op.kernel);
+    let groups: Vec<Columns> =
+        kernel.chunks(patches.c_out * patches.length()).map(|rows| Columns::new(rows, patches.c_out)).collect();
     let row_of_pixels = |(image, y): (&[f64], usize)| {
-        let pieces = (0..width).flat_map(|x| (y..y + kernel_height).map(move |y| y * row_length + x * c_in));
-        let patches: Vec<f64> = pieces.flat_map(|start| &image[start..start + span]).copied().collect();
-        columns.multiply(&patches)
+        let mut sums = vec![0.0; patches.width * patches.groups * patches.c_out];
+        for (group, columns) in groups.iter().enumerate() {
+            let rows = patches.gather(group, y * patches.width..(y + 1) * patches.width, image, |value| value);
+            patches.scatter(group, 0..patches.width, columns.multiply(&rows), &mut sums);
+        }
+        sums
     };
-    let rows: Vec<(&[f64], usize)> =
-        images.chunks(image_length.max(1)).flat_map(|image| (0..height).map(move |y| (image, y))).collect();
+    let rows: Vec<(&[f64], usize)> = images
+        .chunks(patches.image_length().max(1))
+        .flat_map(|image| (0..patches.height).map(move |y| (image, y)))
+        .collect();
     let mut sums: Vec<f64> = rows.into_par_iter().flat_map_iter(row_of_pixels).collect();
-    finish_real(&mut sums, kernel, bias);
+    finish_real(&mut sums, &op.kernel, op.bias.as_ref());
     sums
 }
 
 /// As [`super::linear::dense_real`].
 pub(crate) fn dense(weights: &Weights, bias: Option<&Weights>, x: &[f64]) -> Vec<f64> {
-    let columns = Columns::new(weights, weights.shape().first().copied().unwrap_or(1));
+    let columns = Columns::new(&elements_f64(weights), weights.shape().first().copied().unwrap_or(1));
     let mut sums: Vec<f64> =
         x.par_chunks(columns.length * TOGETHER).flat_map_iter(|vectors| columns.multiply(vectors)).collect();
     finish_real(&mut sums, weights, bias);
@@ -52,8 +59,8 @@ struct Columns {
 }
 
 impl Columns {
-    fn new(weights: &Weights, outputs: usize) -> Self {
-        let rows = elements_f64(weights);
+    /// Of a matrix that lies row by row, one row for each of the outputs.
+    fn new(rows: &[f64], outputs: usize) -> Self {
         let outputs = outputs.max(1);
         let length = (rows.len() / outputs).max(1);
         let weights = (0..length).flat_map(|k| rows.iter().skip(k).step_by(length).copied()).collect();

@@ -39,7 +39,8 @@ fn a_convolution_by_hand() {
     // The image is 1 2 3 / 4 5 6 / 7 8 9; the kernel is 1 0 / 0 -1 and, in the second channel, 0 1 / 0 0.
     let kernel = fixed(&[2, 2, 2, 1], &[1, 0, 0, -1, 0, 1, 0, 0], 1.0);
     let bias = Some(fixed(&[2], &[0, 100], 1.0));
-    let graph = chain([fixed_input(&[3, 3, 1], 0, 9), Op::Conv2d(op::Conv2d { kernel, bias })]);
+    let graph =
+        chain([fixed_input(&[3, 3, 1], 0, 9), Op::Conv2d(op::Conv2d { kernel, bias, ..op::Conv2d::default() })]);
     let values = eval_fixed(&graph, &counting(&[3, 3, 1])).unwrap();
     let expected = array![[[-4, 102], [-4, 103]], [[-4, 105], [-4, 106]]];
     assert_eq!(values.output(), &expected.into_dyn());
@@ -48,7 +49,7 @@ fn a_convolution_by_hand() {
 #[test]
 fn rectangular_kernels_over_several_channels_follow_the_definition() {
     let kernel = fixed(&[3, 2, 3, 2], &noise(7, 36), 1.0);
-    let op = Op::Conv2d(op::Conv2d { kernel: kernel.clone(), bias: None });
+    let op = Op::Conv2d(op::Conv2d { kernel: kernel.clone(), bias: None, ..op::Conv2d::default() });
     let graph = chain([fixed_input(&[40, 30, 2], 0, 2400), op]);
     let image = counting(&[40, 30, 2]);
     let values = eval_fixed(&graph, &image).unwrap();
@@ -56,12 +57,100 @@ fn rectangular_kernels_over_several_channels_follow_the_definition() {
     assert_eq!(values.output(), &expected);
 }
 
+/// What convolutions with strides, dilations and groups are by another way: each weight takes part in the sums that it belongs
+/// to, wherever it meets an element of the image.
+fn scattered(image: &ArrayD<i64>, op: &op::Conv2d) -> ArrayD<i64> {
+    let Weights::Fixed { data, .. } = &op.kernel else { unreachable!("integers") };
+    let (&[c_out, h, w, c_in], &[height, width, channels]) = (data.shape(), image.shape()) else { unreachable!() };
+    let rows = (0..height).filter(|y| y + (h - 1) * op.dilation[0] < height && y % op.stride[0] == 0).count();
+    let columns = (0..width).filter(|x| x + (w - 1) * op.dilation[1] < width && x % op.stride[1] == 0).count();
+    let mut result = ArrayD::zeros(vec![rows, columns, c_out]);
+    for ((y, x, channel), &value) in image.view().into_dimensionality::<ndarray::Ix3>().unwrap().indexed_iter() {
+        let group = channel / (channels / op.groups);
+        for o in group * (c_out / op.groups)..(group + 1) * (c_out / op.groups) {
+            for (u, v) in (0..h).flat_map(|u| (0..w).map(move |v| (u, v))) {
+                let start = (y.checked_sub(u * op.dilation[0]), x.checked_sub(v * op.dilation[1]));
+                let (Some(top), Some(left)) = start else { continue };
+                let (i, j) = (top / op.stride[0], left / op.stride[1]);
+                if top % op.stride[0] == 0 && left % op.stride[1] == 0 && i < rows && j < columns {
+                    result[[i, j, o]] += value * data[[o, u, v, channel % c_in]];
+                }
+            }
+        }
+    }
+    result
+}
+
+proptest! {
+    #[test]
+    fn strides_dilations_and_groups_follow_the_definition(
+        size in [1usize..=7, 1usize..=7],
+        kernel in [1usize..=3, 1usize..=3],
+        (stride, dilation) in ([1usize..=3, 1usize..=3], [1usize..=3, 1usize..=3]),
+        (groups, c_in, c_out) in (1usize..=3, 1usize..=2, 1usize..=2),
+        seed in any::<u64>(),
+        // Beyond what floats hold exactly, sums are taken another way.
+        factor in prop_oneof![Just(1i64), Just(1 << 50)],
+    ) {
+        let weights: Vec<i64> = noise(seed, groups * c_out * kernel[0] * kernel[1] * c_in);
+        let weights: Vec<i64> = weights.into_iter().map(|weight| weight * factor).collect();
+        let kernel = fixed(&[groups * c_out, kernel[0], kernel[1], c_in], &weights, 1.0);
+        let op = op::Conv2d { kernel, stride, dilation, groups, ..op::Conv2d::default() };
+        let shape = [size[0], size[1], groups * c_in];
+        let mut graph = Graph::new();
+        let input = graph.add(fixed_input(&shape, -5, 4), &[], None).unwrap();
+        // The kernel may be too large.
+        if let Ok(output) = graph.add(Op::Conv2d(op.clone()), &[input], None) {
+            graph.set_output(output);
+            let image = ArrayD::from_shape_vec(shape.to_vec(), noise(seed ^ 1, shape.iter().product())).unwrap();
+            let expected = scattered(&image, &op);
+            let values = eval_fixed(&graph, &image).unwrap();
+            prop_assert_eq!(values.output(), &expected);
+            if factor == 1 {
+                let mut op = op;
+                op.kernel = Weights::Real(match &op.kernel {
+                    Weights::Fixed { data, .. } => data.mapv(|weight| weight as f64).into(),
+                    Weights::Real(_) => unreachable!("integers"),
+                });
+                let mut graph = Graph::new();
+                let input = graph.add(real_input(&shape), &[], None).unwrap();
+                let output = graph.add(Op::Conv2d(op), &[input], None).unwrap();
+                graph.set_output(output);
+                let batch = image.mapv(|x| x as f64).insert_axis(Axis(0));
+                let expected = expected.mapv(|x| x as f64).insert_axis(Axis(0));
+                for values in [eval_real_batch(&graph, &batch), eval_real_batch_in_order(&graph, &batch)] {
+                    let values = values.unwrap();
+                    prop_assert_eq!(values.output(), &expected);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn steps_and_groups_that_make_no_sense_are_refused() {
+    let fact = Fact { shape: vec![5, 5, 4], number: Number::Fixed { scale: 1.0, lo: 0, hi: 1 } };
+    let op = |change: fn(&mut op::Conv2d)| {
+        let mut op = op::Conv2d { kernel: fixed(&[4, 3, 3, 2], &[1; 72], 1.0), groups: 2, ..op::Conv2d::default() };
+        change(&mut op);
+        crate::infer(&Op::Conv2d(op), &[&fact])
+    };
+    assert_eq!(op(|op| op.stride = [2, 3]).unwrap().shape, [2, 1, 4]);
+    assert_eq!(op(|op| op.dilation = [2, 1]).unwrap().shape, [1, 3, 4]);
+    let message = |change| op(change).unwrap_err().to_string();
+    assert_eq!(message(|op| op.stride = [0, 1]), "conv2d: stride is [0, 1], and must be positive along both axes");
+    assert!(message(|op| op.dilation = [1, 0]).contains("dilation"));
+    assert!(message(|op| op.dilation = [1, usize::MAX]).contains("does not fit"));
+    assert!(message(|op| op.groups = 0).contains("groups") && message(|op| op.groups = 3).contains("groups"));
+    assert!(message(|op| op.groups = 1).contains("channels"));
+}
+
 #[test]
 fn sums_beyond_the_reach_of_floating_point_are_exact() {
     // 2^53 + 1 is the first integer that f64 does not have.
     let big = (1i64 << 53) + 1;
     let kernel = fixed(&[1, 1, 2, 1], &[1, big], 1.0);
-    let op = Op::Conv2d(op::Conv2d { kernel, bias: None });
+    let op = Op::Conv2d(op::Conv2d { kernel, bias: None, ..op::Conv2d::default() });
     let graph = chain([fixed_input(&[1, 3, 1], -1, 1), op, Op::Flatten]);
     let input = array![[[1], [1], [-1]]].into_dyn();
     let values = eval_fixed(&graph, &input).unwrap();
@@ -110,7 +199,7 @@ fn real_networks_are_evaluated_in_floating_point() {
     let weights = real(&[2, 1], &[3.0, 4.0]);
     let graph = chain([
         real_input(&[1, 3, 1]),
-        Op::Conv2d(op::Conv2d { kernel, bias }),
+        Op::Conv2d(op::Conv2d { kernel, bias, ..op::Conv2d::default() }),
         Op::MaxPool(op::MaxPool { window: [1, 2], relu: true }),
         Op::Flatten,
         Op::Dense(op::Dense { weights, bias: None }),
@@ -156,7 +245,10 @@ fn the_layout_of_tensors_in_memory_does_not_matter() {
     let image = image.permuted_axes(IxDyn(&[1, 2, 0]));
     let results = [turned, standard].map(|kernel| {
         let kernel = Weights::Fixed { data: kernel.into_dyn().into_shared(), scale: 1.0 };
-        let graph = chain([fixed_input(&[3, 3, 2], 0, 18), Op::Conv2d(op::Conv2d { kernel, bias: None })]);
+        let graph = chain([
+            fixed_input(&[3, 3, 2], 0, 18),
+            Op::Conv2d(op::Conv2d { kernel, bias: None, ..op::Conv2d::default() }),
+        ]);
         let direct = eval_fixed(&graph, &image).unwrap().output().clone();
         let copied = image.as_standard_layout().into_owned();
         assert_eq!(eval_fixed(&graph, &copied).unwrap().output(), &direct);
@@ -211,7 +303,7 @@ fn a_batch_of_reals_is_its_inputs_one_by_one() {
     let weights = real(&[3, 8], &noise(4, 24).iter().map(|&value| value as f64).collect::<Vec<_>>());
     let graph = chain([
         real_input(&[3, 3, 1]),
-        Op::Conv2d(op::Conv2d { kernel, bias: Some(real(&[2], &[0.5, -0.5])) }),
+        Op::Conv2d(op::Conv2d { kernel, bias: Some(real(&[2], &[0.5, -0.5])), ..op::Conv2d::default() }),
         Op::Flatten,
         Op::Dense(op::Dense { weights, bias: Some(real(&[3], &[1.0, 2.0, 3.0])) }),
         Op::Normalize(op::Normalize { fraction_bits: 1 }),
@@ -231,7 +323,11 @@ fn fractions() -> (Graph, ArrayD<f64>) {
     let thirds = |seed, count| noise(seed, count).iter().map(|&value| value as f64 / 3.0).collect::<Vec<_>>();
     let graph = chain([
         real_input(&[7, 9, 2]),
-        Op::Conv2d(op::Conv2d { kernel: real(&[5, 3, 2, 2], &thirds(1, 60)), bias: Some(real(&[5], &thirds(2, 5))) }),
+        Op::Conv2d(op::Conv2d {
+            kernel: real(&[5, 3, 2, 2], &thirds(1, 60)),
+            bias: Some(real(&[5], &thirds(2, 5))),
+            ..op::Conv2d::default()
+        }),
         Op::Relu,
         Op::Flatten,
         Op::Dense(op::Dense { weights: real(&[11, 200], &thirds(3, 2200)), bias: Some(real(&[11], &thirds(4, 11))) }),
@@ -255,7 +351,7 @@ const STRIDED: Sum = |products| {
 /// The convolution and the dense layer of [`fractions`] by their definitions, with sums as a machine adds them up.
 fn by_definition(graph: &Graph, inputs: &ArrayD<f64>, sum: Sum) -> Vec<f64> {
     let parameters = |at: usize| match &graph.node(graph.topological()[at]).op {
-        Op::Conv2d(op::Conv2d { kernel: Weights::Real(weights), bias: Some(Weights::Real(bias)) })
+        Op::Conv2d(op::Conv2d { kernel: Weights::Real(weights), bias: Some(Weights::Real(bias)), .. })
         | Op::Dense(op::Dense { weights: Weights::Real(weights), bias: Some(Weights::Real(bias)) }) => {
             (weights.clone(), bias.clone())
         }

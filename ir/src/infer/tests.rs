@@ -8,7 +8,7 @@ fn image(shape: &[usize], lo: i64, hi: i64) -> Fact {
 
 fn conv(shape: [usize; 4]) -> Op {
     let count: usize = shape.iter().product();
-    Op::Conv2d(op::Conv2d { kernel: fixed(&shape, &vec![1; count], 1.0), bias: None })
+    Op::Conv2d(op::Conv2d { kernel: fixed(&shape, &vec![1; count], 1.0), bias: None, ..op::Conv2d::default() })
 }
 
 fn dense(shape: [usize; 2], weights: &[i64], bias: Option<Weights>) -> Op {
@@ -99,7 +99,7 @@ fn kernels_that_do_not_fit_are_named() {
     insta::assert_snapshot!(message(&conv([1, 3, 5, 4]), &operand), @"kernel of 3 by 5 does not fit into an input of 4 by 4");
     insta::assert_snapshot!(message(&conv([1, 0, 3, 4]), &operand), @"the kernel of conv2d needs axes of length 1 or more, its shape is [1, 0, 3, 4]");
     insta::assert_snapshot!(message(&conv([1, 3, 3, 4]), &image(&[4, 4], 0, 1)), @"the input of conv2d has rank 2, it must have rank 3");
-    let flat = Op::Conv2d(op::Conv2d { kernel: fixed(&[2], &[1, 1], 1.0), bias: None });
+    let flat = Op::Conv2d(op::Conv2d { kernel: fixed(&[2], &[1, 1], 1.0), bias: None, ..op::Conv2d::default() });
     insta::assert_snapshot!(message(&flat, &operand), @"the kernel of conv2d has rank 1, it must have rank 4");
 }
 

@@ -28,6 +28,12 @@ pub(crate) trait Visitor {
     /// A height and a width.
     fn height_and_width(&mut self, name: &'static str, sides: &mut [usize; 2]) -> Result<(), Self::Error>;
 
+    /// A height and a width, which are left out in text where both are 1.
+    fn sides_unless_one(&mut self, name: &'static str, sides: &mut [usize; 2]) -> Result<(), Self::Error>;
+
+    /// A number of something, which is left out in text where it is 1.
+    fn count_unless_one(&mut self, name: &'static str, count: &mut usize) -> Result<(), Self::Error>;
+
     /// A length for each axis.
     fn lengths(&mut self, name: &'static str, lengths: &mut Vec<usize>) -> Result<(), Self::Error>;
 
@@ -70,6 +76,14 @@ impl Visitor for StandardLayout {
     }
 
     fn height_and_width(&mut self, _: &'static str, _: &mut [usize; 2]) -> Result<(), Infallible> {
+        Ok(())
+    }
+
+    fn sides_unless_one(&mut self, _: &'static str, _: &mut [usize; 2]) -> Result<(), Infallible> {
+        Ok(())
+    }
+
+    fn count_unless_one(&mut self, _: &'static str, _: &mut usize) -> Result<(), Infallible> {
         Ok(())
     }
 

@@ -94,6 +94,16 @@ impl Visitor for Grammar {
         self.attribute(name, "shape")
     }
 
+    fn sides_unless_one(&mut self, name: &'static str, _: &mut [usize; 2]) -> Result<(), Self::Error> {
+        self.0 += &format!(" [ \"{name}\" \"=\" shape ]");
+        Ok(())
+    }
+
+    fn count_unless_one(&mut self, name: &'static str, _: &mut usize) -> Result<(), Self::Error> {
+        self.0 += &format!(" [ \"{name}\" \"=\" integer ]");
+        Ok(())
+    }
+
     fn lengths(&mut self, name: &'static str, _: &mut Vec<usize>) -> Result<(), Self::Error> {
         self.attribute(name, "shape")
     }

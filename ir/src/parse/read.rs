@@ -83,6 +83,21 @@ impl Visitor for Reader<'_, '_> {
         Ok(())
     }
 
+    fn sides_unless_one(&mut self, name: &'static str, sides: &mut [usize; 2]) -> Located<()> {
+        if self.line.peek().kind == TokenKind::Word(name) {
+            self.height_and_width(name, sides)?;
+        }
+        Ok(())
+    }
+
+    fn count_unless_one(&mut self, name: &'static str, count: &mut usize) -> Located<()> {
+        if self.line.peek().kind == TokenKind::Word(name) {
+            self.line.attribute(name)?;
+            *count = self.line.number("a number of groups")?;
+        }
+        Ok(())
+    }
+
     fn lengths(&mut self, name: &'static str, lengths: &mut Vec<usize>) -> Located<()> {
         self.line.attribute(name)?;
         *lengths = self.line.list(|line| line.number("a length for each axis"))?;

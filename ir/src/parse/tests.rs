@@ -99,7 +99,7 @@ proptest! {
             .topological()
             .into_iter()
             .flat_map(|id| match graph.node(id).op.clone() {
-                Op::Conv2d(op::Conv2d { kernel, bias }) => vec![Some(kernel), bias],
+                Op::Conv2d(op::Conv2d { kernel, bias, .. }) => vec![Some(kernel), bias],
                 Op::Dense(op::Dense { weights, bias }) => vec![Some(weights), bias],
                 _ => Vec::new(),
             })

@@ -27,7 +27,7 @@ fn small_weights_are_printed_whole() {
     let weights = fixed(&[1, 4], &[1, 1, 1, 1], 0.1);
     let graph = chain([
         fixed_input(&[2, 4, 1], -5, 4),
-        Op::Conv2d(op::Conv2d { kernel, bias }),
+        Op::Conv2d(op::Conv2d { kernel, bias, ..op::Conv2d::default() }),
         Op::MaxPool(op::MaxPool { window: [2, 3], relu: true }),
         Op::Flatten,
     ]);

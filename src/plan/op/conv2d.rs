@@ -1,9 +1,9 @@
 //! Convolutions: alone, with the maximum that reads them, or in parts.
 
 use super::{Candidate, Way};
-use crate::gadget::{Conv, Filter};
+use crate::gadget::{self, Filter};
 use crate::plan::node::Node;
-use crate::plan::values::{Grid, Values, ZERO};
+use crate::plan::values::{Grid, Value, Values, ZERO};
 use crate::plan::{Demand, PlanError, RowConstants};
 use ndarray::{ArcArray, Array2, Ix1, Ix4, s};
 use std::iter;
@@ -15,7 +15,8 @@ const MAX_PARTS: usize = 4;
 /// How many positions of one filter a row may have.
 const POSITIONS: [usize; 3] = [1, 4, 16];
 
-/// Together with a maximum, if one reads it and nothing else does; and in each number of parts.
+/// Together with a maximum, if one reads it and nothing else does; in each number of parts; and filter by filter, where
+/// filters read few channels. A convolution of several groups is one of each group by itself, or goes filter by filter.
 pub(super) fn candidates<'a>(node: Node<'a>, op: &'a Conv2d) -> Result<Vec<Candidate<'a>>, PlanError> {
     let kernel: ArcArray<i64, Ix4> = node.integers(&op.kernel)?;
     let (channels, height, width, inputs) = kernel.dim();
@@ -24,14 +25,18 @@ pub(super) fn candidates<'a>(node: Node<'a>, op: &'a Conv2d) -> Result<Vec<Candi
         None => vec![0; channels],
     };
     let mut candidates = Vec::new();
-    candidates.extend(fused(node, &kernel, &bias).transpose()?);
+    if op.groups == 1 && op.stride == [1, 1] && op.dilation == [1, 1] {
+        candidates.extend(fused(node, &kernel, &bias).transpose()?);
+    }
     // The positions in a row, whatever patch of the input they make.
     let row = kernel.clone().into_shape_clone((channels, 1, height * width, inputs));
-    let row = row.expect("as many weights as before");
-    let parts = 1..=MAX_PARTS.min(height * width);
-    candidates.extend(parts.map(|parts| in_parts(node, &row, &bias, width, parts)));
-    if inputs == 1 {
-        candidates.extend(POSITIONS.map(|positions| by_filters(node, &row, &bias, width, positions)));
+    let conv = Conv { node, op, kernel: row.expect("as many weights as before"), bias, width };
+    // Each group has rows of its own, and more of them for each part.
+    let most = if op.groups == 1 { MAX_PARTS.min(height * width) } else { 1 };
+    let parts = 1..=most;
+    candidates.extend(parts.map(|parts| conv.in_parts(parts)));
+    if inputs == 1 || op.groups > 1 {
+        candidates.extend(POSITIONS.map(|positions| conv.by_filters(positions)));
     }
     Ok(candidates)
 }
@@ -45,7 +50,7 @@ fn fused<'a>(node: Node<'a>, kernel: &ArcArray<i64, Ix4>, bias: &[i64]) -> Optio
         _ => return None,
     };
     let candidate = |spread: u64| {
-        let gadget = Conv::new(kernel.clone(), bias.to_vec()).with_max(window, relu, spread);
+        let gadget = gadget::Conv::new(kernel.clone(), bias.to_vec()).with_max(window, relu, spread);
         let [patch_height, patch_width, _] = gadget.patch();
         let [rows, columns] = [user.shape()[0], user.shape()[1]];
         let label = format!("{} + {}", node.label(), user.label());
@@ -68,83 +73,111 @@ fn fused<'a>(node: Node<'a>, kernel: &ArcArray<i64, Ix4>, bias: &[i64]) -> Optio
     Some(node.spread(relu).map(candidate))
 }
 
-/// The convolution with the positions of its kernel, `width` of which were in a row, in so many parts.
-fn in_parts<'a>(
+/// A convolution, the positions of whose kernel are in a row.
+#[derive(Clone)]
+struct Conv<'a> {
     node: Node<'a>,
-    kernel: &ArcArray<i64, Ix4>,
-    bias: &[i64],
+    op: &'a Conv2d,
+    /// Output channels, 1, positions, and input channels of a group.
+    kernel: ArcArray<i64, Ix4>,
+    bias: Vec<i64>,
+    /// How many positions of the kernel were in a row.
     width: usize,
-    parts: usize,
-) -> Candidate<'a> {
-    let (channels, _, size, _) = kernel.dim();
-    let bound = move |part: usize| (part * size).div_ceil(parts);
-    let demand = |part: usize| {
-        let weights = kernel.clone().slice_move(s![.., .., bound(part)..bound(part + 1), ..]);
-        let gadget = match part {
-            0 => Conv::new(weights, bias.to_vec()),
-            _ => Conv::new(weights, vec![0; channels]).adding(),
-        };
-        node.demand(gadget, node.elements() / channels).in_own_rows(node.id.index(), part)
-    };
-    let wire = move |values: &mut Values| {
-        let from = values.grid(node.operand().id, node.operand().shape());
-        let mut before: Option<Grid> = None;
-        let mut wirings = Vec::new();
-        for part in 0..parts {
-            values.fresh_tensor(node.id, node.elements());
-            let to = values.grid(node.id, node.shape());
-            let mut wiring = Vec::new();
-            for (row, column) in positions(node.shape()) {
-                for position in bound(part)..bound(part + 1) {
-                    wiring.extend(from.span(row + position / width, column + position % width, 1));
-                }
-                wiring.extend(before.iter().flat_map(|before| before.span(row, column, 1)));
-                wiring.extend(to.span(row, column, 1));
-            }
-            wirings.push(wiring);
-            before = Some(to);
-        }
-        wirings
-    };
-    let way = if parts == 1 { Way::Whole } else { Way::Parts(parts) };
-    Candidate { way, yields: node.id, demands: (0..parts).map(demand).collect(), wire: Box::new(wire) }
 }
 
-/// Filter by filter, so many positions a row.
-fn by_filters<'a>(
-    node: Node<'a>,
-    kernel: &ArcArray<i64, Ix4>,
-    bias: &[i64],
-    width: usize,
-    positions: usize,
-) -> Candidate<'a> {
-    let (channels, _, taps, _) = kernel.dim();
-    let rows = (node.elements() / channels).div_ceil(positions);
-    let weight = |(channel, tap)| if tap < taps { kernel[[channel, 0, tap, 0]] } else { bias[channel] };
-    let constants = Array2::from_shape_fn((channels, taps + 1), weight);
-    let constants = RowConstants::Shared { rows: constants.into(), instances: rows };
-    let demand = node.demand(Filter::new(taps, positions), channels * rows).with_constants(constants);
-    let wire = move |values: &mut Values| {
-        let from = values.grid(node.operand().id, node.operand().shape());
-        values.fresh_tensor(node.id, node.elements());
-        let to = values.grid(node.id, node.shape());
-        let places: Vec<(usize, usize)> = self::positions(node.shape()).collect();
-        let mut wiring = Vec::new();
-        for channel in 0..channels {
-            for places in places.chunks(positions) {
-                let unused = positions - places.len();
-                for (row, column) in places {
-                    wiring.extend((0..taps).map(|tap| from.at(row + tap / width, column + tap % width, 0)));
+impl<'a> Conv<'a> {
+    /// Output channels of a group.
+    fn outputs(&self) -> usize {
+        self.bias.len() / self.op.groups
+    }
+
+    /// What a position of the kernel reads of a group, where the result is in `row` and `column`.
+    fn taps<'g>(&self, from: &'g Grid, group: usize, position: usize, (row, column): (usize, usize)) -> &'g [Value] {
+        let ([sh, sw], [dh, dw]) = (self.op.stride, self.op.dilation);
+        let (y, x) = (row * sh + position / self.width * dh, column * sw + position % self.width * dw);
+        let channels = self.kernel.dim().3;
+        &from.span(y, x, 1)[group * channels..][..channels]
+    }
+
+    /// Each group with the positions of its kernel in so many parts.
+    fn in_parts(&self, parts: usize) -> Candidate<'a> {
+        let (conv, groups, outputs) = (self.clone(), self.op.groups, self.outputs());
+        let (channels, _, size, _) = self.kernel.dim();
+        let bound = move |part: usize| (part * size).div_ceil(parts);
+        let places = self.node.elements() / channels;
+        let demand = |(group, part): (usize, usize)| {
+            let own = group * outputs..(group + 1) * outputs;
+            let weights = self.kernel.clone().slice_move(s![own.clone(), .., bound(part)..bound(part + 1), ..]);
+            let gadget = match part {
+                0 => gadget::Conv::new(weights, self.bias[own].to_vec()),
+                _ => gadget::Conv::new(weights, vec![0; outputs]).adding(),
+            };
+            self.node.demand(gadget, places).in_own_rows(self.node.id.index(), group * parts + part)
+        };
+        let all = move || (0..groups).flat_map(move |group| (0..parts).map(move |part| (group, part)));
+        let wire = move |values: &mut Values| {
+            let node = conv.node;
+            let from = values.grid(node.operand().id, node.operand().shape());
+            values.fresh_tensor(node.id, node.elements());
+            let result = values.grid(node.id, node.shape());
+            let mut before: Option<Vec<Value>> = None;
+            let mut wirings = Vec::new();
+            for (group, part) in all() {
+                let is_last = part + 1 == parts;
+                let partial: Vec<Value> = values.fresh(if is_last { 0 } else { places * outputs }).collect();
+                let mut wiring = Vec::new();
+                for (i, place) in positions(node.shape()).enumerate() {
+                    for position in bound(part)..bound(part + 1) {
+                        wiring.extend(conv.taps(&from, group, position, place));
+                    }
+                    wiring.extend(before.iter().flat_map(|before| &before[i * outputs..][..outputs]));
+                    let of_group = &result.span(place.0, place.1, 1)[group * outputs..][..outputs];
+                    wiring.extend(if is_last { of_group } else { &partial[i * outputs..][..outputs] });
                 }
-                wiring.extend(iter::repeat_n(ZERO, unused * taps));
-                wiring.extend(places.iter().map(|&(row, column)| to.at(row, column, channel)));
-                wiring.extend(values.fresh(unused));
+                wirings.push(wiring);
+                before = (!is_last).then_some(partial);
             }
-        }
-        vec![wiring]
-    };
-    let demands = vec![demand.in_own_rows(node.id.index(), 0)];
-    Candidate { way: Way::Filters(positions), yields: node.id, demands, wire: Box::new(wire) }
+            wirings
+        };
+        let way = if parts == 1 { Way::Whole } else { Way::Parts(parts) };
+        Candidate { way, yields: self.node.id, demands: all().map(demand).collect(), wire: Box::new(wire) }
+    }
+
+    /// Filter by filter, so many positions a row.
+    fn by_filters(&self, positions: usize) -> Candidate<'a> {
+        let conv = self.clone();
+        let (channels, _, size, inputs) = self.kernel.dim();
+        let (taps, outputs) = (size * inputs, self.outputs());
+        let rows = (self.node.elements() / channels).div_ceil(positions);
+        let weight = |(channel, tap)| {
+            if tap < taps { self.kernel[[channel, 0, tap / inputs, tap % inputs]] } else { self.bias[channel] }
+        };
+        let constants = Array2::from_shape_fn((channels, taps + 1), weight);
+        let constants = RowConstants::Shared { rows: constants.into(), instances: rows };
+        let demand = self.node.demand(Filter::new(taps, positions), channels * rows).with_constants(constants);
+        let wire = move |values: &mut Values| {
+            let node = conv.node;
+            let from = values.grid(node.operand().id, node.operand().shape());
+            values.fresh_tensor(node.id, node.elements());
+            let to = values.grid(node.id, node.shape());
+            let places: Vec<(usize, usize)> = self::positions(node.shape()).collect();
+            let mut wiring = Vec::new();
+            for channel in 0..channels {
+                for places in places.chunks(positions) {
+                    let unused = positions - places.len();
+                    for &place in places {
+                        wiring.extend((0..size).flat_map(|at| conv.taps(&from, channel / outputs, at, place)));
+                    }
+                    wiring.extend(iter::repeat_n(ZERO, unused * taps));
+                    wiring.extend(places.iter().map(|&(row, column)| to.at(row, column, channel)));
+                    wiring.extend(values.fresh(unused));
+                }
+            }
+            vec![wiring]
+        };
+        let demands = vec![demand.in_own_rows(self.node.id.index(), 0)];
+        Candidate { way: Way::Filters(positions), yields: self.node.id, demands, wire: Box::new(wire) }
+    }
 }
 
 /// Rows and columns of an image.
