@@ -110,7 +110,7 @@ fn keeps_elements(graph: &Graph, id: NodeId, operand: NodeId) -> bool {
         // A multiple of one value; sums of others may tell of it, or not.
         Op::Add => graph.operands(id).iter().all(|&other| other == operand),
         Op::Relu | Op::Abs => is_rectified,
-        Op::MaxPool(op::MaxPool { window, relu }) => *window == [1, 1] && (!relu || is_rectified),
+        Op::MaxPool(pool) => pool.window == [1, 1] && pool.is_tiling() && (!pool.relu || is_rectified),
         // Not below one, a factor leaves unlike integers apart, and so does rounding; clamping must not, either.
         Op::Requantize(op) => interval.is_some_and(|interval| {
             let (least, greatest) = op.quotients(interval);

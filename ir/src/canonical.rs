@@ -137,7 +137,7 @@ impl<S: Sink> Visitor for Encoder<'_, S> {
         Ok(())
     }
 
-    fn sides_unless_one(&mut self, name: &'static str, sides: &mut [usize; 2]) -> Result<(), Infallible> {
+    fn sides_unless(&mut self, name: &'static str, sides: &mut [usize; 2], _: [usize; 2]) -> Result<(), Infallible> {
         self.height_and_width(name, sides)
     }
 

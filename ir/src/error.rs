@@ -137,15 +137,17 @@ pub enum InferError {
         /// Elements of the bias.
         got: usize,
     },
-    /// A pooling window without area.
-    #[error("window of {} by {} is empty", window[0], window[1])]
+    /// A pooling window without area, or windows that do not move.
+    #[error("windows of {} by {} with stride {stride:?} are empty, or do not move", window[0], window[1])]
     EmptyWindow {
         /// Height and width of the window.
         window: [usize; 2],
+        /// From one window to the next.
+        stride: [usize; 2],
     },
-    /// Pooling windows that do not tile their image.
-    #[error("windows of {} by {} do not tile an input of {} by {}", window[0], window[1], input[0], input[1])]
-    WindowDoesNotDivide {
+    /// Pooling windows that are too large for their image, or lie beyond its edges altogether.
+    #[error("windows of {} by {} do not each hold some of an input of {} by {}", window[0], window[1], input[0], input[1])]
+    WindowOutside {
         /// Height and width of the window.
         window: [usize; 2],
         /// Height and width of the operand.

@@ -82,8 +82,8 @@ impl Visitor for Writer<'_> {
         write!(self.0, " {name}={sides:?}")
     }
 
-    fn sides_unless_one(&mut self, name: &'static str, sides: &mut [usize; 2]) -> fmt::Result {
-        if *sides == [1, 1] { Ok(()) } else { self.height_and_width(name, sides) }
+    fn sides_unless(&mut self, name: &'static str, sides: &mut [usize; 2], usual: [usize; 2]) -> fmt::Result {
+        if *sides == usual { Ok(()) } else { self.height_and_width(name, sides) }
     }
 
     fn count_unless_one(&mut self, name: &'static str, count: &mut usize) -> fmt::Result {

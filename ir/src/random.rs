@@ -149,10 +149,15 @@ impl<T: Clone> Sketch<T> {
                 let bias = (b == c).then(|| fill(&[outputs], scale(&kernel)));
                 Op::Conv2d(op::Conv2d { kernel, bias, stride, dilation, groups })
             }
-            (2, &[height, width, _]) => Op::MaxPool(op::MaxPool {
-                window: [if height % b == 0 { b } else { 1 }, if width % c == 0 { c } else { 1 }],
-                relu: a > 2,
-            }),
+            (2, &[height, width, _]) if a < 3 => {
+                let tiles = [if height % b == 0 { b } else { 1 }, if width % c == 0 { c } else { 1 }];
+                Op::MaxPool(op::MaxPool::tiles(tiles, a == 2))
+            }
+            (2, &[height, width, _]) => {
+                let window = [b.min(height), c.min(width)];
+                let edges = |by: usize| [by % window[0], by % window[1]];
+                Op::MaxPool(op::MaxPool { window, relu: a == 4, stride: [c, b], before: edges(a), after: edges(b) })
+            }
             (3, _) => Op::Relu,
             (4 | 5, &[length]) => {
                 let weights = fill(&[a, length], None);

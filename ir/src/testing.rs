@@ -54,7 +54,7 @@ pub(crate) fn reference_network() -> Graph {
         Op::Conv2d(op::Conv2d { kernel: weights(seed, &shape), bias: None, ..op::Conv2d::default() })
     };
     let dense = |seed, shape: [usize; 2]| Op::Dense(op::Dense { weights: weights(seed, &shape), bias: None });
-    let pool = || Op::MaxPool(op::MaxPool { window: [2, 2], relu: false });
+    let pool = || Op::MaxPool(op::MaxPool::tiles([2, 2], false));
     chain([
         fixed_input(&[120, 80, 3], -5, 4),
         conv(1, [32, 5, 5, 3]),

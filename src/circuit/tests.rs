@@ -36,7 +36,7 @@ fn small_cnn() -> Graph {
         &[8, 8, 1],
         vec![
             Op::Conv2d(op::Conv2d { kernel: weights(&[3, 3, 3, 1]), bias: None, ..op::Conv2d::default() }),
-            Op::MaxPool(op::MaxPool { window: [2, 2], relu: true }),
+            Op::MaxPool(op::MaxPool::tiles([2, 2], true)),
             Op::Conv2d(op::Conv2d {
                 kernel: weights(&[2, 2, 2, 3]),
                 bias: Some(weights(&[2])),

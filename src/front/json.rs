@@ -34,8 +34,13 @@ const LAYER_TYPES: [LayerType; 9] = [
     },
     LayerType {
         name: "max_pool",
-        fields: &["layer_type", "input_shape", "window", "name", "inputs"],
-        read: |fields| Ok(LayerKind::MaxPool { window: sides(fields.required("window")?, "window")? }),
+        fields: &["layer_type", "input_shape", "window", "stride", "before", "after", "name", "inputs"],
+        read: |fields| {
+            let window = sides(fields.required("window")?, "window")?;
+            let stride = fields.object.optional("stride").map(|piece| sides(piece, "stride")).transpose()?;
+            let edges = |field| fields.object.optional(field).map_or(Ok([0, 0]), |piece| edges(piece, field));
+            Ok(LayerKind::MaxPool { window, stride, before: edges("before")?, after: edges("after")? })
+        },
     },
     LayerType { name: "relu", fields: COMMON_FIELDS, read: |_| Ok(LayerKind::Relu) },
     LayerType { name: "flatten", fields: COMMON_FIELDS, read: |_| Ok(LayerKind::Flatten) },
@@ -220,6 +225,14 @@ fn sides(piece: Piece, field: &'static str) -> Result<[usize; 2]> {
     match extents.iter().map(extent).collect::<Vec<_>>().as_slice() {
         [Some(height), Some(width)] => Ok([*height, *width]),
         _ => Err(piece.error(Problem::Sides { field }, format!("not a {field}"))),
+    }
+}
+
+/// How far windows reach over two edges.
+fn edges(piece: Piece, field: &'static str) -> Result<[usize; 2]> {
+    match border(piece)?[..] {
+        [first, second] => Ok([first, second]),
+        _ => Err(piece.error(Problem::Edges { field }, "expected two integers")),
     }
 }
 

@@ -56,7 +56,13 @@ fn op(kind: &LayerKind) -> Op {
         LayerKind::FullyConnected { weights: matrix, biases } => {
             Op::Dense(op::Dense { weights: weights(matrix), bias: biases.as_ref().map(weights) })
         }
-        LayerKind::MaxPool { window } => Op::MaxPool(op::MaxPool { window: *window, relu: false }),
+        LayerKind::MaxPool { window, stride, before, after } => Op::MaxPool(op::MaxPool {
+            window: *window,
+            relu: false,
+            stride: stride.unwrap_or(*window),
+            before: *before,
+            after: *after,
+        }),
         LayerKind::Relu => Op::Relu,
         LayerKind::Flatten => Op::Flatten,
         LayerKind::Argmax => Op::Argmax,

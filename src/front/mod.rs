@@ -81,10 +81,16 @@ pub enum LayerKind {
         /// What the kernel reads.
         steps: Steps,
     },
-    /// The maximum of each tile, channel by channel.
+    /// The maximum of each window, channel by channel.
     MaxPool {
-        /// Height and width of a tile.
+        /// Height and width of a window.
         window: [usize; 2],
+        /// From one window to the next. Without it, windows tile the image.
+        stride: Option<[usize; 2]>,
+        /// How far windows reach over the upper and the left edge; what lies beyond takes no part.
+        before: [usize; 2],
+        /// How far they reach over the lower and the right edge.
+        after: [usize; 2],
     },
     /// `max(x, 0)`
     Relu,
@@ -319,6 +325,11 @@ fn settle(
 }
 
 impl LayerKind {
+    /// The maximum of each window of an image that they tile.
+    pub fn tiles(window: [usize; 2]) -> Self {
+        Self::MaxPool { window, stride: None, before: [0, 0], after: [0, 0] }
+    }
+
     /// The name of the layer's type in JSON.
     pub fn layer_type(&self) -> &'static str {
         match self {

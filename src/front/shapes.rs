@@ -50,9 +50,16 @@ pub enum ShapeError {
     #[error("a {height} by {width} window does not divide an input of shape {input:?}")]
     #[diagnostic(
         code(zknn::shape::window),
-        help("pooling is without padding: height and width must be multiples of the window's")
+        help("height and width must be multiples of the window's; with a `stride` what is left over is cut off")
     )]
     Window { height: usize, width: usize, input: Vec<usize> },
+
+    #[error("windows of {height} by {width} do not each hold some of an input of shape {input:?}")]
+    #[diagnostic(
+        code(zknn::shape::window_outside),
+        help("windows may be as large as the image with its borders, which are narrower than a window")
+    )]
+    WindowOutside { height: usize, width: usize, input: Vec<usize> },
 
     #[error("`weights` has {expected} columns, but the input has {got} elements")]
     #[diagnostic(
@@ -104,7 +111,7 @@ impl ShapeError {
             | ShapeError::Border { field, .. } => field,
             ShapeError::Channels { .. } | ShapeError::KernelTooLarge { .. } => "kernel",
             ShapeError::Groups { .. } => "groups",
-            ShapeError::Window { .. } => "window",
+            ShapeError::Window { .. } | ShapeError::WindowOutside { .. } => "window",
             ShapeError::Columns { .. } => "weights",
             ShapeError::Biases { .. } => "biases",
             ShapeError::InputRank { .. }
@@ -123,7 +130,9 @@ impl ShapeError {
             }
             ShapeError::Empty { .. } => "zero".to_string(),
             ShapeError::Channels { got, .. } => format!("expected {got} at the end"),
-            ShapeError::KernelTooLarge { input, .. } | ShapeError::Window { input, .. } => {
+            ShapeError::KernelTooLarge { input, .. }
+            | ShapeError::Window { input, .. }
+            | ShapeError::WindowOutside { input, .. } => {
                 format!("for an input of shape {input:?}")
             }
             ShapeError::Groups { outputs, .. } => format!("does not divide {outputs}"),
@@ -149,7 +158,7 @@ pub fn output_shape(layer: &Layer) -> Result<Vec<usize>, ShapeError> {
             let biases = biases.as_ref().map(|biases| biases.shape());
             fully_connected(input, weights.shape(), biases)?
         }
-        LayerKind::MaxPool { window } => max_pool(input, *window)?,
+        LayerKind::MaxPool { window, stride, before, after } => max_pool(input, *window, *stride, [*before, *after])?,
         LayerKind::Flatten => vec![elements(input).ok_or_else(|| too_large(input))?],
         LayerKind::Relu | LayerKind::Normalize | LayerKind::Add => input.clone(),
         LayerKind::Padding { before, after } => padded(input, before, after)?,
@@ -229,15 +238,31 @@ fn convolution(
     Ok(vec![(h - height) / steps.stride[0] + 1, (w - width) / steps.stride[1] + 1, c_out])
 }
 
-fn max_pool(input: &[usize], [height, width]: [usize; 2]) -> Result<Vec<usize>, ShapeError> {
+fn max_pool(
+    input: &[usize],
+    [height, width]: [usize; 2],
+    stride: Option<[usize; 2]>,
+    [before, after]: [[usize; 2]; 2],
+) -> Result<Vec<usize>, ShapeError> {
     check_extents("window", &[height, width])?;
+    check_extents("stride", &stride.unwrap_or([1, 1]))?;
     let &[h, w, channels] = input else {
         return Err(image_rank("max_pool", input));
     };
-    if h % height != 0 || w % width != 0 {
+    let padded = [h + before[0] + after[0], w + before[1] + after[1]];
+    if stride.is_none() && (padded[0] % height != 0 || padded[1] % width != 0) {
         return Err(ShapeError::Window { height, width, input: input.to_vec() });
     }
-    Ok(vec![h / height, w / width, channels])
+    let windows = |axis: usize, side: usize, length: usize| {
+        let step = stride.map_or(side, |stride| stride[axis]);
+        let windows = padded[axis].checked_sub(side)? / step + 1;
+        // Every window holds something of the image.
+        (before[axis] < side && (windows - 1) * step < before[axis] + length).then_some(windows)
+    };
+    match (windows(0, height, h), windows(1, width, w)) {
+        (Some(rows), Some(columns)) => Ok(vec![rows, columns, channels]),
+        _ => Err(ShapeError::WindowOutside { height, width, input: input.to_vec() }),
+    }
 }
 
 fn fully_connected(input: &[usize], weights: &[usize], biases: Option<&[usize]>) -> Result<Vec<usize>, ShapeError> {

@@ -85,7 +85,7 @@ fn a_model_made_in_memory_is_checked_too() {
     assert_eq!(code(vec![Layer::new(dense, [2])], None), "zknn::shape::tensor_rank");
     let convolution = LayerKind::Convolution { kernel: vector, biases: None, steps: Steps::default() };
     assert_eq!(code(vec![Layer::new(convolution, [2, 2, 1])], None), "zknn::shape::tensor_rank");
-    let pool = LayerKind::MaxPool { window: [1, 0] };
+    let pool = LayerKind::tiles([1, 0]);
     assert_eq!(code(vec![Layer::new(pool, [2, 2, 1])], None), "zknn::shape::empty");
 }
 

@@ -33,8 +33,20 @@ pub(super) fn model(model: &Model, w: impl Write) -> io::Result<()> {
             LayerKind::FullyConnected { weights, biases } => {
                 fields(w, [("weights", Some(weights)), ("biases", biases.as_ref())])?;
             }
-            LayerKind::MaxPool { window: [height, width] } if height == width => write!(w, ", \"window\": {height}")?,
-            LayerKind::MaxPool { window } => write!(w, ", \"window\": {window:?}")?,
+            LayerKind::MaxPool { window, stride, before, after } => {
+                match window {
+                    [height, width] if height == width => write!(w, ", \"window\": {height}")?,
+                    window => write!(w, ", \"window\": {window:?}")?,
+                }
+                if let Some(stride) = stride {
+                    write!(w, ", \"stride\": {stride:?}")?;
+                }
+                for (field, edges) in [("before", before), ("after", after)] {
+                    if *edges != [0, 0] {
+                        write!(w, ", \"{field}\": {edges:?}")?;
+                    }
+                }
+            }
             LayerKind::Padding { before, after } => write!(w, ", \"before\": {before:?}, \"after\": {after:?}")?,
             LayerKind::Relu | LayerKind::Flatten | LayerKind::Normalize | LayerKind::Argmax | LayerKind::Add => {}
         }

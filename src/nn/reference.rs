@@ -18,7 +18,7 @@ pub fn reference_cnn() -> (Model, ArrayD<f64>) {
     let conv2 = convolution(random.integers(-10, 10, &[32, 5, 5, 32]));
     let dense1 = fully_connected(&mut random, 1000, 14688);
     let dense2 = fully_connected(&mut random, 5, 1000);
-    let pool = || LayerKind::MaxPool { window: [2, 2] };
+    let pool = || LayerKind::tiles([2, 2]);
     let layers = vec![
         Layer::new(conv1, [120, 80, 3]),
         Layer::new(pool(), [116, 76, 32]),

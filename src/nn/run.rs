@@ -60,7 +60,9 @@ fn apply(layer: &Layer, reads: &[&ArrayD<f64>]) -> ArrayD<f64> {
             convolution(&x, kernel, biases.as_ref(), *steps, layer.output_shape())
         }
         LayerKind::FullyConnected { weights, biases } => fully_connected(&x, weights, biases.as_ref()),
-        LayerKind::MaxPool { window } => Ok(max_pool(&x, *window, layer.output_shape())),
+        LayerKind::MaxPool { window, stride, before, .. } => {
+            Ok(max_pool(&x, *window, stride.unwrap_or(*window), *before, layer.output_shape()))
+        }
         LayerKind::Relu => Ok(x.mapv_into(|value| value.max(0.0))),
         LayerKind::Flatten => {
             let length = x.len();
@@ -141,13 +143,30 @@ fn broadcast(biases: Option<&ArrayD<f64>>, shape: &[usize]) -> Result<ArrayD<f64
     Ok(biases.broadcast(IxDyn(shape)).ok_or_else(incompatible)?.into_owned())
 }
 
-fn max_pool(image: &ArrayD<f64>, [height, width]: [usize; 2], output_shape: &[usize]) -> ArrayD<f64> {
+/// Each element of the image goes to the maximum of every window that it lies in.
+fn max_pool(
+    image: &ArrayD<f64>,
+    window: [usize; 2],
+    stride: [usize; 2],
+    before: [usize; 2],
+    output_shape: &[usize],
+) -> ArrayD<f64> {
     let mut output = ArrayD::from_elem(IxDyn(output_shape), f64::NEG_INFINITY);
+    // The windows that hold a place, which counts from the border on.
+    let holding = |axis: usize, at: usize| {
+        let place = at + before[axis];
+        let first = (place + 1).saturating_sub(window[axis]).div_ceil(stride[axis]);
+        first..(place / stride[axis] + 1).min(output_shape[axis])
+    };
     for (y, image_row) in image.axis_iter(Axis(0)).enumerate() {
-        let mut output_row = output.index_axis_mut(Axis(0), y / height);
-        for (x, values) in image_row.axis_iter(Axis(0)).enumerate() {
-            let mut maxima = output_row.index_axis_mut(Axis(0), x / width);
-            maxima.zip_mut_with(&values, |maximum, value| *maximum = maximum.max(*value));
+        for row in holding(0, y) {
+            let mut output_row = output.index_axis_mut(Axis(0), row);
+            for (x, values) in image_row.axis_iter(Axis(0)).enumerate() {
+                for column in holding(1, x) {
+                    let mut maxima = output_row.index_axis_mut(Axis(0), column);
+                    maxima.zip_mut_with(&values, |maximum, value| *maximum = maximum.max(*value));
+                }
+            }
         }
     }
     output

@@ -29,11 +29,11 @@ pub(super) fn run(graph: &mut Graph, _: &Context) -> Result<(), PassError> {
             continue;
         };
         // No fact is stale: a redirection only ever leads to a tensor of the same shape.
-        match graph.node(id).op {
-            Op::MaxPool(op::MaxPool { window: [1, 1], relu: true }) if !is_rectified(graph, operand) => {
-                graph.replace_op(id, Op::Relu)
-            }
-            Op::MaxPool(op::MaxPool { window: [1, 1], relu: true }) => graph.redirect_users(id, operand),
+        match &graph.node(id).op {
+            Op::MaxPool(pool) if *pool == op::MaxPool::tiles([1, 1], true) => match is_rectified(graph, operand) {
+                true => graph.redirect_users(id, operand),
+                false => graph.replace_op(id, Op::Relu),
+            },
             Op::Relu if is_rectified(graph, operand) => graph.redirect_users(id, operand),
             _ if is_identity(graph, id) => graph.redirect_users(id, operand),
             // Nothing else is idle by structure alone.
@@ -47,7 +47,7 @@ pub(super) fn run(graph: &mut Graph, _: &Context) -> Result<(), PassError> {
 /// Whether the node yields its operand as it is.
 pub(super) fn is_identity(graph: &Graph, id: NodeId) -> bool {
     match &graph.node(id).op {
-        Op::MaxPool(op::MaxPool { window, relu }) => *window == [1, 1] && !relu,
+        Op::MaxPool(pool) => *pool == op::MaxPool::tiles([1, 1], false),
         Op::Flatten => graph.operands(id).iter().all(|&operand| graph.node(operand).fact.shape.len() == 1),
         Op::Pad(pad) => !pad.has_border(),
         _ => false,

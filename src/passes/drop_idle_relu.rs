@@ -30,8 +30,11 @@ pub(super) fn run(graph: &mut Graph, _: &Context) -> Result<(), PassError> {
         }
         if graph.node(id).op == Op::Relu {
             graph.redirect_users(id, operand);
-        } else if let Op::MaxPool(op::MaxPool { window, relu: true }) = graph.node(id).op {
-            graph.replace_op(id, Op::MaxPool(op::MaxPool { window, relu: false }));
+        } else if let Op::MaxPool(pool) = &graph.node(id).op
+            && pool.relu
+        {
+            let pool = op::MaxPool { relu: false, ..pool.clone() };
+            graph.replace_op(id, Op::MaxPool(pool));
         }
     }
     graph.remove_dead();

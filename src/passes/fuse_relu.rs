@@ -20,8 +20,8 @@ use super::{Context, PassError};
 
 pub(super) fn run(graph: &mut Graph, _: &Context) -> Result<(), PassError> {
     for relu in graph.topological() {
-        if let Some((pool, window)) = pool_in_front(graph, relu) {
-            graph.replace_op(pool, Op::MaxPool(op::MaxPool { window, relu: true }));
+        if let Some((pool, op)) = pool_in_front(graph, relu) {
+            graph.replace_op(pool, Op::MaxPool(op::MaxPool { relu: true, ..op }));
             graph.redirect_users(relu, pool);
         }
     }
@@ -29,16 +29,16 @@ pub(super) fn run(graph: &mut Graph, _: &Context) -> Result<(), PassError> {
     Ok(graph.refresh_facts()?)
 }
 
-/// The max-pool that a relu reads and can become part of, and its window.
-fn pool_in_front(graph: &Graph, relu: NodeId) -> Option<(NodeId, [usize; 2])> {
+/// The max-pool that a relu reads and can become part of.
+fn pool_in_front(graph: &Graph, relu: NodeId) -> Option<(NodeId, op::MaxPool)> {
     let (Op::Relu, [pool]) = (&graph.node(relu).op, &graph.operands(relu)[..]) else {
         return None;
     };
-    let Op::MaxPool(op::MaxPool { window, relu: rectified }) = graph.node(*pool).op else {
+    let Op::MaxPool(op) = &graph.node(*pool).op else {
         return None;
     };
     let alone = graph.users(*pool) == [relu] && !graph.is_output(*pool);
-    (alone || rectified).then_some((*pool, window))
+    (alone || op.relu).then(|| (*pool, op.clone()))
 }
 
 #[cfg(test)]

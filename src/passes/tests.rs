@@ -142,7 +142,7 @@ impl Sketch {
                     biases,
                     steps: Steps::default(),
                 },
-                (1 | 2, &[h, w, _]) => LayerKind::MaxPool { window: [fitting(b, h), fitting(c, w)] },
+                (1 | 2, &[h, w, _]) => LayerKind::tiles([fitting(b, h), fitting(c, w)]),
                 (0, &[length]) => LayerKind::FullyConnected { weights: fill(&[a, length], &self.weights), biases },
                 (3, _) => LayerKind::Flatten,
                 _ => LayerKind::Relu,

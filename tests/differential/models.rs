@@ -85,6 +85,15 @@ pub fn stepping(sort: Sort, random: &mut ChaCha20Rng) -> Model {
         let steps = Steps { stride: [sh, sw], dilation: [dh, dw], groups };
         growing.push(LayerKind::Convolution { kernel, biases, steps });
         growing.push(LayerKind::Relu);
+        let &[height, width, _] = &growing.shape[..] else { unreachable!("an image") };
+        if height > 2 && width > 2 {
+            let side = |random: &mut ChaCha20Rng| {
+                let window = random.gen_range(2..=3);
+                (window, random.gen_range(1..=3), random.gen_range(0..window))
+            };
+            let ((h, sh, t), (w, sw, l)) = (side(random), side(random));
+            growing.push(LayerKind::MaxPool { window: [h, w], stride: Some([sh, sw]), before: [t, l], after: [0, 0] });
+        }
     }
     let range = [(-128, 127), (0, 255), (-5, 4)].choose(random).copied();
     Model::new(growing.layers, range).expect("the layers chain")
@@ -215,7 +224,7 @@ fn layer(shape: &[usize], sort: Sort, random: &mut ChaCha20Rng) -> LayerKind {
         (&[h, w, _], 5) => {
             let divides = |n: usize| (1..=n.min(4)).filter(|&d| n.is_multiple_of(d)).collect::<Vec<usize>>();
             let pick = |n: usize, random: &mut ChaCha20Rng| *divides(n).choose(random).expect("one divides");
-            LayerKind::MaxPool { window: [pick(h, random), pick(w, random)] }
+            LayerKind::tiles([pick(h, random), pick(w, random)])
         }
         (&[_, _, _], _) => LayerKind::Flatten,
         (_, 2) => LayerKind::Normalize,

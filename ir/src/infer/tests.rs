@@ -58,7 +58,7 @@ fn shapes_of_rectangular_kernels_and_windows() {
     let operand = image(&[7, 9, 2], 0, 1);
     let fact = infer(&conv([3, 2, 4, 2]), &[&operand]).unwrap();
     assert_eq!(fact.to_string(), "[6, 6, 3] fixed(scale 1, 0..=16)");
-    let pool = Op::MaxPool(op::MaxPool { window: [3, 2], relu: false });
+    let pool = Op::MaxPool(op::MaxPool::tiles([3, 2], false));
     assert_eq!(infer(&pool, &[&fact]).unwrap().shape, [2, 3, 3]);
     assert_eq!(infer(&Op::Flatten, &[&fact]).unwrap().shape, [108]);
 }
@@ -115,14 +115,25 @@ fn matrices_and_biases_that_do_not_fit_are_named() {
 }
 
 #[test]
-fn windows_that_do_not_tile_are_named() {
-    let pool = |window| Op::MaxPool(op::MaxPool { window, relu: false });
+fn windows_beyond_the_edges_are_named() {
     let operand = image(&[4, 6, 1], 0, 1);
-    insta::assert_snapshot!(message(&pool([3, 2]), &operand), @"windows of 3 by 2 do not tile an input of 4 by 6");
-    insta::assert_snapshot!(message(&pool([2, 4]), &operand), @"windows of 2 by 4 do not tile an input of 4 by 6");
-    insta::assert_snapshot!(message(&pool([8, 2]), &operand), @"windows of 8 by 2 do not tile an input of 4 by 6");
-    insta::assert_snapshot!(message(&pool([0, 2]), &operand), @"window of 0 by 2 is empty");
-    insta::assert_snapshot!(message(&pool([2, 2]), &image(&[4], 0, 1)), @"the input of max_pool has rank 1, it must have rank 3");
+    let tiles = |window| Op::MaxPool(op::MaxPool::tiles(window, false));
+    insta::assert_snapshot!(message(&tiles([8, 2]), &operand), @"windows of 8 by 2 do not each hold some of an input of 4 by 6");
+    insta::assert_snapshot!(message(&tiles([0, 2]), &operand), @"windows of 0 by 2 with stride [0, 2] are empty, or do not move");
+    insta::assert_snapshot!(message(&tiles([2, 2]), &image(&[4], 0, 1)), @"the input of max_pool has rank 1, it must have rank 3");
+    let pool = |stride, before, after| {
+        let pool = op::MaxPool { window: [3, 2], relu: false, stride, before, after };
+        infer(&Op::MaxPool(pool), &[&operand]).map(|fact| fact.shape)
+    };
+    // What is left is cut off; windows may overlap, and reach over the edges.
+    assert_eq!(pool([3, 2], [0, 0], [0, 0]).unwrap(), [1, 3, 1]);
+    assert_eq!(pool([1, 1], [0, 0], [0, 0]).unwrap(), [2, 5, 1]);
+    assert_eq!(pool([2, 1], [1, 1], [1, 1]).unwrap(), [2, 7, 1]);
+    assert!(pool([0, 1], [0, 0], [0, 0]).is_err());
+    // The first window, or the last, would hold nothing.
+    assert!(pool([1, 1], [3, 0], [0, 0]).is_err() && pool([1, 1], [0, 2], [0, 0]).is_err());
+    assert!(pool([1, 1], [0, 0], [3, 0]).is_err() && pool([1, 1], [0, 0], [0, 2]).is_err());
+    assert!(pool([1, 1], [0, 0], [usize::MAX, 0]).is_err());
 }
 
 #[test]

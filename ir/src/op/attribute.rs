@@ -28,8 +28,13 @@ pub(crate) trait Visitor {
     /// A height and a width.
     fn height_and_width(&mut self, name: &'static str, sides: &mut [usize; 2]) -> Result<(), Self::Error>;
 
-    /// A height and a width, which are left out in text where both are 1.
-    fn sides_unless_one(&mut self, name: &'static str, sides: &mut [usize; 2]) -> Result<(), Self::Error>;
+    /// A height and a width, which are left out in text where they are the `usual` ones.
+    fn sides_unless(
+        &mut self,
+        name: &'static str,
+        sides: &mut [usize; 2],
+        usual: [usize; 2],
+    ) -> Result<(), Self::Error>;
 
     /// A number of something, which is left out in text where it is 1.
     fn count_unless_one(&mut self, name: &'static str, count: &mut usize) -> Result<(), Self::Error>;
@@ -79,7 +84,7 @@ impl Visitor for StandardLayout {
         Ok(())
     }
 
-    fn sides_unless_one(&mut self, _: &'static str, _: &mut [usize; 2]) -> Result<(), Infallible> {
+    fn sides_unless(&mut self, _: &'static str, _: &mut [usize; 2], _: [usize; 2]) -> Result<(), Infallible> {
         Ok(())
     }
 

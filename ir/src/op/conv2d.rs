@@ -51,8 +51,8 @@ impl Operation for Conv2d {
     fn attributes<V: Visitor>(&mut self, visitor: &mut V) -> Result<(), V::Error> {
         visitor.weights("kernel", &mut self.kernel)?;
         visitor.optional_weights("bias", &mut self.bias)?;
-        visitor.sides_unless_one("stride", &mut self.stride)?;
-        visitor.sides_unless_one("dilation", &mut self.dilation)?;
+        visitor.sides_unless("stride", &mut self.stride, [1, 1])?;
+        visitor.sides_unless("dilation", &mut self.dilation, [1, 1])?;
         visitor.count_unless_one("groups", &mut self.groups)
     }
 

@@ -94,7 +94,7 @@ impl Visitor for Grammar {
         self.attribute(name, "shape")
     }
 
-    fn sides_unless_one(&mut self, name: &'static str, _: &mut [usize; 2]) -> Result<(), Self::Error> {
+    fn sides_unless(&mut self, name: &'static str, _: &mut [usize; 2], _: [usize; 2]) -> Result<(), Self::Error> {
         self.0 += &format!(" [ \"{name}\" \"=\" shape ]");
         Ok(())
     }
@@ -227,7 +227,7 @@ fn classes_tell_what_attributes_tell() {
     let requantize = |lo, hi| Op::Requantize(Requantize { lo, hi, ..Requantize::default() }).class();
     assert_eq!(requantize(0, 255), Class::Monotone { keeps_zero: true });
     assert_eq!(requantize(1, 255), Class::Monotone { keeps_zero: false });
-    assert_eq!(Op::MaxPool(MaxPool { window: [1, 1], relu: true }).class(), Class::Greatest { with_zero: true });
+    assert_eq!(Op::MaxPool(MaxPool::tiles([1, 1], true)).class(), Class::Greatest { with_zero: true });
 }
 
 /// A tensor of these integers, and what stands at an index of it.

@@ -83,10 +83,11 @@ impl Visitor for Reader<'_, '_> {
         Ok(())
     }
 
-    fn sides_unless_one(&mut self, name: &'static str, sides: &mut [usize; 2]) -> Located<()> {
+    fn sides_unless(&mut self, name: &'static str, sides: &mut [usize; 2], usual: [usize; 2]) -> Located<()> {
         if self.line.peek().kind == TokenKind::Word(name) {
-            self.height_and_width(name, sides)?;
+            return self.height_and_width(name, sides);
         }
+        *sides = usual;
         Ok(())
     }
 

@@ -74,7 +74,7 @@ fn what_is_not_defined_or_twice_is_pointed_at() {
 #[test]
 fn what_does_not_follow_is_pointed_at() {
     insta::assert_snapshot!(line_error("%1 = relu %0 : [2, 4, 1] fixed(scale 1, -5..=4)"), @"line 2, column 14: stated as [2, 4, 1] fixed(scale 1, -5..=4), but it is [2, 4, 1] fixed(scale 1, 0..=4)");
-    insta::assert_snapshot!(line_error("%1 = max_pool %0 window=[3, 2]"), @"line 2, column 6: windows of 3 by 2 do not tile an input of 2 by 4");
+    insta::assert_snapshot!(line_error("%1 = max_pool %0 window=[3, 2]"), @"line 2, column 6: windows of 3 by 2 do not each hold some of an input of 2 by 4");
     insta::assert_snapshot!(line_error("%1 = relu %0 %0"), @"line 2, column 6: relu has 2 operands, it takes 1");
     insta::assert_snapshot!(line_error("%1 = relu"), @"line 2, column 6: relu has 0 operands, it takes 1");
 }

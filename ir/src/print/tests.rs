@@ -28,7 +28,7 @@ fn small_weights_are_printed_whole() {
     let graph = chain([
         fixed_input(&[2, 4, 1], -5, 4),
         Op::Conv2d(op::Conv2d { kernel, bias, ..op::Conv2d::default() }),
-        Op::MaxPool(op::MaxPool { window: [2, 3], relu: true }),
+        Op::MaxPool(op::MaxPool::tiles([2, 3], true)),
         Op::Flatten,
     ]);
     insta::assert_snapshot!(print(&graph), @"

@@ -23,7 +23,7 @@ fn every_violation_is_reported() {
     let mut graph = chain([fixed_input(&[2, 3, 1], -3, 3), Op::Relu, Op::Flatten, Op::Relu]);
     let order = graph.topological();
     graph.add(fixed_input(&[1], 0, 0), &[], None).unwrap();
-    graph.replace_op(order[1], Op::MaxPool(op::MaxPool { window: [2, 3], relu: false }));
+    graph.replace_op(order[1], Op::MaxPool(op::MaxPool::tiles([2, 3], false)));
     let weights = fixed(&[1, 5], &[1; 5], 1.0);
     graph.replace_op(order[3], Op::Dense(op::Dense { weights, bias: None }));
     insta::assert_snapshot!(messages(&graph), @"

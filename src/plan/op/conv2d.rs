@@ -8,7 +8,7 @@ use crate::plan::{Demand, PlanError, RowConstants};
 use ndarray::{ArcArray, Array2, Ix1, Ix4, s};
 use std::iter;
 use zknn_ir::Op;
-use zknn_ir::op::{Conv2d, MaxPool};
+use zknn_ir::op::Conv2d;
 
 /// More parts than this are never taken.
 const MAX_PARTS: usize = 4;
@@ -45,7 +45,8 @@ pub(super) fn candidates<'a>(node: Node<'a>, op: &'a Conv2d) -> Result<Vec<Candi
 fn fused<'a>(node: Node<'a>, kernel: &ArcArray<i64, Ix4>, bias: &[i64]) -> Option<Result<Candidate<'a>, PlanError>> {
     let user = node.only_user()?;
     let (window, relu) = match user.op() {
-        Op::MaxPool(MaxPool { window, relu }) => (*window, *relu),
+        // Windows that overlap would have the convolution stated in each of them.
+        Op::MaxPool(pool) if pool.is_tiling() => (pool.window, pool.relu),
         Op::Relu => ([1, 1], true),
         _ => return None,
     };

@@ -20,17 +20,20 @@ pub type Ext = QuadraticExtension<F>;
 
 /// The element that stands for a signed integer. Any `i64` is accepted; integers in `±2^62` are the
 /// ones that [`to_signed`] gives back.
+#[inline]
 pub fn from_signed(value: i64) -> F {
     if value < 0 { -F::from_canonical_u64(value.unsigned_abs()) } else { F::from_canonical_u64(value.unsigned_abs()) }
 }
 
 /// The signed integer nearest zero that `element` stands for: in `(-p/2, p/2)`.
+#[inline]
 pub fn to_signed(element: F) -> i64 {
     let value = element.to_canonical_u64();
     if value > F::ORDER / 2 { -((F::ORDER - value) as i64) } else { value as i64 }
 }
 
 /// Adds `factor` times `values` to `sums`.
+#[inline]
 pub fn add_scaled(sums: &mut [F], values: &[F], factor: F) {
     let whole = sums.len() / Packed::WIDTH * Packed::WIDTH;
     let (sums, rest) = sums.split_at_mut(whole);
@@ -44,6 +47,7 @@ pub fn add_scaled(sums: &mut [F], values: &[F], factor: F) {
 
 /// Asks memory for values that will be read soon, and does not wait for them.
 #[cfg(feature = "prover")]
+#[inline]
 pub fn read_ahead(values: &[F]) {
     /// As many as a cache line has.
     const LINE: usize = 8;
@@ -52,6 +56,7 @@ pub fn read_ahead(values: &[F]) {
 }
 
 /// The sum of products.
+#[inline]
 pub fn dot(a: &[F], b: &[F]) -> F {
     let whole = a.len() / Packed::WIDTH * Packed::WIDTH;
     let products = Packed::pack_slice(&a[..whole]).iter().zip(Packed::pack_slice(&b[..whole])).map(|(&a, &b)| a * b);

@@ -33,17 +33,20 @@ pub fn sums<'a>(terms: impl Iterator<Item = (&'a [f64; STRIP], [f64x8; 2])>) -> 
 }
 
 /// The low and the high half.
+#[inline]
 pub fn halves(element: F) -> [f64; 2] {
     let value = element.to_canonical_u64();
     [f64::from(value as u32), f64::from((value >> HALF_BITS) as u32)]
 }
 
 /// `low + 2^32 · high`, both in `±2^62`.
+#[inline]
 pub fn joined(low: i64, high: i64) -> F {
     from_signed(low) + from_signed(high) * F::from_canonical_u64(1 << HALF_BITS)
 }
 
 /// As [`joined`], of two integers in `±2^53`, without a product.
+#[inline]
 pub fn joined_floats(low: f64, high: f64) -> F {
     let (low, high) = (low as i64, high as i64);
     // 2^64 is 2^32 - 1 in the field.

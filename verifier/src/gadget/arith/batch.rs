@@ -17,6 +17,7 @@ impl Column {
     pub const ZERO: Self = Self([F::ZERO; BATCH]);
 
     /// The values at up to [`BATCH`] points, and zeros past them.
+    #[inline]
     pub fn load(values: &[F]) -> Self {
         // A whole batch needs no zeros first.
         if let Ok(all) = values.try_into() {
@@ -28,16 +29,19 @@ impl Column {
     }
 
     /// Its parts.
+    #[inline]
     pub fn parts(&self) -> &[Packed] {
         Packed::pack_slice(&self.0)
     }
 
     /// Its parts, to be changed.
+    #[inline]
     pub fn parts_mut(&mut self) -> &mut [Packed] {
         Packed::pack_slice_mut(&mut self.0)
     }
 
     /// Combines two columns point by point.
+    #[inline]
     pub fn zip(mut self, other: &Column, op: impl Fn(Packed, Packed) -> Packed) -> Column {
         for (left, &right) in self.parts_mut().iter_mut().zip(other.parts()) {
             *left = op(*left, right);
@@ -46,12 +50,14 @@ impl Column {
     }
 
     /// Applies `op` to each part.
+    #[inline]
     pub fn map(mut self, op: impl Fn(Packed) -> Packed) -> Column {
         self.parts_mut().iter_mut().for_each(|part| *part = op(*part));
         self
     }
 
     /// `self + other · factor`.
+    #[inline]
     pub fn add_scaled(&mut self, other: &Column, factor: F) {
         for (sum, &value) in self.parts_mut().iter_mut().zip(other.parts()) {
             *sum += value * factor;
@@ -59,6 +65,7 @@ impl Column {
     }
 
     /// `self + a · b`, all of [`BATCH`] points.
+    #[inline]
     pub fn add_product(&mut self, a: &[F], b: &[F]) {
         let factors = Packed::pack_slice(a).iter().zip(Packed::pack_slice(b));
         for (sum, (&a, &b)) in self.parts_mut().iter_mut().zip(factors) {
