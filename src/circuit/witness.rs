@@ -2,11 +2,10 @@
 
 use super::columns::blinding_ties;
 use super::wipe::wipe;
+use crate::gadget::Gadget;
 use crate::gadget::field::{F, from_signed, to_signed};
-use crate::gadget::{Gadget, Shape};
 use crate::plan::{
-    Block, DIGEST, Demand, POSEIDON_ROUTED, POSEIDON_WIRES, Place, Placement, Plan, Run, SPONGE_WIDTH, Tensor, Value,
-    wiring,
+    Block, DIGEST, POSEIDON_ROUTED, POSEIDON_WIRES, Place, Placement, Plan, Run, SPONGE_WIDTH, Tensor, Value, wiring,
 };
 use plonky2::field::types::{Field, Sample};
 use plonky2::gates::gate::Gate;
@@ -18,7 +17,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 use rayon::prelude::*;
 use std::mem;
-use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
 use zeroize::Zeroize;
 
 /// All wires of a circuit. They are overwritten when it is dropped.
@@ -89,11 +88,11 @@ impl Witness {
         let layout = &plan.layout;
         // In parallel: most of the time it takes is the system's, to find the memory.
         let cells = (0..layout.rows() * layout.wires).into_par_iter().map(|_| F::ZERO).collect();
-        let values = vec![F::ZERO; plan.program.values];
+        let values = Table::new(plan.program.values);
         let mut filling = Filling { plan, values, cells, forge };
         let inputs = plan.program.inputs.iter().flat_map(|tensor| tensor.elements.iter());
         for (&value, &element) in inputs.zip(input) {
-            filling.values[value as usize] = from_signed(element);
+            filling.values.set(value, from_signed(element));
         }
         let program = &plan.program;
         let inputs = program.inputs.iter().enumerate().map(|(input, tensor)| (tensor, secrets.salt(Some(input))));
@@ -102,7 +101,7 @@ impl Witness {
             program.outputs.iter().map(|tensor| (tensor, secrets.salt(None))).collect();
         for (tensor, salt) in inputs.iter().chain(&outputs) {
             for (value, &element) in tensor.salt.clone().zip(salt) {
-                filling.values[value as usize] = element;
+                filling.values.set(value, element);
             }
         }
         let salts = [inputs, outputs].map(|salted| salted.into_iter().map(|(_, salt)| salt).collect());
@@ -110,9 +109,9 @@ impl Witness {
         filling.idle();
         filling.public_row(&mut secrets.randomness);
         filling.blinding(&mut secrets.randomness);
-        let public = program.public.iter().map(|&value| filling.values[value as usize]).collect();
+        let public = program.public.iter().map(|&value| filling.values.get(value)).collect();
         let outputs = program.outputs.iter().flat_map(|tensor| tensor.elements.iter());
-        let outputs = outputs.map(|&value| to_signed(filling.values[value as usize])).collect();
+        let outputs = outputs.map(|&value| to_signed(filling.values.get(value))).collect();
         let cells = mem::take(&mut filling.cells);
         Self { cells, wires: layout.wires, public, salts, outputs }
     }
@@ -139,15 +138,9 @@ type Forge<'a> = &'a (dyn Fn(usize, Place, &mut [F]) + Sync);
 
 struct Filling<'a> {
     plan: &'a Plan,
-    values: Vec<F>,
+    values: Table,
     cells: Vec<F>,
     forge: Forge<'a>,
-}
-
-impl Drop for Filling<'_> {
-    fn drop(&mut self) {
-        wipe(&mut self.values);
-    }
 }
 
 impl Filling<'_> {
@@ -170,76 +163,43 @@ impl Filling<'_> {
         }
     }
 
-    /// All instances of a block: of all runs the first ones, then the second ones, and so on, so that those at a time do not
-    /// depend on one another.
+    /// All instances of a block. Those of one run come one after the other, as each may read what those before it give;
+    /// runs do not depend on one another.
     fn instances(&mut self, gadget: &Gadget, placement: &Placement, block: &Block) {
-        let Demand { count, run, .. } = block.demand;
-        let shape = gadget.shape();
-        if count == run {
-            for i in 0..count {
-                let (row, place) = self.plan.layout.locate(placement, i);
-                let cells = &mut self.cells[row * self.plan.layout.wires..][..self.plan.layout.wires];
-                fill(&self.values, gadget, block, i, cells, place);
-                (self.forge)(row, place, cells);
-                self.outputs(row, place, shape, wiring(&block.wiring, shape.routed(), i));
-            }
-            return;
-        }
-        for step in 0..run {
-            let mut first = 0;
-            for Run { slot, rows } in &placement.runs {
-                let place = self.plan.layout.part(*slot).place;
-                self.instances_of_run(gadget, block, place, rows.clone(), |i| {
-                    Some(first + i).filter(|instance| instance % run == step)
-                });
-                first += rows.len();
-            }
-        }
-    }
-
-    /// Those instances that lie in `rows`, where `instance` says which is in the `i`-th, if it is one to be filled.
-    fn instances_of_run(
-        &mut self,
-        gadget: &Gadget,
-        block: &Block,
-        place: Place,
-        rows: Range<usize>,
-        instance: impl Fn(usize) -> Option<usize> + Sync,
-    ) {
-        let width = self.plan.layout.wires;
-        let (values, forge, first) = (&self.values, self.forge, rows.start);
-        let cells = &mut self.cells[rows.start * width..rows.end * width];
-        cells.par_chunks_exact_mut(width).enumerate().for_each(|(i, cells)| {
-            if let Some(instance) = instance(i) {
-                fill(values, gadget, block, instance, cells, place);
-                forge(first + i, place, cells);
-            }
-        });
-        let shape = gadget.shape();
-        for (i, row) in rows.enumerate() {
-            if let Some(instance) = instance(i) {
-                self.outputs(row, place, shape, wiring(&block.wiring, shape.routed(), instance));
-            }
-        }
-    }
-
-    /// Stores the values that an instance gives.
-    fn outputs(&mut self, row: usize, place: Place, shape: Shape, wiring: &[Value]) {
-        let start = row * self.plan.layout.wires + place.routed + shape.inputs;
-        for (&cell, &value) in self.cells[start..].iter().zip(&wiring[shape.inputs..shape.routed()]) {
-            self.values[value as usize] = cell;
+        let (layout, run, shape) = (&self.plan.layout, block.demand.run, gadget.shape());
+        let (values, forge) = (&self.values, self.forge);
+        let mut first = 0;
+        for Run { slot, rows } in &placement.runs {
+            let place = layout.part(*slot).place;
+            let cells = &mut self.cells[rows.start * layout.wires..rows.end * layout.wires];
+            split_into_runs(cells, layout.wires, first, run).into_par_iter().for_each(|(start, cells)| {
+                let mut constants = vec![F::ZERO; shape.constants];
+                for (instance, row) in (start..).zip(cells.chunks_exact_mut(layout.wires)) {
+                    let (inputs, outputs) = wiring(&block.wiring, shape.routed(), instance).split_at(shape.inputs);
+                    for (cell, &value) in row[place.routed..].iter_mut().zip(inputs) {
+                        *cell = values.get(value);
+                    }
+                    block.demand.constants.write(instance, &mut constants, from_signed);
+                    assign(gadget, &constants, row, place);
+                    forge(rows.start + instance - first, place, row);
+                    for (&cell, &value) in row[place.routed + shape.inputs..].iter().zip(outputs) {
+                        values.set(value, cell);
+                    }
+                }
+            });
+            first += rows.len();
         }
     }
 
     fn permutation(&mut self, poseidon: &PoseidonWires, row: usize, values: &[Value]) {
-        let input = std::array::from_fn(|i| self.values[values[i] as usize]);
+        let input = std::array::from_fn(|i| self.values.get(values[i]));
         let wires = poseidon.fill(input);
         let cells = &mut self.cells[row * self.plan.layout.wires..][..self.plan.layout.wires];
         cells[..POSEIDON_WIRES].copy_from_slice(&wires);
         let place = Place { routed: 0, advice: POSEIDON_ROUTED, digits: POSEIDON_WIRES, constant: 0 };
         (self.forge)(row, place, cells);
         for i in 0..SPONGE_WIDTH {
-            self.values[values[SPONGE_WIDTH + i] as usize] = cells[SPONGE_WIDTH + i];
+            self.values.set(values[SPONGE_WIDTH + i], cells[SPONGE_WIDTH + i]);
         }
     }
 
@@ -273,7 +233,7 @@ impl Filling<'_> {
         let cells = &mut self.cells[self.plan.layout.public_row * self.plan.layout.wires..][..self.plan.layout.wires];
         let (digest, rest) = cells.split_at_mut(DIGEST);
         for (cell, value) in digest.iter_mut().zip(self.plan.program.public_hash) {
-            *cell = self.values[value as usize];
+            *cell = self.values.get(value);
         }
         rest.fill_with(|| F::sample(randomness));
     }
@@ -293,16 +253,42 @@ impl Filling<'_> {
     }
 }
 
-/// Fills the wires of the `i`-th instance of a block in the row that it lies in.
-fn fill(values: &[F], gadget: &Gadget, block: &Block, i: usize, row: &mut [F], place: Place) {
-    let shape = gadget.shape();
-    let inputs = &wiring(&block.wiring, shape.routed(), i)[..shape.inputs];
-    for (cell, &value) in row[place.routed..].iter_mut().zip(inputs) {
-        *cell = values[value as usize];
+/// The rows of instances from `first` on, in pieces that lie in one run each, with the first instance of each.
+fn split_into_runs(mut cells: &mut [F], width: usize, first: usize, run: usize) -> Vec<(usize, &mut [F])> {
+    let mut pieces = Vec::new();
+    let mut instance = first;
+    while !cells.is_empty() {
+        let count = (run - instance % run).min(cells.len() / width);
+        let (piece, rest) = mem::take(&mut cells).split_at_mut(count * width);
+        pieces.push((instance, piece));
+        (cells, instance) = (rest, instance + count);
     }
-    let mut constants = vec![F::ZERO; shape.constants];
-    block.demand.constants.write(i, &mut constants, from_signed);
-    assign(gadget, &constants, row, place);
+    pieces
+}
+
+/// The values of a program, which instances side by side give and read.
+struct Table(Vec<AtomicU64>);
+
+impl Table {
+    fn new(count: usize) -> Self {
+        Self((0..count).map(|_| AtomicU64::new(0)).collect())
+    }
+
+    // No value is read before the instance that gives it is done, and its thread joined: that orders the two.
+    fn get(&self, value: Value) -> F {
+        F::from_noncanonical_u64(self.0[value as usize].load(Ordering::Relaxed))
+    }
+
+    fn set(&self, value: Value, element: F) {
+        self.0[value as usize].store(element.0, Ordering::Relaxed);
+    }
+}
+
+/// It is overwritten.
+impl Drop for Table {
+    fn drop(&mut self) {
+        self.0.iter_mut().for_each(|value| value.get_mut().zeroize());
+    }
 }
 
 /// Fills the other wires of an instance in `row`, whose inputs are there.
