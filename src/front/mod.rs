@@ -7,6 +7,7 @@
 mod error;
 mod fields;
 mod json;
+mod kind;
 mod lower;
 mod piece;
 pub mod shapes;
@@ -26,6 +27,7 @@ use std::sync::Arc;
 use ndarray::ArrayD;
 
 pub use error::{FrontError, LayerDiagnostic, Problem};
+pub use kind::{LayerKind, Steps};
 pub use lower::{LowerError, lower};
 use piece::Piece;
 pub use shapes::ShapeError;
@@ -67,73 +69,6 @@ pub struct Layer {
     inputs: Option<Vec<String>>,
     output_shape: Vec<usize>,
     spans: LayerSpans,
-}
-
-/// What a layer does.
-#[derive(Debug, Clone, PartialEq)]
-pub enum LayerKind {
-    /// Valid convolution.
-    Convolution {
-        /// `[c_out, height, width, c_in / groups]`
-        kernel: ArrayD<f64>,
-        /// `[c_out]`, added to every position.
-        biases: Option<ArrayD<f64>>,
-        /// What the kernel reads.
-        steps: Steps,
-    },
-    /// The maximum of each window, channel by channel.
-    MaxPool {
-        /// Height and width of a window.
-        window: [usize; 2],
-        /// From one window to the next. Without it, windows tile the image.
-        stride: Option<[usize; 2]>,
-        /// How far windows reach over the upper and the left edge; what lies beyond takes no part.
-        before: [usize; 2],
-        /// How far they reach over the lower and the right edge.
-        after: [usize; 2],
-    },
-    /// `max(x, 0)`
-    Relu,
-    /// The same values in one dimension, the last index fastest.
-    Flatten,
-    /// A matrix-vector product.
-    FullyConnected {
-        /// `[outputs, inputs]`
-        weights: ArrayD<f64>,
-        /// `[outputs]`
-        biases: Option<ArrayD<f64>>,
-    },
-    /// `x / ‖x‖`
-    Normalize,
-    /// The index of the greatest value, the lowest of several.
-    Argmax,
-    /// The sum of two or more tensors of one shape.
-    Add,
-    /// A border of zeros.
-    Padding {
-        /// How many stand before the elements along each extent.
-        before: Vec<usize>,
-        /// How many stand behind them.
-        after: Vec<usize>,
-    },
-}
-
-/// How the kernel of a convolution steps through what it reads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Steps {
-    /// From one position of the kernel to the next, along height and width.
-    pub stride: [usize; 2],
-    /// From one element of the kernel to the next, likewise.
-    pub dilation: [usize; 2],
-    /// How many groups the channels are in; each is convolved by itself.
-    pub groups: usize,
-}
-
-/// All of them 1.
-impl Default for Steps {
-    fn default() -> Self {
-        Self { stride: [1, 1], dilation: [1, 1], groups: 1 }
-    }
 }
 
 /// Where a layer's fields stand in the source; nothing for a layer that was made in memory.
@@ -322,43 +257,6 @@ fn settle(
     }
     layers[index].output_shape = shapes::output_shape(&layers[index])?;
     Ok(())
-}
-
-impl LayerKind {
-    /// The maximum of each window of an image that they tile.
-    pub fn tiles(window: [usize; 2]) -> Self {
-        Self::MaxPool { window, stride: None, before: [0, 0], after: [0, 0] }
-    }
-
-    /// The name of the layer's type in JSON.
-    pub fn layer_type(&self) -> &'static str {
-        match self {
-            LayerKind::Convolution { .. } => "convolution",
-            LayerKind::MaxPool { .. } => "max_pool",
-            LayerKind::Relu => "relu",
-            LayerKind::Flatten => "flatten",
-            LayerKind::FullyConnected { .. } => "fully_connected",
-            LayerKind::Normalize => "normalize",
-            LayerKind::Argmax => "argmax",
-            LayerKind::Add => "add",
-            LayerKind::Padding { .. } => "padding",
-        }
-    }
-
-    /// Whether it takes two inputs or more, and not one.
-    fn takes_several_inputs(&self) -> bool {
-        match self {
-            LayerKind::Add => true,
-            LayerKind::Convolution { .. }
-            | LayerKind::MaxPool { .. }
-            | LayerKind::Relu
-            | LayerKind::Flatten
-            | LayerKind::FullyConnected { .. }
-            | LayerKind::Normalize
-            | LayerKind::Argmax
-            | LayerKind::Padding { .. } => false,
-        }
-    }
 }
 
 impl LayerSpans {

@@ -284,3 +284,5 @@ fn as_f64<S: Data<Elem = i64>>(data: &ArrayBase<S, IxDyn>) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod window_tests;
