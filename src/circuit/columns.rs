@@ -3,7 +3,7 @@
 use super::shape::Gates;
 use crate::gadget::field::F;
 use crate::plan::security::QUOTIENT_DEGREE;
-use crate::plan::{Layout, Placement, Plan, RowConstants, Run, Value, wiring};
+use crate::plan::{Layout, Placement, Plan, RowConstants, Segment, Value, wiring};
 use plonky2::field::types::Field;
 use rayon::prelude::*;
 
@@ -31,18 +31,16 @@ pub fn constant_rows<T: Copy + Default + Send>(plan: &Plan, element: impl Fn(i64
     let with_constants =
         |placement: &&Placement| !matches!(plan.program.blocks[placement.block].demand.constants, RowConstants::None);
     let placements = || layout.placements.iter().filter(with_constants);
-    let end = placements().flat_map(|placement| &placement.runs).map(|run| run.rows.end).max().unwrap_or(0);
+    let end = placements().flat_map(|placement| &placement.segments).map(|segment| segment.rows.end).max().unwrap_or(0);
     let mut rows = vec![T::default(); end * layout.constants];
     for placement in placements() {
         let constants = &plan.program.blocks[placement.block].demand.constants;
-        let mut first = 0;
-        for Run { slot, rows: range } in &placement.runs {
-            let part = layout.part(*slot);
+        for &Segment { slot, rows: ref range, first } in &placement.segments {
+            let part = layout.part(slot);
             let (start, count) = (part.place.constant, part.gadget.shape().constants);
             let rows = rows[range.start * layout.constants..range.end * layout.constants]
                 .par_chunks_exact_mut(layout.constants);
             rows.enumerate().for_each(|(i, row)| constants.write(first + i, &mut row[start..start + count], element));
-            first += range.len();
         }
     }
     rows
@@ -68,14 +66,12 @@ impl Permutation {
         let mut cycles = Cycles::new(rows, layout.routed, plan.program.values);
         for placement in &layout.placements {
             let all = &plan.program.blocks[placement.block].wiring;
-            let mut first = 0;
-            for Run { slot, rows } in &placement.runs {
-                let part = layout.part(*slot);
+            for segment in &placement.segments {
+                let part = layout.part(segment.slot);
                 let routed = part.gadget.shape().routed();
-                for (i, row) in rows.clone().enumerate() {
-                    cycles.tie_all(row, part.place.routed, wiring(all, routed, first + i));
+                for (i, row) in segment.instances() {
+                    cycles.tie_all(row, part.place.routed, wiring(all, routed, i));
                 }
-                first += rows.len();
             }
         }
         let permutations = plan.program.poseidon_wiring();

@@ -1,9 +1,8 @@
 //! Which statement every cell belongs to: the way back from rows and columns to layers and elements.
 
 use crate::gadget::Gadget;
-use crate::plan::{POSEIDON_ROUTED, POSEIDON_WIRES, Plan, Run, SPONGE_WIDTH, Slot};
+use crate::plan::{POSEIDON_ROUTED, POSEIDON_WIRES, Plan, SPONGE_WIDTH, Segment, Slot};
 use std::fmt;
-use std::ops::Range;
 
 /// What a part of a row is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -58,20 +57,11 @@ pub struct Site {
     pub index: usize,
 }
 
-/// Instances of a block that lie in one part of a row kind.
-#[derive(Clone)]
-struct Tenant {
-    block: usize,
-    /// The instance in the first row.
-    first: usize,
-    rows: Range<usize>,
-}
-
 /// The map of a plan's cells.
 pub struct Sites<'a> {
     plan: &'a Plan,
-    /// By row kind and part.
-    tenants: Vec<Vec<Vec<Tenant>>>,
+    /// By row kind and part, what lies there of which block.
+    tenants: Vec<Vec<Vec<(usize, &'a Segment)>>>,
     /// Block and instance of each Poseidon row.
     poseidon: Vec<(usize, usize)>,
 }
@@ -82,11 +72,8 @@ impl<'a> Sites<'a> {
         let layout = &plan.layout;
         let mut tenants: Vec<Vec<_>> = layout.kinds.iter().map(|kind| vec![Vec::new(); kind.parts.len()]).collect();
         for placement in &layout.placements {
-            let mut first = 0;
-            for Run { slot, rows } in &placement.runs {
-                let tenant = Tenant { block: placement.block, first, rows: rows.clone() };
-                tenants[slot.kind][slot.part].push(tenant);
-                first += rows.len();
+            for segment in &placement.segments {
+                tenants[segment.slot.kind][segment.slot.part].push((placement.block, segment));
             }
         }
         let mut poseidon = Vec::new();
@@ -98,9 +85,9 @@ impl<'a> Sites<'a> {
 
     /// Whose the part of a row kind is in `row`, which is one of the kind's.
     pub fn owner(&self, row: usize, slot: Slot) -> Owner {
-        let tenant = self.tenants[slot.kind][slot.part].iter().find(|tenant| tenant.rows.contains(&row));
-        match tenant {
-            Some(tenant) => Owner::Instance { block: tenant.block, instance: tenant.first + row - tenant.rows.start },
+        let mut tenants = self.tenants[slot.kind][slot.part].iter();
+        match tenants.find(|(_, segment)| segment.rows.contains(&row)) {
+            Some(&(block, segment)) => Owner::Instance { block, instance: segment.first + row - segment.rows.start },
             None => Owner::Idle { kind: slot.kind, part: slot.part },
         }
     }

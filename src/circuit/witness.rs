@@ -5,7 +5,8 @@ use super::wipe::wipe;
 use crate::gadget::Gadget;
 use crate::gadget::field::{F, from_signed, to_signed};
 use crate::plan::{
-    Block, DIGEST, POSEIDON_ROUTED, POSEIDON_WIRES, Place, Placement, Plan, Run, SPONGE_WIDTH, Tensor, Value, wiring,
+    Block, DIGEST, POSEIDON_ROUTED, POSEIDON_WIRES, Place, Placement, Plan, SPONGE_WIDTH, Segment, Tensor, Value,
+    wiring,
 };
 use plonky2::field::types::{Field, Sample};
 use plonky2::gates::gate::Gate;
@@ -168,9 +169,8 @@ impl Filling<'_> {
     fn instances(&mut self, gadget: &Gadget, placement: &Placement, block: &Block) {
         let (layout, run, shape) = (&self.plan.layout, block.demand.run, gadget.shape());
         let (values, forge) = (&self.values, self.forge);
-        let mut first = 0;
-        for Run { slot, rows } in &placement.runs {
-            let place = layout.part(*slot).place;
+        for &Segment { slot, ref rows, first } in &placement.segments {
+            let place = layout.part(slot).place;
             let cells = &mut self.cells[rows.start * layout.wires..rows.end * layout.wires];
             split_into_runs(cells, layout.wires, first, run).into_par_iter().for_each(|(start, cells)| {
                 let mut constants = vec![F::ZERO; shape.constants];
@@ -187,7 +187,6 @@ impl Filling<'_> {
                     }
                 }
             });
-            first += rows.len();
         }
     }
 

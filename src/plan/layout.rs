@@ -32,22 +32,31 @@ pub struct RowKind {
     pub rows: Range<usize>,
 }
 
-/// Where the instances of a block lie: those of each run one row below the other, run after run.
+/// Where the instances of a block lie.
 #[derive(Clone, Debug)]
 pub struct Placement {
     /// The block, as an index into the program's.
     pub block: usize,
-    /// Where they are.
-    pub runs: Vec<Run>,
+    /// Where they are, in their order.
+    pub segments: Vec<Segment>,
 }
 
-/// One part of successive rows of one kind.
+/// Instances of a block that lie one below the other, in one part of successive rows of one kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Run {
+pub struct Segment {
     /// Which part.
     pub slot: Slot,
     /// The rows.
     pub rows: Range<usize>,
+    /// The instance in the first row.
+    pub first: usize,
+}
+
+impl Segment {
+    /// Each of its instances, and the row that it lies in.
+    pub fn instances(&self) -> impl Iterator<Item = (usize, usize)> + use<> {
+        (self.first..).zip(self.rows.clone())
+    }
 }
 
 /// One part of a row kind.
@@ -155,18 +164,6 @@ impl Layout {
         1 << self.degree_bits
     }
 
-    /// Row and place of the `i`-th instance of a placement.
-    pub fn locate(&self, placement: &Placement, i: usize) -> (usize, Place) {
-        let mut rest = i;
-        for Run { slot, rows } in &placement.runs {
-            if rest < rows.len() {
-                return (rows.start + rest, self.part(*slot).place);
-            }
-            rest -= rows.len();
-        }
-        unreachable!("a placement has a row for each instance")
-    }
-
     /// A part of a row kind.
     pub fn part(&self, slot: Slot) -> &Part {
         &self.kinds[slot.kind].parts[slot.part]
@@ -174,8 +171,8 @@ impl Layout {
 
     /// How many rows of the slot's kind, from its first on, hold an instance of the slot's part.
     pub fn used_rows(&self, slot: Slot) -> usize {
-        let runs = self.placements.iter().flat_map(|placement| &placement.runs);
-        runs.filter(|run| run.slot == slot).map(|run| run.rows.len()).sum()
+        let segments = self.placements.iter().flat_map(|placement| &placement.segments);
+        segments.filter(|segment| segment.slot == slot).map(|segment| segment.rows.len()).sum()
     }
 
     fn place(
@@ -186,7 +183,7 @@ impl Layout {
         tile: Option<TileShape>,
     ) -> Self {
         let mut kinds: Vec<(Vec<Arc<Gadget>>, Range<usize>)> = Vec::new();
-        let mut runs = Runs::new(demands);
+        let mut segments = Segments::new(demands);
         let mut row = 0;
         for fill in &fills {
             // Tiles come first: so their row constants are the same columns in all rows.
@@ -194,7 +191,8 @@ impl Layout {
             let rows = row..row + fill.rows;
             for &(block, count) in &fill.slots {
                 for _ in 0..count {
-                    runs.place(block, Slot { kind: kinds.len(), part: gadgets.len() }, rows.clone());
+                    let slot = Slot { kind: kinds.len(), part: gadgets.len() };
+                    segments.place(block, demands[block].count, slot, rows.clone());
                     gadgets.extend(demands[block].gadget().cloned());
                 }
             }
@@ -202,7 +200,7 @@ impl Layout {
             row += fill.rows;
         }
         if let Some(tile) = tile {
-            runs.place_tiles(demands, tile, kinds.iter().map(|(_, rows)| rows.clone()));
+            segments.place_tiles(demands, tile, kinds.iter().map(|(_, rows)| rows.clone()));
         }
         let poseidon = row..row + poseidon_rows(demands);
         let shapes = || kinds.iter().map(|(gadgets, _)| sum(gadgets));
@@ -226,7 +224,7 @@ impl Layout {
                 .into_iter()
                 .map(|(gadgets, rows)| RowKind { parts: side_by_side(gadgets, wires), rows })
                 .collect(),
-            placements: runs.placements(),
+            placements: segments.placements(),
             tile,
             fills,
             tiles: tile.map_or(0, |tile| tile.count(demands)),
@@ -235,6 +233,17 @@ impl Layout {
             poseidon,
             blinding: scheme.blinding(),
         }
+    }
+}
+
+#[cfg(test)]
+impl Layout {
+    /// Row and place of the `i`-th instance of a placement.
+    pub fn locate(&self, placement: &Placement, i: usize) -> (usize, Place) {
+        let mut all =
+            placement.segments.iter().flat_map(|segment| segment.instances().map(move |at| (segment.slot, at)));
+        let (slot, (_, row)) = all.nth(i).expect("a placement has a row for each instance");
+        (row, self.part(slot).place)
     }
 }
 
@@ -254,48 +263,46 @@ fn free_rows(demands: &[Demand], degree_bits: usize, scheme: Scheme) -> Option<u
 }
 
 /// Where blocks lie, while rows are given to them.
-struct Runs {
-    /// By block, how many instances have no row yet, and where the others are.
-    blocks: Vec<(usize, Vec<Run>)>,
+struct Segments {
+    /// By block, how many instances have a row, and where these are.
+    blocks: Vec<(usize, Vec<Segment>)>,
 }
 
-impl Runs {
+impl Segments {
     fn new(demands: &[Demand]) -> Self {
-        let count = |demand: &Demand| if demand.gadget().is_some() { demand.count } else { 0 };
-        Self { blocks: demands.iter().map(|demand| (count(demand), Vec::new())).collect() }
+        Self { blocks: demands.iter().map(|_| (0, Vec::new())).collect() }
     }
 
-    /// Gives the next instances of a block a part of these rows, as many as there are of either.
-    fn place(&mut self, block: usize, slot: Slot, rows: Range<usize>) {
-        let (left, runs) = &mut self.blocks[block];
-        let count = rows.len().min(*left);
+    /// Gives the next instances of a block, which has so many, a part of these rows, as many as there are of either.
+    /// Returns how many that is.
+    fn place(&mut self, block: usize, instances: usize, slot: Slot, rows: Range<usize>) -> usize {
+        let (placed, segments) = &mut self.blocks[block];
+        let count = rows.len().min(instances - *placed);
         if count > 0 {
-            *left -= count;
-            runs.push(Run { slot, rows: rows.start..rows.start + count });
+            segments.push(Segment { slot, rows: rows.start..rows.start + count, first: *placed });
+            *placed += count;
         }
+        count
     }
 
     /// Gives the tiles of one matrix after the other the first part of successive rows.
     fn place_tiles(&mut self, demands: &[Demand], tile: TileShape, kinds: impl Iterator<Item = Range<usize>>) {
-        let tiles = |demand: &Demand| demand.matrix().map_or(0, |matrix| tile.tiles(matrix.dim()));
-        let mut left = demands.iter().map(tiles).enumerate().filter(|&(_, tiles)| tiles > 0).peekable();
-        for (kind, mut rows) in kinds.enumerate() {
-            while let Some((block, tiles)) = left.peek_mut() {
-                let count = rows.len().min(*tiles);
-                self.blocks[*block].0 += count;
-                self.place(*block, Slot { kind, part: 0 }, rows.clone());
-                (rows.start, *tiles) = (rows.start + count, *tiles - count);
-                if *tiles > 0 {
-                    break;
-                }
-                left.next();
+        let kinds: Vec<Range<usize>> = kinds.collect();
+        // Tiles fill all rows from the first on, and so the rows before this one.
+        let mut next = 0;
+        for (block, demand) in demands.iter().enumerate() {
+            let Some(matrix) = demand.matrix() else { continue };
+            for (kind, rows) in kinds.iter().enumerate() {
+                let rows = next.max(rows.start)..rows.end.max(next);
+                next += self.place(block, tile.tiles(matrix.dim()), Slot { kind, part: 0 }, rows);
             }
         }
     }
 
     fn placements(self) -> Vec<Placement> {
-        let placements = self.blocks.into_iter().enumerate().map(|(block, (_, runs))| Placement { block, runs });
-        placements.filter(|placement| !placement.runs.is_empty()).collect()
+        let placements = self.blocks.into_iter().enumerate();
+        let placements = placements.map(|(block, (_, segments))| Placement { block, segments });
+        placements.filter(|placement| !placement.segments.is_empty()).collect()
     }
 }
 

@@ -28,7 +28,7 @@ pub use demand::{Block, Demand, Kind};
 pub use ends::SPONGE_WIDTH;
 pub use error::PlanError;
 pub use fill::RowFill;
-pub use layout::{Layout, Placement, RowKind, Run, Slot, wiring};
+pub use layout::{Layout, Placement, RowKind, Segment, Slot, wiring};
 pub use matrix::Matrix;
 pub use op::Way;
 pub use program::{Program, Tensor};
