@@ -70,9 +70,9 @@ impl Plan {
     /// What can't be stated in the field, or fits no circuit.
     pub fn new(graph: &Graph, exposure: impl Into<Exposure>, scheme: Scheme) -> Result<Self, PlanError> {
         let statable = statable(graph, exposure.into())?;
-        LeastSize::of_all(&statable)?.check(scheme)?;
+        LeastSize::of_all(&statable).check(scheme)?;
         let (picks, layout) = search::cheapest(&statable, scheme)?;
-        Self::write(&statable, &picks, layout)
+        Ok(Self::write(&statable, &picks, layout))
     }
 
     /// The plan for `graph` that these choices were made for, without a search.
@@ -87,17 +87,17 @@ impl Plan {
     ) -> Result<Self, PlanError> {
         let statable = statable(graph, exposure.into())?;
         let picks = statable.picks(&choices.ways).ok_or(PlanError::Choices)?;
-        let demands = statable.demands(&picks)?;
+        let demands = statable.demands(&picks);
         LeastSize::of(&demands).check(scheme)?;
         let layout = Layout::replay(&demands, scheme, choices).ok_or(PlanError::Choices)?;
-        Self::write(&statable, &picks, layout)
+        Ok(Self::write(&statable, &picks, layout))
     }
 
-    fn write(statable: &Statable<'_>, picks: &Picks, layout: Layout) -> Result<Self, PlanError> {
-        let mut program = statable.write(picks)?;
+    fn write(statable: &Statable<'_>, picks: &Picks, layout: Layout) -> Self {
+        let mut program = statable.write(picks);
         program.cut(layout.tile);
         let choices = Choices::of(statable.ways(picks), &layout);
-        Ok(Self { program, layout, choices })
+        Self { program, layout, choices }
     }
 }
 
@@ -127,8 +127,8 @@ impl Plan {
         let most = statable.open().map(|(_, count)| count).max().unwrap_or(1);
         let plan = |n: usize| {
             let picks = statable.open().map(|(id, count)| (id, n.min(count - 1))).collect();
-            let layout = Layout::cheapest(&statable.demands(&picks)?, scheme)?;
-            Self::write(&statable, &picks, layout)
+            let layout = Layout::cheapest(&statable.demands(&picks), scheme)?;
+            Ok(Self::write(&statable, &picks, layout))
         };
         (0..most).map(plan).collect()
     }

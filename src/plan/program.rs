@@ -67,6 +67,10 @@ pub(super) struct Statable<'a> {
     nodes: Vec<(NodeId, Vec<Candidate<'a>>)>,
     outputs: Vec<End<'a>>,
     numbers: Numbers,
+    /// What the inputs take, before all nodes.
+    first: Vec<Demand>,
+    /// What the outputs take, and the digest of what is public, after them.
+    last: Vec<Demand>,
     graph: &'a Graph,
 }
 
@@ -88,7 +92,17 @@ impl<'a> Statable<'a> {
         let nodes = graph.topological().into_iter().map(of_node).collect::<Result<Vec<_>, PlanError>>()?;
         let outputs = End::outputs(graph, exposure)?;
         let numbers = Numbers::new(inputs.iter().chain(&outputs));
-        Ok(Self { inputs, nodes, outputs, numbers, graph })
+        let mut first = vec![numbers.demand()];
+        for input in &inputs {
+            first.extend(input.demands()?);
+        }
+        let mut last = Vec::new();
+        for output in &outputs {
+            last.extend(output.demands()?);
+        }
+        let public = outputs.iter().chain(&inputs).map(End::public).fold(0, usize::saturating_add);
+        last.push(sponge("public inputs", public));
+        Ok(Self { inputs, nodes, outputs, numbers, first, last, graph })
     }
 
     /// The nodes that there is more than one way to state, and how many.
@@ -112,37 +126,20 @@ impl<'a> Statable<'a> {
         picked
     }
 
-    /// What the inputs take, before all nodes, and what the outputs and the digest of what is public take after them.
-    fn ends(&self) -> Result<[Vec<Demand>; 2], PlanError> {
-        let mut first = vec![self.numbers.demand()];
-        for input in &self.inputs {
-            first.extend(input.demands()?);
-        }
-        let mut last = Vec::new();
-        for output in &self.outputs {
-            last.extend(output.demands()?);
-        }
-        let public = self.outputs.iter().chain(&self.inputs).map(End::public).fold(0, usize::saturating_add);
-        last.push(sponge("public inputs", public));
-        Ok([first, last])
-    }
-
     /// What the graph takes, stated as picked, in the order of the blocks.
-    pub(super) fn demands(&self, picks: &Picks) -> Result<Vec<Demand>, PlanError> {
-        let [mut demands, last] = self.ends()?;
-        demands.extend(self.picked(picks).into_iter().flat_map(|(_, candidate)| candidate.demands.iter().cloned()));
-        demands.extend(last);
-        Ok(demands)
+    pub(super) fn demands(&self, picks: &Picks) -> Vec<Demand> {
+        let of_nodes = self.picked(picks).into_iter().flat_map(|(_, candidate)| &candidate.demands);
+        self.first.iter().chain(of_nodes).chain(&self.last).cloned().collect()
     }
 
     /// What the graph takes in any case, and for each node that can't be stated along with another the demands of each of
     /// its candidates.
-    pub(super) fn alternatives(&self) -> Result<(Vec<Demand>, Vec<Alternatives<'_>>), PlanError> {
+    pub(super) fn alternatives(&self) -> (Vec<&Demand>, Vec<Alternatives<'_>>) {
         let all = || self.nodes.iter().flat_map(|(id, candidates)| candidates.iter().map(move |one| (*id, one)));
         let along: BTreeSet<NodeId> = all().filter(|(id, one)| one.yields != *id).map(|(_, one)| one.yields).collect();
         let alone = self.nodes.iter().filter(|(id, candidates)| !along.contains(id) && !candidates.is_empty());
         let alternatives = alone.map(|(_, candidates)| candidates.iter().map(|one| &one.demands[..]).collect());
-        Ok((self.ends()?.concat(), alternatives.collect()))
+        (self.first.iter().chain(&self.last).collect(), alternatives.collect())
     }
 
     /// How the nodes are stated that are not stated whole, by their places in topological order.
@@ -166,7 +163,7 @@ impl<'a> Statable<'a> {
     }
 
     /// The statements themselves.
-    pub(super) fn write(&self, picks: &Picks) -> Result<Program, PlanError> {
+    pub(super) fn write(&self, picks: &Picks) -> Program {
         let mut values = Values::default();
         let mut wirings = vec![self.numbers.wire(&mut values)];
         let disclose = |ends: &[End<'a>], values: &mut Values, wirings: &mut Vec<Vec<Value>>| -> Vec<Disclosed> {
@@ -192,14 +189,18 @@ impl<'a> Statable<'a> {
             let tensor = |(&id, end): (&NodeId, Disclosed)| Tensor { elements: values.tensor(id), salt: end.salt };
             ids.iter().zip(ends).map(tensor).collect()
         };
-        let demands = self.demands(picks)?;
-        Ok(Program {
+        Program {
             values: values.len(),
             inputs: tensors(self.graph.inputs(), inputs),
             outputs: tensors(self.graph.outputs(), outputs),
-            blocks: demands.into_iter().zip(wirings).map(|(demand, wiring)| Block { demand, wiring }).collect(),
+            blocks: self
+                .demands(picks)
+                .into_iter()
+                .zip(wirings)
+                .map(|(demand, wiring)| Block { demand, wiring })
+                .collect(),
             public,
             public_hash,
-        })
+        }
     }
 }

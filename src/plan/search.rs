@@ -29,7 +29,7 @@ struct Draft {
 
 impl Draft {
     fn new(statable: &Statable<'_>, picks: Picks, scheme: Scheme) -> Self {
-        let layout = statable.demands(&picks).and_then(|demands| Layout::cheapest(&demands, scheme));
+        let layout = Layout::cheapest(&statable.demands(&picks), scheme);
         Self { picks, layout }
     }
 

@@ -27,7 +27,7 @@ pub struct LeastSize {
 
 impl LeastSize {
     /// Of these statements.
-    pub(super) fn of(demands: &[Demand]) -> Self {
+    pub(super) fn of<'a>(demands: impl IntoIterator<Item = &'a Demand>) -> Self {
         let mut groups: BTreeMap<(usize, usize), usize> = BTreeMap::new();
         let mut size = Self::default();
         for demand in demands {
@@ -46,13 +46,13 @@ impl LeastSize {
     /// # Errors
     /// What can't be stated at all.
     pub fn of_any(graph: &Graph, exposure: Exposure) -> Result<Self, PlanError> {
-        Self::of_all(&Statable::new(graph, exposure)?)
+        Ok(Self::of_all(&Statable::new(graph, exposure)?))
     }
 
-    pub(super) fn of_all(statable: &Statable<'_>) -> Result<Self, PlanError> {
-        let (common, nodes) = statable.alternatives()?;
+    pub(super) fn of_all(statable: &Statable<'_>) -> Self {
+        let (common, nodes) = statable.alternatives();
         let of_node = |ways: Vec<&[Demand]>| ways.into_iter().map(Self::of).reduce(Self::least).unwrap_or_default();
-        Ok(nodes.into_iter().map(of_node).fold(Self::of(&common), Self::and))
+        nodes.into_iter().map(of_node).fold(Self::of(common), Self::and)
     }
 
     /// Whether `2^degree_bits` rows could hold it.
@@ -177,7 +177,7 @@ mod tests {
             let most = statable.open().map(|(_, count)| count).max().unwrap_or(1);
             for pick in 0..most {
                 let picks = statable.open().map(|(id, count)| (id, pick.min(count - 1))).collect();
-                let size = LeastSize::of(&statable.demands(&picks).expect("demands"));
+                let size = LeastSize::of(&statable.demands(&picks));
                 assert!(size.check(OPEN).is_err(), "{text} {pick}: {size:?}");
             }
             assert!(matches!(Plan::new(&graph, visibility, OPEN), Err(PlanError::TooLarge { .. })), "{text}");

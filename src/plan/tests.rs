@@ -63,7 +63,7 @@ fn borders_are_views_and_sums_are_linear() {
         let dense = format!("%4 = dense %3 weights=fixed[1, {width}] scale 1 [{weights}]\noutput %4");
         let graph = zknn_ir::parse(&text(&format!("{layers}\n{dense}"))).expect("a graph");
         let statable = Statable::new(&graph, Visibility::Private.into()).expect("statements");
-        statable.write(&Picks::new()).expect("a program").values
+        statable.write(&Picks::new()).values
     };
     let flat = values("%3 = flatten %0", 9);
     assert_eq!(values("%1 = pad %0 before=[1, 1, 0] after=[0, 0, 0]\n%3 = flatten %1", 16), flat);
