@@ -104,11 +104,7 @@ pub fn integers(graph: &Graph, input: &ArrayD<f64>) -> Result<ArrayD<i64>, Input
 /// As for [`integers`].
 pub fn integers_at(graph: &Graph, position: usize, input: &ArrayD<f64>) -> Result<ArrayD<i64>, InputError> {
     let node = graph.inputs().get(position).ok_or(InputError::NotFixed)?;
-    let fact = &graph.node(*node).fact;
-    if input.shape() != fact.shape {
-        return Err(InputError::Shape { expected: fact.shape.clone(), got: input.shape().to_vec() });
-    }
-    converted(fact, rounds(graph), input)
+    of_one(&graph.node(*node).fact, rounds(graph), input)
 }
 
 /// The integers that stand for a tensor that any model may take as an input of `fact`: at a scale other than 1 the nearest
@@ -118,10 +114,7 @@ pub fn integers_at(graph: &Graph, position: usize, input: &ArrayD<f64>) -> Resul
 ///
 /// As for [`integers`].
 pub fn integers_of(fact: &Fact, input: &ArrayD<f64>) -> Result<ArrayD<i64>, InputError> {
-    if input.shape() != fact.shape {
-        return Err(InputError::Shape { expected: fact.shape.clone(), got: input.shape().to_vec() });
-    }
-    converted(fact, true, input)
+    of_one(fact, true, input)
 }
 
 /// As [`integers`], for a batch of inputs along the first axis.
@@ -151,6 +144,13 @@ fn shape_help(expected: &[usize], got: &[usize]) -> &'static str {
 fn input_fact(graph: &Graph) -> Result<&Fact, InputError> {
     let node = graph.try_input().ok_or(InputError::NotFixed)?;
     Ok(&graph.node(node).fact)
+}
+
+fn of_one(fact: &Fact, rounds: bool, input: &ArrayD<f64>) -> Result<ArrayD<i64>, InputError> {
+    if input.shape() != fact.shape {
+        return Err(InputError::Shape { expected: fact.shape.clone(), got: input.shape().to_vec() });
+    }
+    converted(fact, rounds, input)
 }
 
 fn converted(fact: &Fact, rounds: bool, input: &ArrayD<f64>) -> Result<ArrayD<i64>, InputError> {

@@ -138,11 +138,7 @@ impl Weights {
     /// fill whole vectors of [`LANES`].
     pub fn combine_outputs(&self, tile: &DenseTile, factors: &[Vec<F>]) -> Vec<F> {
         let inputs = padded_inputs(tile);
-        let rows = match &self.values {
-            Values::Small { values, .. } => values.len(),
-            Values::Large(values) => values.len(),
-        } / self.width;
-        let mut cells = vec![F::ZERO; rows * factors.len() * inputs];
+        let mut cells = vec![F::ZERO; self.rows() * factors.len() * inputs];
         let rows = cells.par_chunks_exact_mut(factors.len() * inputs);
         match &self.values {
             Values::Small { values, exact_sums } => {
@@ -171,22 +167,24 @@ impl Weights {
 
     /// The columns from `first` on, on so many rows.
     pub fn columns(&self, first: usize, rows: usize) -> Columns {
-        let mut columns = vec![F::ZERO; (self.width - first) * rows];
-        let column = |(index, column): (usize, &mut [F])| {
-            let at = first + index;
-            match &self.values {
-                Values::Small { values, .. } => {
-                    let elements = values.chunks_exact(self.width).map(|row| from_signed(row[at].into()));
-                    column.iter_mut().zip(elements).for_each(|(cell, element)| *cell = element);
-                }
-                Values::Large(values) => {
-                    let elements = values.chunks_exact(self.width).map(|row| row[at]);
-                    column.iter_mut().zip(elements).for_each(|(cell, element)| *cell = element);
-                }
-            }
+        let element = |row: usize, column: usize| match &self.values {
+            Values::Small { values, .. } => from_signed(values[row * self.width + column].into()),
+            Values::Large(values) => values[row * self.width + column],
         };
-        columns.par_chunks_exact_mut(rows).enumerate().for_each(column);
+        let mut columns = vec![F::ZERO; (self.width - first) * rows];
+        columns.par_chunks_exact_mut(rows).zip(first..self.width).for_each(|(cells, column)| {
+            cells.iter_mut().zip(0..self.rows()).for_each(|(cell, row)| *cell = element(row, column));
+        });
         Columns::new(columns, rows)
+    }
+
+    /// How many rows have any constants; the others have zeros.
+    fn rows(&self) -> usize {
+        let elements = match &self.values {
+            Values::Small { values, .. } => values.len(),
+            Values::Large(values) => values.len(),
+        };
+        elements / self.width.max(1)
     }
 
     /// Some of the columns, as [`Rows::pack`] gives them.

@@ -1,11 +1,11 @@
 //! Convolutions: alone, with the maximum that reads them, or in parts.
 
-use super::{Candidate, Way};
+use super::{Candidate, Way, positions};
 use crate::gadget::{self, Filter};
 use crate::plan::node::Node;
 use crate::plan::values::{Grid, Value, Values, ZERO};
 use crate::plan::{Demand, PlanError, RowConstants};
-use ndarray::{ArcArray, Array2, Ix1, Ix4, s};
+use ndarray::{ArcArray, ArcArray2, Array2, Ix1, Ix4, s};
 use std::iter;
 use zknn_ir::Op;
 use zknn_ir::op::Conv2d;
@@ -36,7 +36,8 @@ pub(super) fn candidates<'a>(node: Node<'a>, op: &'a Conv2d) -> Result<Vec<Candi
     let parts = 1..=most;
     candidates.extend(parts.map(|parts| conv.in_parts(parts)));
     if inputs == 1 || op.groups > 1 {
-        candidates.extend(POSITIONS.map(|positions| conv.by_filters(positions)));
+        let filters = conv.filters();
+        candidates.extend(POSITIONS.map(|positions| conv.by_filters(&filters, positions)));
     }
     Ok(candidates)
 }
@@ -144,24 +145,30 @@ impl<'a> Conv<'a> {
         Candidate { way, yields: self.node.id, demands: all().map(demand).collect(), wire: Box::new(wire) }
     }
 
+    /// The weights of each filter, and its bias.
+    fn filters(&self) -> ArcArray2<i64> {
+        let (channels, _, size, inputs) = self.kernel.dim();
+        let taps = size * inputs;
+        let constant = |(channel, tap)| {
+            if tap < taps { self.kernel[[channel, 0, tap / inputs, tap % inputs]] } else { self.bias[channel] }
+        };
+        Array2::from_shape_fn((channels, taps + 1), constant).into()
+    }
+
     /// Filter by filter, so many positions a row.
-    fn by_filters(&self, positions: usize) -> Candidate<'a> {
+    fn by_filters(&self, filters: &ArcArray2<i64>, positions: usize) -> Candidate<'a> {
         let conv = self.clone();
         let (channels, _, size, inputs) = self.kernel.dim();
         let (taps, outputs) = (size * inputs, self.outputs());
         let rows = (self.node.elements() / channels).div_ceil(positions);
-        let weight = |(channel, tap)| {
-            if tap < taps { self.kernel[[channel, 0, tap / inputs, tap % inputs]] } else { self.bias[channel] }
-        };
-        let constants = Array2::from_shape_fn((channels, taps + 1), weight);
-        let constants = RowConstants::Shared { rows: constants.into(), instances: rows };
+        let constants = RowConstants::Shared { rows: filters.clone(), instances: rows };
         let demand = self.node.demand(Filter::new(taps, positions), channels * rows).with_constants(constants);
         let wire = move |values: &mut Values| {
             let node = conv.node;
             let from = values.grid(node.operand().id, node.operand().shape());
             values.fresh_tensor(node.id, node.elements());
             let to = values.grid(node.id, node.shape());
-            let places: Vec<(usize, usize)> = self::positions(node.shape()).collect();
+            let places: Vec<(usize, usize)> = super::positions(node.shape()).collect();
             let mut wiring = Vec::new();
             for channel in 0..channels {
                 for places in places.chunks(positions) {
@@ -179,10 +186,4 @@ impl<'a> Conv<'a> {
         let demands = vec![demand.in_own_rows(self.node.id.index(), 0)];
         Candidate { way: Way::Filters(positions), yields: self.node.id, demands, wire: Box::new(wire) }
     }
-}
-
-/// Rows and columns of an image.
-fn positions(shape: &[usize]) -> impl Iterator<Item = (usize, usize)> {
-    let (height, width) = (shape[0], shape[1]);
-    (0..height).flat_map(move |row| (0..width).map(move |column| (row, column)))
 }

@@ -86,3 +86,9 @@ pub(super) fn candidates(node: Node<'_>) -> Result<Vec<Candidate<'_>>, PlanError
         Op::Abs => abs::candidates(node),
     }
 }
+
+/// Rows and columns of an image.
+fn positions(shape: &[usize]) -> impl Iterator<Item = (usize, usize)> {
+    let (height, width) = (shape[0], shape[1]);
+    (0..height).flat_map(move |row| (0..width).map(move |column| (row, column)))
+}
