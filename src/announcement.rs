@@ -3,6 +3,7 @@
 use crate::artifact::{Commitment, hex};
 use crate::pipeline::Circuit;
 use crate::plan::{OutputVisibility, Visibility};
+use std::collections::HashSet;
 use std::fmt;
 use zknn_ir::{Graph, NodeId, Op, Weights, op};
 
@@ -91,22 +92,24 @@ fn shows_input(graph: &Graph) -> bool {
 }
 
 fn is_shown(graph: &Graph, output: NodeId) -> bool {
-    let mut id = output;
-    loop {
-        let operand = graph.operands(id).first().copied();
-        match operand {
-            None => return matches!(graph.node(id).op, Op::Input(_)),
-            Some(operand) if !keeps_elements(graph, id, operand) => return false,
-            Some(operand) => id = operand,
+    let mut ways = vec![output];
+    let mut seen = HashSet::new();
+    while let Some(id) = ways.pop() {
+        match graph.operands(id)[..] {
+            _ if !seen.insert(id) => {}
+            [] => return matches!(graph.node(id).op, Op::Input(_)),
+            ref operands => ways.extend(operands.iter().filter(|&&operand| keeps_elements(graph, id, operand))),
         }
     }
+    false
 }
 
 fn keeps_elements(graph: &Graph, id: NodeId, operand: NodeId) -> bool {
     let interval = graph.node(operand).fact.interval();
     let is_rectified = interval.is_some_and(|(lo, _)| lo >= 0);
     match &graph.node(id).op {
-        Op::Input(_) | Op::Flatten | Op::Pad(_) => true,
+        Op::Input(_) | Op::Flatten | Op::Pad(_) | Op::Reshape(_) | Op::Transpose(_) | Op::Concat(_) => true,
+        Op::Gather(op) => op.has_all(graph.node(operand).fact.shape[op.axis]),
         // A multiple of one value; sums of others may tell of it, or not.
         Op::Add => graph.operands(id).iter().all(|&other| other == operand),
         Op::Relu | Op::Abs => is_rectified,
@@ -160,6 +163,11 @@ mod tests {
         shows("%1 = relu %0\n%2 = max_pool %1 window=[1, 1]\noutput %2", true);
         shows("%1 = pad %0 before=[1, 0, 0] after=[0, 0, 2]\n%2 = add %1 %1 %1\noutput %2", true);
         shows("%1 = abs %0\noutput %1", true);
+        shows("%1 = transpose %0 axes=[2, 0, 1]\n%2 = reshape %1 shape=[4]\noutput %2", true);
+        shows("%1 = gather %0 axis=2 indices=[1, 0, 1]\noutput %1", true);
+        shows("%1 = gather %0 axis=2 indices=[1, 1]\noutput %1", false);
+        shows("%1 = max_pool %0 window=[2, 1]\n%2 = concat %1 %0 axis=0\noutput %2", true);
+        shows("%1 = max_pool %0 window=[2, 1]\n%2 = concat %1 %1 axis=0\noutput %2", false);
         shows("%1 = max_pool %0 window=[2, 1]\noutput %1", false);
         shows("%1 = requantize %0 multipliers=[1] shift=9 clamp=0..=1 scale 1\n%2 = add %1 %0\noutput %2", false);
         shows("%1 = flatten %0\n%2 = argmax %1\noutput %2", false);

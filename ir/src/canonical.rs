@@ -151,6 +151,21 @@ impl<S: Sink> Visitor for Encoder<'_, S> {
         Ok(())
     }
 
+    fn lengths_unless_zero(&mut self, _: &'static str, lengths: &mut Vec<usize>, _: usize) -> Result<(), Infallible> {
+        shape(lengths, self.0);
+        Ok(())
+    }
+
+    fn axis(&mut self, axis: &mut usize) -> Result<(), Infallible> {
+        length(*axis, self.0);
+        Ok(())
+    }
+
+    fn indices(&mut self, _: &'static str, indices: &mut Vec<usize>) -> Result<(), Infallible> {
+        shape(indices, self.0);
+        Ok(())
+    }
+
     fn integers(&mut self, _: &'static str, integers: &mut Vec<i64>) -> Result<(), Infallible> {
         length(integers.len(), self.0);
         words(integers, i64::cast_unsigned, self.0);

@@ -53,12 +53,62 @@ pub enum InferError {
         /// The first that differs, counted from zero.
         operand: usize,
     },
+    /// Operands that can't stand end to end.
+    #[error("operand {operand} of {op} has shape {got:?}, which must be {expected:?} but for axis {axis}")]
+    ConcatShape {
+        /// The operation's name.
+        op: &'static str,
+        /// The axis along which they stand.
+        axis: usize,
+        /// Which operand, counted from zero.
+        operand: usize,
+        /// The shape of the first.
+        expected: Vec<usize>,
+        /// The shape of this one.
+        got: Vec<usize>,
+    },
+    /// A shape for another number of elements.
+    #[error("a tensor of shape {from:?} can't be one of shape {to:?}: the number of elements differs")]
+    Reshape {
+        /// The shape of the operand.
+        from: Vec<usize>,
+        /// The shape asked for.
+        to: Vec<usize>,
+    },
+    /// What is no order of the axes.
+    #[error("transpose has axes {got:?}, it takes each from 0 to {} once", axes - 1)]
+    AxisOrder {
+        /// How many axes there are.
+        axes: usize,
+        /// What is given as their order.
+        got: Vec<usize>,
+    },
+    /// An axis that the operand does not have.
+    #[error("{op} goes along axis {axis} of an input with {axes} axes, counted from zero")]
+    NoAxis {
+        /// The operation's name.
+        op: &'static str,
+        /// The axis asked for.
+        axis: usize,
+        /// The axes of the operand.
+        axes: usize,
+    },
+    /// An index past the end of an axis.
+    #[error("gather takes index {index} of axis {axis}, which has length {length}")]
+    Index {
+        /// The axis.
+        axis: usize,
+        /// Its length.
+        length: usize,
+        /// The first such index.
+        index: usize,
+    },
     /// Borders for another number of axes.
     #[error("pad has borders for {got} axes, its input has {axes}")]
     Borders {
         /// The axes of the operand.
         axes: usize,
-        /// How many borders there are, before or after.
+        /// How many borders there are, before, after or between.
         got: usize,
     },
     /// A tensor with the wrong number of axes.

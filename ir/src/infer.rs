@@ -63,6 +63,20 @@ pub(crate) fn check_axes(op: &'static str, tensor: &'static str, shape: &[usize]
     Ok(())
 }
 
+/// That operands are all real, or all fixed-point at the scale of the first.
+pub(crate) fn check_one_scale(op: &'static str, operands: &[&Fact]) -> Result<(), InferError> {
+    for (operand, fact) in operands.iter().enumerate() {
+        match (operands[0].scale(), fact.scale()) {
+            (Some(expected), Some(got)) if expected != got => {
+                return Err(InferError::OperandScale { op, operand, expected, got });
+            }
+            (Some(_), Some(_)) | (None, None) => {}
+            (Some(_), None) | (None, Some(_)) => return Err(InferError::MixedOperands { op, operand }),
+        }
+    }
+    Ok(())
+}
+
 pub(crate) fn check_scale(op: &'static str, tensor: &'static str, scale: f64) -> Result<(), InferError> {
     if scale.is_finite() && scale > 0.0 { Ok(()) } else { Err(InferError::BadScale { op, tensor, got: scale }) }
 }

@@ -94,6 +94,18 @@ impl Visitor for Writer<'_> {
         write!(self.0, " {name}={lengths:?}")
     }
 
+    fn lengths_unless_zero(&mut self, name: &'static str, lengths: &mut Vec<usize>, axes: usize) -> fmt::Result {
+        if *lengths == vec![0; axes] { Ok(()) } else { self.lengths(name, lengths) }
+    }
+
+    fn axis(&mut self, axis: &mut usize) -> fmt::Result {
+        write!(self.0, " axis={axis}")
+    }
+
+    fn indices(&mut self, name: &'static str, indices: &mut Vec<usize>) -> fmt::Result {
+        write!(self.0, " {name}={indices:?}")
+    }
+
     fn integers(&mut self, name: &'static str, integers: &mut Vec<i64>) -> fmt::Result {
         write!(self.0, " {name}={integers:?}")
     }

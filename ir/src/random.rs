@@ -75,7 +75,7 @@ fn sketch<T: Clone + std::fmt::Debug>(
     weight: impl Strategy<Value = T>,
 ) -> impl Strategy<Value = Sketch<T>> {
     let operand = || prop::option::weighted(0.3, any::<Index>());
-    let step = (0u8..13, [1usize..=4, 1usize..=3, 1usize..=3], prop::option::of(0usize..9), [operand(), operand()]);
+    let step = (0u8..17, [1usize..=4, 1usize..=3, 1usize..=3], prop::option::of(0usize..9), [operand(), operand()]);
     (
         [1usize..=6, 1usize..=6, 1usize..=3],
         number,
@@ -109,7 +109,8 @@ impl<T: Clone> Sketch<T> {
             let op = self.op(*kind, *sizes, &graph.node(first).fact, &weights);
             let operands = match op {
                 Op::Add if sizes[1] == 3 => vec![first, second, first],
-                Op::Add => vec![first, second],
+                Op::Concat(_) if sizes[1] == 3 => vec![first, second, first],
+                Op::Add | Op::Concat(_) => vec![first, second],
                 _ => vec![first],
             };
             // What would overflow, in its integers or its scale, and sums of tensors that differ are left out.
@@ -179,7 +180,29 @@ impl<T: Clone> Sketch<T> {
             (11, shape) => Op::Pad(op::Pad {
                 before: (0..shape.len()).map(|axis| (a + axis) % b).collect(),
                 after: (0..shape.len()).map(|axis| (a + axis) % c).collect(),
+                between: (0..shape.len()).map(|axis| (a + b + c + axis) % 7 / 5).collect(),
             }),
+            (13, shape) => {
+                // Two neighbouring axes as one, or the last in two.
+                let shape = match *shape {
+                    [first, second, third] => vec![first * second, third],
+                    [first, second] => vec![first * second],
+                    [length] if length % b == 0 => vec![b, 1, length / b],
+                    _ => shape.to_vec(),
+                };
+                Op::Reshape(op::Reshape { shape })
+            }
+            (14, shape) => {
+                let mut axes: Vec<usize> = (0..shape.len()).collect();
+                axes.rotate_left(a % shape.len());
+                axes.swap(0, b % shape.len());
+                Op::Transpose(op::Transpose { axes })
+            }
+            (15, shape) => {
+                let (axis, step) = (a % shape.len(), b);
+                Op::Gather(op::Gather { axis, indices: (0..c + 1).map(|at| (at * step + a) % shape[axis]).collect() })
+            }
+            (16, shape) => Op::Concat(op::Concat { axis: a % shape.len() }),
             _ => Op::Flatten,
         }
     }

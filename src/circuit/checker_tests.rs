@@ -66,6 +66,22 @@ const RESIDUAL: &str = "
 output %10
 ";
 
+/// Every view, behind and in front of what computes, of a value that several read, and of an input and an output.
+const VIEWS: &str = "
+%0 = input : [2, 3, 2] fixed(scale 1, -5..=5)
+%1 = transpose %0 axes=[1, 0, 2]
+%2 = gather %1 axis=0 indices=[2, 0, 0, 1]
+%3 = pad %1 before=[1, 0, 0] after=[0, 0, 0] between=[2, 0, 0]
+%4 = concat %3 %2 axis=0
+%5 = conv2d %4 kernel=fixed[1, 2, 2, 2] scale 1 [1, -2, 3, -4, 5, -6, 7, -8] stride=[3, 1]
+%6 = relu %5
+%7 = reshape %6 shape=[2, 2]
+%8 = transpose %7 axes=[1, 0]
+%9 = add %7 %8
+%10 = concat %9 %7 %9 axis=1
+output %10 %2
+";
+
 /// Two inputs and three outputs, one of which is an input, and one of which another operation reads.
 const ENDS: &str = "
 %0 = input : [2, 2, 1] fixed(scale 1, -3..=4)
@@ -95,6 +111,7 @@ pub(super) fn plans() -> Vec<Plan> {
         plan(POOLS, Visibility::Committed, false),
         plan(FIXED, Visibility::Committed, false),
         plan(RESIDUAL, Visibility::Public, true),
+        plan(VIEWS, COMMITTED, true),
         plan(DENSE, COMMITTED, false),
         plan(CNN, COMMITTED, false),
         plan(ENDS, COMMITTED, false),

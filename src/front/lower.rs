@@ -67,7 +67,7 @@ fn op(kind: &LayerKind) -> Op {
         LayerKind::Flatten => Op::Flatten,
         LayerKind::Argmax => Op::Argmax,
         LayerKind::Add => Op::Add,
-        LayerKind::Padding { before, after } => Op::Pad(op::Pad { before: before.clone(), after: after.clone() }),
+        LayerKind::Padding { before, after } => Op::Pad(op::Pad::border(before.clone(), after.clone())),
         LayerKind::Normalize => Op::Normalize(op::Normalize { fraction_bits: NORMALIZE_FRACTION_BITS }),
     }
 }

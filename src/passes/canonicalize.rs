@@ -2,9 +2,9 @@
 //!
 //! Precondition: none.
 //!
-//! Postcondition: no flatten reads a vector (nor, therefore, another flatten); no relu reads what is never negative by
-//! the way it was computed; no max-pool has windows of 1 by 1; every pad has a border; the outputs depend on every node
-//! but, possibly, inputs.
+//! Postcondition: no view yields its operand as it is (no flatten reads a vector, nor, therefore, another flatten; every pad
+//! has a border); no relu reads what is never negative by the way it was computed; no max-pool has windows of 1 by 1; the
+//! outputs depend on every node but, possibly, inputs.
 //!
 //! ```text
 //! %0 = input : [2, 2, 1] real              %0 = input : [2, 2, 1] real
@@ -46,10 +46,16 @@ pub(super) fn run(graph: &mut Graph, _: &Context) -> Result<(), PassError> {
 
 /// Whether the node yields its operand as it is.
 pub(super) fn is_identity(graph: &Graph, id: NodeId) -> bool {
+    let [operand] = graph.operands(id)[..] else {
+        return false;
+    };
+    let shape = &graph.node(operand).fact.shape;
     match &graph.node(id).op {
         Op::MaxPool(pool) => *pool == op::MaxPool::tiles([1, 1], false),
-        Op::Flatten => graph.operands(id).iter().all(|&operand| graph.node(operand).fact.shape.len() == 1),
-        Op::Pad(pad) => !pad.has_border(),
+        Op::Flatten | Op::Reshape(_) => shape == &graph.node(id).fact.shape,
+        Op::Pad(pad) => !pad.has_zeros(shape),
+        Op::Transpose(transpose) => transpose.is_identity(),
+        Op::Gather(gather) => gather.is_identity(shape[gather.axis]),
         _ => false,
     }
 }
@@ -146,6 +152,30 @@ mod tests {
         %1 = relu %0 layer=1 : [2, 2, 1] real
         %2 = max_pool %1 window=[1, 2] layer=3 : [2, 1, 1] real
         output %2
+        ");
+    }
+
+    #[test]
+    fn views_that_change_nothing_are_dropped() {
+        insta::assert_snapshot!(after(run, "
+            %0 = input : [2, 3] real
+            %1 = reshape %0 shape=[2, 3] layer=0
+            %2 = transpose %1 axes=[0, 1] layer=1
+            %3 = gather %2 axis=1 indices=[0, 1, 2] layer=2
+            %4 = gather %3 axis=1 indices=[0, 1] layer=3
+            %5 = transpose %4 axes=[1, 0] layer=4
+            %6 = concat %5 %5 axis=0 layer=5
+            %7 = reshape %6 shape=[8] layer=6
+            %8 = pad %7 before=[0] after=[0] between=[1] layer=7
+            output %8
+        "), @"
+        %0 = input : [2, 3] real
+        %1 = gather %0 axis=1 indices=[0, 1] layer=3 : [2, 2] real
+        %2 = transpose %1 axes=[1, 0] layer=4 : [2, 2] real
+        %3 = concat %2 %2 axis=0 layer=5 : [4, 2] real
+        %4 = reshape %3 shape=[8] layer=6 : [8] real
+        %5 = pad %4 before=[0] after=[0] between=[1] layer=7 : [15] real
+        output %5
         ");
     }
 

@@ -4,9 +4,9 @@
 //! fixed-point numbers instead, nothing happens.
 //!
 //! Postcondition: the graph is fixed-point. The input has the declared range, all weights have scale 1, and every
-//! interval is proven within ±2^62. Operands of a sum at different scales are brought to the finest of them. Up to the first normalize the graph yields, for each input of integers in range,
-//! exactly what it yielded before; normalize rounds to multiples of its scale `2^-fraction_bits`, at which biases
-//! behind it are given.
+//! interval is proven within ±2^62. Operands of a sum or a concat at different scales are brought to the finest of them. Up
+//! to the first normalize the graph yields, for each input of integers in range, exactly what it yielded before; normalize
+//! rounds to multiples of its scale `2^-fraction_bits`, at which biases behind it are given.
 //!
 //! With an input range of -5..4:
 //!
@@ -45,7 +45,7 @@ pub(super) fn run(graph: &mut Graph, context: &Context) -> Result<(), PassError>
         let new_id = |operand: &NodeId| new_ids.get(operand).copied();
         let operands: Vec<NodeId> = graph.operands(id).iter().filter_map(new_id).collect();
         let node = graph.node(id);
-        let operands = if node.op.class() == Class::Sum {
+        let operands = if matches!(node.op.class(), Class::Sum | Class::View { .. }) {
             let brought = at_one_scale(&mut quantized, &operands, node.layer);
             brought.map_err(|error| refusal(error, id, node.layer, context))?
         } else {
@@ -83,7 +83,7 @@ fn quantized_op(id: NodeId, node: &Node, operand_scale: f64, context: &Context) 
     })
 }
 
-/// The operands of a sum at the finest of their scales. All scales are powers of two, so numbers become multiples of
+/// The operands of an operation at the finest of their scales. All scales are powers of two, so numbers become multiples of
 /// what they were, and nothing is rounded.
 fn at_one_scale(graph: &mut Graph, operands: &[NodeId], layer: Option<usize>) -> Result<Vec<NodeId>, InferError> {
     let number = |graph: &Graph, id| match graph.node(id).fact.number {
@@ -226,6 +226,22 @@ mod tests {
         %3 = add %1 %2 %1 layer=1 : [2] fixed(scale 2^-10, -11264..=9216)
         %4 = add %0 %0 layer=2 : [2] fixed(scale 1, -10..=8)
         output %3 %4
+        ");
+    }
+
+    #[test]
+    fn tensors_end_to_end_are_brought_to_one_scale_without_rounding() {
+        insta::assert_snapshot!(after(run, "
+            %0 = input : [2] real
+            %1 = normalize %0 fraction_bits=10 layer=0
+            %2 = concat %0 %1 axis=0 layer=1
+            output %2
+        "), @"
+        %0 = input : [2] fixed(scale 1, -5..=4)
+        %1 = requantize %0 multipliers=[2048] shift=1 clamp=-5120..=4096 scale 2^-10 layer=1 : [2] fixed(scale 2^-10, -5120..=4096)
+        %2 = normalize %0 fraction_bits=10 layer=0 : [2] fixed(scale 2^-10, -1024..=1024)
+        %3 = concat %1 %2 axis=0 layer=1 : [4] fixed(scale 2^-10, -5120..=4096)
+        output %3
         ");
     }
 

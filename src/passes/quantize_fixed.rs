@@ -10,7 +10,8 @@
 //!
 //! The operands of an add are brought to the finest of their scales by a requantize that clamps nothing; sums that only
 //! the add reads come to that scale directly. If the sums of the add are summed up again later on, a requantize behind it
-//! clamps them to `bits` bits likewise, so that numbers do not grow from block to block of a residual network.
+//! clamps them to `bits` bits likewise, so that numbers do not grow from block to block of a residual network. The operands of
+//! a concat are brought to one scale likewise.
 //!
 //! Weights are symmetric integers of `bits` bits, each output channel at a scale of its own; biases have the scale of the
 //! sums they are added to. Where all weights of a channel are zero, or the operand always is, the bias is all there is, and
@@ -110,6 +111,7 @@ impl Quantizer<'_> {
             }
             (Class::Linear, op) => self.linear(id, op, &operands)?,
             (Class::Sum, op) => self.sum(id, op)?,
+            (Class::View { .. }, op) if operands.len() > 1 => self.join(id, op)?,
             (Class::View { .. } | Class::Greatest { .. } | Class::Monotone { .. } | Class::Function, op) => {
                 // What yields sums as they are leaves them to the add behind it.
                 let units = self.old.operands(id).first().and_then(|operand| self.sums.get(operand)).cloned();
@@ -156,20 +158,38 @@ impl Quantizer<'_> {
 
     /// The sum of operands at one scale, and the requantize behind it where it is summed up again.
     fn sum(&mut self, id: NodeId, op: &Op) -> Result<NodeId, PassError> {
+        let scale = self.common_scale(id, &self.old.operands(id));
+        let operands = self.operands_at_scale(id, scale)?;
+        let sums = self.add(id, op.clone(), &operands)?;
+        match self.destination(id).is_summed {
+            true => self.requantize(id, sums, &[scale]),
+            false => Ok(sums),
+        }
+    }
+
+    /// A view of several operands at one scale: the finest of theirs, but, where numbers are summed up again, none so fine
+    /// that the greatest would take more than `bits` bits.
+    fn join(&mut self, id: NodeId, op: &Op) -> Result<NodeId, PassError> {
+        let finest = self.common_scale(id, &self.old.operands(id));
+        let Destination { range, is_summed, .. } = self.destination(id);
+        let most = ((1i64 << (self.fixed.bits - 1)) - 1) as f64;
+        let scales = self.old.operands(id).into_iter().filter_map(|old| self.new.node(self.ids[&old]).fact.scale());
+        let coarsest = scales.fold(0.0, f64::max);
+        // Numbers that have few bits already need no fewer.
+        let scale = if is_summed { finest.max((range.reach() / most).min(coarsest)) } else { finest };
+        let operands = self.operands_at_scale(id, scale)?;
+        self.add(id, op.clone(), &operands)
+    }
+
+    fn operands_at_scale(&mut self, id: NodeId, scale: f64) -> Result<Vec<NodeId>, PassError> {
         let old_operands = self.old.operands(id);
-        let scale = self.common_scale(id, &old_operands);
         let mut brought: HashMap<NodeId, NodeId> = HashMap::new();
         for &old in &old_operands {
             if let Entry::Vacant(place) = brought.entry(old) {
                 place.insert(self.at_scale(id, old, scale)?);
             }
         }
-        let operands: Vec<NodeId> = old_operands.iter().map(|old| brought[old]).collect();
-        let sums = self.add(id, op.clone(), &operands)?;
-        match self.destination(id).is_summed {
-            true => self.requantize(id, sums, &[scale]),
-            false => Ok(sums),
-        }
+        Ok(old_operands.iter().map(|old| brought[old]).collect())
     }
 
     /// The finest scale of the operands that have one, but none so fine that the greatest of all numbers would take more

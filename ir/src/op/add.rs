@@ -1,7 +1,7 @@
 //! Sums of tensors.
 
 use super::{Arity, Class, Operand, Operation};
-use crate::infer::MAX_MAGNITUDE;
+use crate::infer::{MAX_MAGNITUDE, check_one_scale};
 use crate::{Fact, InferError, Number, Range};
 
 /// The sum of tensors of one shape, number by number. Integers are all at one scale.
@@ -23,21 +23,13 @@ impl Operation for Add {
                 let (expected, got) = (first.shape.clone(), fact.shape.clone());
                 return Err(InferError::OperandShape { op: Self::NAME, operand, expected, got });
             }
-            match (&first.number, &fact.number) {
-                (Number::Real, Number::Real) => {}
-                (&Number::Fixed { scale: expected, .. }, &Number::Fixed { scale, lo: least, hi: greatest }) => {
-                    if scale != expected {
-                        return Err(InferError::OperandScale { op: Self::NAME, operand, expected, got: scale });
-                    }
-                    lo += i128::from(least);
-                    hi += i128::from(greatest);
-                    magnitude += i128::from(least).abs().max(greatest.into());
-                }
-                (Number::Real, Number::Fixed { .. }) | (Number::Fixed { .. }, Number::Real) => {
-                    return Err(InferError::MixedOperands { op: Self::NAME, operand });
-                }
+            if let Some((least, greatest)) = fact.interval() {
+                lo += i128::from(least);
+                hi += i128::from(greatest);
+                magnitude += i128::from(least).abs().max(greatest.into());
             }
         }
+        check_one_scale(Self::NAME, operands)?;
         let number = match first.number {
             Number::Real => Number::Real,
             Number::Fixed { scale, .. } => match (i64::try_from(lo), i64::try_from(hi)) {

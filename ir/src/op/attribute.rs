@@ -42,6 +42,20 @@ pub(crate) trait Visitor {
     /// A length for each axis.
     fn lengths(&mut self, name: &'static str, lengths: &mut Vec<usize>) -> Result<(), Self::Error>;
 
+    /// A length for each axis, which are left out in text where all are zero; there are `axes` of them then.
+    fn lengths_unless_zero(
+        &mut self,
+        name: &'static str,
+        lengths: &mut Vec<usize>,
+        axes: usize,
+    ) -> Result<(), Self::Error>;
+
+    /// Which axis.
+    fn axis(&mut self, axis: &mut usize) -> Result<(), Self::Error>;
+
+    /// A list of indices.
+    fn indices(&mut self, name: &'static str, indices: &mut Vec<usize>) -> Result<(), Self::Error>;
+
     /// A list of integers.
     fn integers(&mut self, name: &'static str, integers: &mut Vec<i64>) -> Result<(), Self::Error>;
 
@@ -93,6 +107,18 @@ impl Visitor for StandardLayout {
     }
 
     fn lengths(&mut self, _: &'static str, _: &mut Vec<usize>) -> Result<(), Infallible> {
+        Ok(())
+    }
+
+    fn lengths_unless_zero(&mut self, _: &'static str, _: &mut Vec<usize>, _: usize) -> Result<(), Infallible> {
+        Ok(())
+    }
+
+    fn axis(&mut self, _: &mut usize) -> Result<(), Infallible> {
+        Ok(())
+    }
+
+    fn indices(&mut self, _: &'static str, _: &mut Vec<usize>) -> Result<(), Infallible> {
         Ok(())
     }
 

@@ -1,5 +1,6 @@
 //! The same numbers along one axis.
 
+use super::view::{self, Place};
 use super::{Arity, Class, Operand, Operation};
 use crate::{Fact, InferError, Range};
 
@@ -21,6 +22,10 @@ impl Operation for Flatten {
 
     fn range(&self, operands: &[Range], _: &Fact) -> Range {
         operands[0]
+    }
+
+    fn places(&self, operands: &[&[usize]]) -> Vec<Option<Place>> {
+        view::in_order(operands[0])
     }
 
     fn eval_real(&self, operands: &[Operand<'_, f64>], _: &Fact) -> Vec<f64> {

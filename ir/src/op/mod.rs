@@ -7,9 +7,11 @@ mod abs;
 mod add;
 mod argmax;
 pub(crate) mod attribute;
+mod concat;
 mod conv2d;
 mod dense;
 mod flatten;
+mod gather;
 mod input;
 pub(crate) mod linear;
 mod max_pool;
@@ -17,6 +19,9 @@ mod normalize;
 mod pad;
 mod relu;
 mod requantize;
+mod reshape;
+mod transpose;
+mod view;
 
 use std::fmt;
 
@@ -26,15 +31,20 @@ pub use abs::Abs;
 pub use add::Add;
 pub use argmax::Argmax;
 use attribute::{StandardLayout, Visitor};
+pub use concat::Concat;
 pub use conv2d::Conv2d;
 pub use dense::Dense;
 pub use flatten::Flatten;
+pub use gather::Gather;
 pub use input::Input;
 pub use max_pool::MaxPool;
 pub use normalize::{Normalize, normalize_roots};
 pub use pad::Pad;
 pub use relu::Relu;
 pub use requantize::{MAX_SHIFT, Requantize};
+pub use reshape::Reshape;
+pub use transpose::Transpose;
+pub use view::Place;
 
 use crate::{Fact, InferError, Range, Weights};
 
@@ -79,6 +89,13 @@ pub(crate) trait Operation {
     /// Puts other weights in their place, where there are any.
     fn set_factors(&mut self, weights: Weights, bias: Option<Weights>) {
         let _ = (weights, bias);
+    }
+
+    /// Where each element of the result of an operation of class [`Class::View`] comes from, in row-major order; `None` for
+    /// a zero. The operands have these shapes, on which the operation is defined.
+    fn places(&self, operands: &[&[usize]]) -> Vec<Option<Place>> {
+        let _ = operands;
+        Vec::new()
     }
 
     /// The real numbers that the result consists of, for each tensor of a batch, one after the other; `result` is the
@@ -160,7 +177,8 @@ pub enum Class {
     Linear,
     /// Each element of the result is the sum of the operands' elements at the same place. All have one scale.
     Sum,
-    /// Each element of the result is the operand's element at a place that the shapes decide, or zero.
+    /// Each element of the result is an element of an operand, at a place that shapes and attributes decide, or zero;
+    /// [`Op::places`] shows where. All operands have one scale.
     View {
         /// Whether there are such zeros.
         with_zero: bool,
@@ -267,6 +285,15 @@ macro_rules! operations {
                 op
             }
 
+            /// Where each element of the result of an operation of class [`Class::View`] comes from, in row-major order;
+            /// `None` for a zero. The operands have these shapes, for which [`crate::infer()`] has a result. Other
+            /// operations have no places.
+            pub fn places(&self, operands: &[&[usize]]) -> Vec<Option<Place>> {
+                match self {
+                    $(Op::$name $(($op))? => operations!(@value $name $($op)?).places(operands),)*
+                }
+            }
+
             /// As [`Operation::infer`].
             pub(crate) fn infer(&self, operands: &[&Fact]) -> Result<Fact, InferError> {
                 match self {
@@ -327,10 +354,18 @@ operations! {
     Argmax,
     /// The sum of tensors of one shape, number by number.
     Add,
-    /// A tensor with a border of zeros.
+    /// A tensor with zeros around and between its elements.
     Pad(op),
     /// The absolute value, number by number.
     Abs,
+    /// The same numbers in row-major order under another shape.
+    Reshape(op),
+    /// A tensor with its axes in another order.
+    Transpose(op),
+    /// Chosen indices of an axis, each as often as it is listed.
+    Gather(op),
+    /// Tensors end to end along an axis.
+    Concat(op),
 }
 
 impl Op {
@@ -343,3 +378,5 @@ impl Op {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod view_tests;

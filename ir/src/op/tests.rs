@@ -6,20 +6,20 @@ use crate::eval::{eval_fixed, eval_real};
 use crate::testing::{fixed, fixed_input, real_input};
 use crate::{Graph, MAX_MAGNITUDE, Number, Weights, infer, parse, print};
 
-fn fact(shape: &[usize], scale: f64, lo: i64, hi: i64) -> Fact {
+pub(super) fn fact(shape: &[usize], scale: f64, lo: i64, hi: i64) -> Fact {
     Fact { shape: shape.to_vec(), number: Number::Fixed { scale, lo, hi } }
 }
 
 fn pad(before: &[usize], after: &[usize]) -> Op {
-    Op::Pad(Pad { before: before.to_vec(), after: after.to_vec() })
+    Op::Pad(Pad::border(before.to_vec(), after.to_vec()))
 }
 
-fn message(op: &Op, operands: &[&Fact]) -> String {
+pub(super) fn message(op: &Op, operands: &[&Fact]) -> String {
     infer(op, operands).unwrap_err().to_string()
 }
 
 /// An input for each fact, an operation that reads them all, and its result as the output.
-fn alone(op: Op, facts: &[Fact]) -> Graph {
+pub(super) fn alone(op: Op, facts: &[Fact]) -> Graph {
     let mut graph = Graph::new();
     let input = |fact: &Fact| Op::Input(Input { shape: fact.shape.clone(), number: fact.number.clone() });
     let inputs: Vec<_> = facts.iter().map(|fact| graph.add(input(fact), &[], None).unwrap()).collect();
@@ -44,6 +44,10 @@ fn tags_stay_what_they_are() {
         "add",
         "pad",
         "abs",
+        "reshape",
+        "transpose",
+        "gather",
+        "concat",
     ];
     assert_eq!(NAMES, expected);
     for (tag, name) in NAMES.iter().enumerate() {
@@ -105,6 +109,19 @@ impl Visitor for Grammar {
     }
 
     fn lengths(&mut self, name: &'static str, _: &mut Vec<usize>) -> Result<(), Self::Error> {
+        self.attribute(name, "shape")
+    }
+
+    fn lengths_unless_zero(&mut self, name: &'static str, _: &mut Vec<usize>, _: usize) -> Result<(), Self::Error> {
+        self.0 += &format!(" [ \"{name}\" \"=\" shape ]");
+        Ok(())
+    }
+
+    fn axis(&mut self, _: &mut usize) -> Result<(), Self::Error> {
+        self.attribute("axis", "integer")
+    }
+
+    fn indices(&mut self, name: &'static str, _: &mut Vec<usize>) -> Result<(), Self::Error> {
         self.attribute(name, "shape")
     }
 
@@ -231,7 +248,7 @@ fn classes_tell_what_attributes_tell() {
 }
 
 /// A tensor of these integers, and what stands at an index of it.
-fn tensor(shape: &[usize], data: &[i64]) -> ArrayD<i64> {
+pub(super) fn tensor(shape: &[usize], data: &[i64]) -> ArrayD<i64> {
     let count = shape.iter().product();
     ArrayD::from_shape_vec(IxDyn(shape), data.iter().copied().cycle().take(count).collect()).unwrap()
 }

@@ -105,6 +105,26 @@ impl Visitor for Reader<'_, '_> {
         Ok(())
     }
 
+    fn lengths_unless_zero(&mut self, name: &'static str, lengths: &mut Vec<usize>, axes: usize) -> Located<()> {
+        if self.line.peek().kind == TokenKind::Word(name) {
+            return self.lengths(name, lengths);
+        }
+        *lengths = vec![0; axes];
+        Ok(())
+    }
+
+    fn axis(&mut self, axis: &mut usize) -> Located<()> {
+        self.line.attribute("axis")?;
+        *axis = self.line.number("an axis")?;
+        Ok(())
+    }
+
+    fn indices(&mut self, name: &'static str, indices: &mut Vec<usize>) -> Located<()> {
+        self.line.attribute(name)?;
+        *indices = self.line.list(|line| line.number("an index"))?;
+        Ok(())
+    }
+
     fn integers(&mut self, name: &'static str, integers: &mut Vec<i64>) -> Located<()> {
         self.line.attribute(name)?;
         *integers = self.line.list(|line| line.number("an integer"))?;

@@ -56,6 +56,25 @@ fn dead_channels_and_dead_layers_do_no_harm() {
 }
 
 #[test]
+fn tensors_end_to_end_have_one_scale() {
+    // Two branches that end up together are told at the scale of the greater one; an input keeps few bits.
+    insta::assert_snapshot!(after_with(
+        run,
+        &context(8, None),
+        "
+        %0 = input : [1, 1, 2] real
+        %1 = conv2d %0 kernel=real[1, 1, 1, 2] [0.5, 0.25] layer=0
+        %2 = conv2d %0 kernel=real[1, 1, 1, 2] [3.0, 1.5] layer=1
+        %3 = concat %1 %2 axis=2 layer=2
+        %4 = concat %3 %0 axis=2 layer=3
+        %5 = conv2d %4 kernel=real[1, 1, 1, 4] [0.5, 0.25, 1.0, 2.0] layer=4
+        %6 = concat %5 %1 axis=2 layer=5
+        output %6
+    "
+    ));
+}
+
+#[test]
 fn what_is_fixed_stays_as_it_is() {
     let text = "%0 = input : [1] fixed(scale 1, 0..=1)\noutput %0\n";
     assert_eq!(after_with(run, &context(8, None), text), text);

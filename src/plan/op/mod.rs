@@ -7,9 +7,9 @@ mod conv2d;
 mod dense;
 mod max_pool;
 mod normalize;
-mod pad;
 mod relu;
 mod requantize;
+mod view;
 
 use super::node::Node;
 use super::values::{Value, Values};
@@ -76,13 +76,13 @@ pub(super) fn candidates(node: Node<'_>) -> Result<Vec<Candidate<'_>>, PlanError
         Op::Dense(op) => dense::candidates(node, op),
         Op::MaxPool(op) => max_pool::candidates(node, op),
         Op::Relu => relu::candidates(node),
-        // The elements in row-major order are what they were.
-        Op::Flatten => Ok(vec![Candidate::view(node, move |values| values.tensor(node.operand().id))]),
+        Op::Flatten | Op::Pad(_) | Op::Reshape(_) | Op::Transpose(_) | Op::Gather(_) | Op::Concat(_) => {
+            view::candidates(node)
+        }
         Op::Normalize(op) => normalize::candidates(node, op),
         Op::Requantize(op) => requantize::candidates(node, op),
         Op::Argmax => argmax::candidates(node),
         Op::Add => add::candidates(node),
-        Op::Pad(op) => pad::candidates(node, op),
         Op::Abs => abs::candidates(node),
     }
 }
