@@ -3,7 +3,7 @@
 use miette::Diagnostic;
 use ndarray::{ArrayBase, ArrayD, Data, Dimension};
 use thiserror::Error;
-use zknn_ir::{Fact, Graph, Number, Op};
+use zknn_ir::{Fact, Graph, Number, Op, op};
 
 /// Why a tensor is no input of a graph. An input may be private: no message holds a value of it.
 #[derive(Debug, Clone, PartialEq, Eq, Error, Diagnostic)]
@@ -34,8 +34,8 @@ pub enum InputError {
     #[diagnostic(
         code(zknn::input::fractional),
         help(
-            "the network takes multiples of {scale}; scale and round the input, or compile the model with \
-             `--calibrate` and inputs like this one"
+            "the network computes with integers exactly, so it takes multiples of {scale} only; round the input, or \
+             round the network as well: compile it with `--bits`"
         )
     )]
     Fractional {
@@ -85,10 +85,15 @@ impl<I: Inputs> Inputs for [I] {
     }
 }
 
+/// Whether an integer program rounds the numbers of its inputs, and those on the way, instead of computing exactly.
+pub fn rounds(graph: &Graph) -> bool {
+    (0..graph.inputs().len()).any(|position| input_of(graph, position).is_ok_and(|(_, rounds)| rounds))
+}
+
 /// The integers that stand for the input, in the range that the graph demands.
 ///
-/// A graph that requantizes takes the nearest multiples of its input's scale (ties away from zero), unless that is 1;
-/// any other graph, and any integers, are taken as they are or not at all.
+/// A graph whose input rounds takes the nearest multiples of its scale (ties away from zero); any other takes multiples
+/// alone.
 ///
 /// # Errors
 ///
@@ -103,18 +108,20 @@ pub fn integers(graph: &Graph, input: &ArrayD<f64>) -> Result<ArrayD<i64>, Input
 ///
 /// As for [`integers`].
 pub fn integers_at(graph: &Graph, position: usize, input: &ArrayD<f64>) -> Result<ArrayD<i64>, InputError> {
-    let node = graph.inputs().get(position).ok_or(InputError::NotFixed)?;
-    of_one(&graph.node(*node).fact, rounds(graph), input)
+    let (fact, rounds) = input_of(graph, position)?;
+    integers_of(fact, rounds, input)
 }
 
-/// The integers that stand for a tensor that any model may take as an input of `fact`: at a scale other than 1 the nearest
-/// multiples.
+/// The integers that stand for a tensor of `fact`: the nearest multiples of its scale, or multiples alone.
 ///
 /// # Errors
 ///
 /// As for [`integers`].
-pub fn integers_of(fact: &Fact, input: &ArrayD<f64>) -> Result<ArrayD<i64>, InputError> {
-    of_one(fact, true, input)
+pub fn integers_of(fact: &Fact, rounds: bool, input: &ArrayD<f64>) -> Result<ArrayD<i64>, InputError> {
+    if input.shape() != fact.shape {
+        return Err(InputError::Shape { expected: fact.shape.clone(), got: input.shape().to_vec() });
+    }
+    converted(fact, rounds, input)
 }
 
 /// As [`integers`], for a batch of inputs along the first axis.
@@ -123,11 +130,11 @@ pub fn integers_of(fact: &Fact, input: &ArrayD<f64>) -> Result<ArrayD<i64>, Inpu
 ///
 /// As for [`integers`]; the first index of an element is that of its input.
 pub fn integers_batch(graph: &Graph, inputs: &ArrayD<f64>) -> Result<ArrayD<i64>, InputError> {
-    let fact = input_fact(graph)?;
+    let (fact, rounds) = input_of(graph, 0)?;
     if !matches!(inputs.shape(), [_, input @ ..] if input == fact.shape) {
         return Err(InputError::BatchShape { expected: fact.shape.clone(), got: inputs.shape().to_vec() });
     }
-    converted(fact, rounds(graph), inputs)
+    converted(fact, rounds, inputs)
 }
 
 /// What to do about an input of the wrong shape, which most often is an image as other tools order it.
@@ -141,16 +148,10 @@ fn shape_help(expected: &[usize], got: &[usize]) -> &'static str {
     }
 }
 
-fn input_fact(graph: &Graph) -> Result<&Fact, InputError> {
-    let node = graph.try_input().ok_or(InputError::NotFixed)?;
-    Ok(&graph.node(node).fact)
-}
-
-fn of_one(fact: &Fact, rounds: bool, input: &ArrayD<f64>) -> Result<ArrayD<i64>, InputError> {
-    if input.shape() != fact.shape {
-        return Err(InputError::Shape { expected: fact.shape.clone(), got: input.shape().to_vec() });
-    }
-    converted(fact, rounds, input)
+/// The fact about an input, and whether it rounds.
+fn input_of(graph: &Graph, position: usize) -> Result<(&Fact, bool), InputError> {
+    let node = graph.node(*graph.inputs().get(position).ok_or(InputError::NotFixed)?);
+    Ok((&node.fact, matches!(node.op, Op::Input(op::Input { rounds: true, .. }))))
 }
 
 fn converted(fact: &Fact, rounds: bool, input: &ArrayD<f64>) -> Result<ArrayD<i64>, InputError> {
@@ -158,8 +159,7 @@ fn converted(fact: &Fact, rounds: bool, input: &ArrayD<f64>) -> Result<ArrayD<i6
         return Err(InputError::NotFixed);
     };
     let place = |nth: usize| index(input.shape(), nth);
-    let is_rounded = scale != 1.0 && rounds;
-    let integer_of = |value: f64| if is_rounded { (value / scale).round() } else { value / scale };
+    let integer_of = |value: f64| if rounds { (value / scale).round() } else { value / scale };
     for (nth, &value) in input.iter().enumerate() {
         let integer = integer_of(value);
         // NaN and the infinities have no integral part either.
@@ -172,11 +172,6 @@ fn converted(fact: &Fact, rounds: bool, input: &ArrayD<f64>) -> Result<ArrayD<i6
         }
     }
     Ok(input.mapv(|value| integer_of(value) as i64))
-}
-
-/// Whether the graph rounds numbers on the way, so that rounding its input is in its nature.
-fn rounds(graph: &Graph) -> bool {
-    graph.topological().iter().any(|&id| matches!(graph.node(id).op, Op::Requantize(_)))
 }
 
 /// The index of the `nth` element in row-major order.
@@ -229,12 +224,11 @@ mod tests {
     }
 
     #[test]
-    fn graphs_that_round_take_the_nearest_multiple() {
+    fn inputs_that_round_take_the_nearest_multiple() {
         let text = |scale: &str| {
             format!(
-                "%0 = input : [2] fixed(scale {scale}, -4..=5)
-                %1 = requantize %0 multipliers=[1] shift=1 clamp=-9..=9 scale 1
-                output %1"
+                "%0 = input rounds : [2] fixed(scale {scale}, -4..=5)
+                output %0"
             )
         };
         let input = |a: f64, b: f64| ndarray::arr1(&[a, b]).into_dyn();
@@ -243,7 +237,14 @@ mod tests {
         assert_eq!(integers(&graph, &input(2.74, -2.24)), Ok(ndarray::arr1(&[5, -4]).into_dyn()));
         assert!(matches!(integers(&graph, &input(0.0, 2.76)), Err(InputError::OutOfRange { .. })));
         assert!(integers(&graph, &input(0.0, f64::NAN)).is_err());
+        // At a scale of 1 as at any other.
         let graph = zknn_ir::parse(&text("1")).unwrap();
+        assert_eq!(integers(&graph, &input(0.7, -1.4)), Ok(ndarray::arr1(&[1, -1]).into_dyn()));
+        // What is on the way says nothing about the input.
+        let text = "%0 = input : [2] fixed(scale 1, -4..=5)
+            %1 = requantize %0 multipliers=[1] shift=1 clamp=-9..=9 scale 1
+            output %1";
+        let graph = zknn_ir::parse(text).unwrap();
         assert!(matches!(integers(&graph, &input(0.7, 0.0)), Err(InputError::Fractional { .. })));
     }
 
@@ -251,10 +252,13 @@ mod tests {
     fn a_tensor_that_is_committed_to_is_rounded_as_an_input() {
         let fact = |scale| Fact { shape: vec![2], number: Number::Fixed { scale, lo: -4, hi: 5 } };
         let input = |a: f64, b: f64| ndarray::arr1(&[a, b]).into_dyn();
-        assert_eq!(integers_of(&fact(0.5), &input(0.7, -0.75)), Ok(ndarray::arr1(&[1, -2]).into_dyn()));
-        assert!(matches!(integers_of(&fact(0.5), &input(0.0, 2.76)), Err(InputError::OutOfRange { .. })));
-        assert!(matches!(integers_of(&fact(1.0), &input(0.7, 0.0)), Err(InputError::Fractional { .. })));
-        assert!(matches!(integers_of(&fact(1.0), &ndarray::arr1(&[1.0]).into_dyn()), Err(InputError::Shape { .. })));
+        assert_eq!(integers_of(&fact(0.5), true, &input(0.7, -0.75)), Ok(ndarray::arr1(&[1, -2]).into_dyn()));
+        assert!(matches!(integers_of(&fact(0.5), true, &input(0.0, 2.76)), Err(InputError::OutOfRange { .. })));
+        assert!(matches!(integers_of(&fact(1.0), false, &input(0.7, 0.0)), Err(InputError::Fractional { .. })));
+        assert!(matches!(
+            integers_of(&fact(1.0), true, &ndarray::arr1(&[1.0]).into_dyn()),
+            Err(InputError::Shape { .. })
+        ));
     }
 
     #[test]

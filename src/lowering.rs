@@ -1,11 +1,11 @@
 //! From a model to a graph of integers: exactly where its weights are integers, else in fixed point.
 
 use crate::diagnose;
-use crate::front::{self, LayerDiagnostic, LayerKind, Model};
+use crate::front::{self, LayerDiagnostic, Model};
 use crate::passes::{self, Context, DEFAULT_BITS, FixedPoint, MAX_BITS, MIN_BITS};
 use miette::Diagnostic;
 use ndarray::ArrayD;
-use zknn_ir::{Fact, Graph, Number};
+use zknn_ir::{Fact, Graph, Number, Weights};
 
 /// The input range of a model that declares none: that of a signed byte.
 pub const DEFAULT_INPUT_RANGE: (i64, i64) = (-128, 127);
@@ -77,12 +77,23 @@ pub enum LoweringError {
         /// The greatest number allowed.
         hi: i64,
     },
+    /// A calibration input with fractions, of a network that is not rounded.
+    #[error("calibration input {input} has a fraction, and the network computes with integers exactly")]
+    #[diagnostic(
+        code(zknn::fixed::calibration_fraction),
+        help("give `--bits 10` to round network and inputs to fixed point, or leave out `--calibrate`")
+    )]
+    CalibrationFraction {
+        /// Which of the inputs.
+        input: usize,
+    },
 }
 
 /// The model as a graph of integers.
 ///
-/// It is lowered exactly if its weights are integers, and neither bits nor calibration inputs are given; else in fixed
-/// point. The observer sees the graph as lowered and after each pass, with the names that [`passes::names`] lists.
+/// It is lowered exactly if it has weights, all of them are integers, and no bits are given. Else it is rounded to fixed
+/// point, and so are its inputs, as [`input::rounds`](crate::input::rounds) tells. A model without weights says nothing of its
+/// numbers, so it takes fractions, unless they leave no bits for integers of its range. The observer sees the graph as lowered and after each pass, with the names that [`passes::names`] lists.
 ///
 /// # Errors
 /// A diagnostic that points at the layer to blame, or says what is wrong with the settings.
@@ -91,14 +102,14 @@ pub fn lower(
     lowering: &Lowering,
     observer: &mut dyn FnMut(&str, &Graph),
 ) -> Result<Graph, LoweringError> {
-    let context = context(model, lowering)?;
     let lowered = front::lower(model);
     let mut graph = lowered.map_err(|error| LoweringError::Layer(diagnose::lowering(model, &error)))?;
+    let context = context(model, &graph, lowering)?;
     passes::run(&mut graph, &context, observer).map_err(|error| LoweringError::Layer(diagnose::pass(model, &error)))?;
     Ok(graph)
 }
 
-fn context(model: &Model, lowering: &Lowering) -> Result<Context, LoweringError> {
+fn context(model: &Model, graph: &Graph, lowering: &Lowering) -> Result<Context, LoweringError> {
     let given = lowering.input.as_ref();
     if let Some(got) = given.map(|fact| &fact.shape).filter(|&shape| shape != model.input_shape()) {
         return Err(LoweringError::InputShape { expected: model.input_shape().to_vec(), got: got.clone() });
@@ -107,18 +118,25 @@ fn context(model: &Model, lowering: &Lowering) -> Result<Context, LoweringError>
     let of_input = input.as_ref().and_then(real_range);
     let declared = of_input.or(lowering.input_range).or(model.input_range());
     let input_range = declared.unwrap_or(DEFAULT_INPUT_RANGE);
-    let counts_units = input.as_ref().is_none_or(|number| number.scale() == Some(1.0));
-    let is_exact =
-        counts_units && lowering.bits.is_none() && lowering.calibration.is_none() && has_integers_only(model);
-    if is_exact {
-        return Ok(Context { input_range, fixed: None });
+    if let Some(inputs) = &lowering.calibration {
+        check_calibration(model, inputs, declared)?;
     }
     let bits = lowering.bits.unwrap_or(DEFAULT_BITS);
     if !(MIN_BITS..=MAX_BITS).contains(&bits) {
         return Err(LoweringError::Bits { got: bits });
     }
-    if let Some(inputs) = &lowering.calibration {
-        check_calibration(model, inputs, declared)?;
+    let is_exact = match input.as_ref().and_then(Number::scale) {
+        Some(scale) => scale == 1.0 && has_integers_only(graph),
+        None if has_weights(graph) => has_integers_only(graph),
+        None => lowering.calibration.is_none() && input_range.0.abs_diff(input_range.1) >> bits > 0,
+    };
+    if is_exact && lowering.bits.is_none() {
+        let has_fraction = |input: ndarray::ArrayViewD<f64>| input.iter().any(|x| x.fract() != 0.0);
+        let fraction = lowering.calibration.iter().flat_map(|inputs| inputs.outer_iter()).position(has_fraction);
+        return match fraction {
+            Some(input) => Err(LoweringError::CalibrationFraction { input }),
+            None => Ok(Context { input_range, fixed: None }),
+        };
     }
     let calibration = lowering.calibration.clone();
     let fixed = FixedPoint { bits, calibration, input_declared: declared.is_some(), input };
@@ -135,19 +153,23 @@ fn real_range(number: &Number) -> Option<(i64, i64)> {
     Some(((lo as f64 * scale).floor() as i64, (hi as f64 * scale).ceil() as i64))
 }
 
-fn has_integers_only(model: &Model) -> bool {
-    let integral = |tensor: &ArrayD<f64>| tensor.iter().all(|weight| weight.fract() == 0.0);
-    model.layers().iter().all(|layer| match &layer.kind {
-        LayerKind::Convolution { kernel: weights, biases, .. } | LayerKind::FullyConnected { weights, biases } => {
-            integral(weights) && biases.as_ref().is_none_or(integral)
-        }
-        LayerKind::MaxPool { .. }
-        | LayerKind::Relu
-        | LayerKind::Flatten
-        | LayerKind::Normalize
-        | LayerKind::Argmax
-        | LayerKind::Add
-        | LayerKind::Padding { .. } => true,
+/// All weights of a graph.
+fn weights(graph: &Graph) -> impl Iterator<Item = &Weights> {
+    let nodes = graph.topological().into_iter();
+    nodes
+        .filter_map(|id| graph.node(id).op.factors())
+        .flat_map(|factors| [Some(factors.weights), factors.bias])
+        .flatten()
+}
+
+fn has_weights(graph: &Graph) -> bool {
+    weights(graph).next().is_some()
+}
+
+fn has_integers_only(graph: &Graph) -> bool {
+    weights(graph).all(|weights| match weights {
+        Weights::Real(data) => data.iter().all(|weight| weight.fract() == 0.0),
+        Weights::Fixed { .. } => true,
     })
 }
 
@@ -163,3 +185,6 @@ fn check_calibration(model: &Model, inputs: &ArrayD<f64>, declared: Option<(i64,
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;

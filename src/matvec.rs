@@ -143,7 +143,7 @@ impl MatVec {
         let number = Number::Fixed { scale: 1.0, lo: 0, hi: (1 << bits) - 1 };
         let weights = Weights::Fixed { data: self.weights.clone().into_dyn(), scale: 1.0 };
         let mut graph = Graph::new();
-        let input = graph.add(Op::Input(op::Input { shape: vec![inputs], number }), &[], None)?;
+        let input = graph.add(Op::Input(op::Input { shape: vec![inputs], number, rounds: false }), &[], None)?;
         let product = graph.add(Op::Dense(op::Dense { weights, bias: None }), &[input], None)?;
         graph.set_output(product);
         Ok(graph)

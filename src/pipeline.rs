@@ -8,6 +8,7 @@ use crate::artifact::{CircuitFile, Description, Options, VerifyingKey, hex, tens
 use crate::circuit::{AnyProver, CircuitShape, shape_of};
 use crate::diagnose;
 use crate::front::{self, LayerDiagnostic, Model};
+use crate::input;
 use crate::passes::{self, Context};
 use crate::plan::{LeastSize, Plan, PlanError};
 use miette::Diagnostic;
@@ -163,7 +164,7 @@ fn describe(graph: &Graph, options: Options) -> Result<Description, PlanError> {
     let tensor = |&node: &NodeId| tensor_of(&graph.node(node).fact).ok_or_else(real);
     let tensors = |nodes: &[NodeId]| nodes.iter().map(tensor).collect::<Result<Vec<_>, _>>();
     let (inputs, outputs) = (tensors(graph.inputs())?, tensors(graph.outputs())?);
-    Ok(Description { inputs, outputs, model: graph.digest(), options })
+    Ok(Description { inputs, outputs, rounds: input::rounds(graph), model: graph.digest(), options })
 }
 
 /// Plans tell nothing that the key does not.

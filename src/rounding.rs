@@ -46,7 +46,7 @@ pub fn measure(
     calibration: Option<&ArrayD<f64>>,
 ) -> Result<Option<RoundingLoss>, EvaluateError> {
     let nodes = graph.topological();
-    if !nodes.iter().any(|&id| matches!(graph.node(id).op, Op::Requantize(_))) {
+    if !input::rounds(graph) {
         return Ok(None);
     }
     let given = calibration.filter(|inputs| inputs.shape().first().is_some_and(|&count| count > 0));
@@ -84,11 +84,7 @@ fn random_inputs(graph: &Graph) -> ArrayD<f64> {
     let (scale, (lo, hi)) = (fact.scale().unwrap_or(1.0), fact.interval().unwrap_or_default());
     let mut random = ChaCha20Rng::seed_from_u64(0);
     let shape = [&[RANDOM_SAMPLES], &fact.shape[..]].concat();
-    ArrayD::from_shape_simple_fn(IxDyn(&shape), || match scale == 1.0 {
-        // At this scale an input consists of integers.
-        true => random.gen_range(lo..=hi) as f64,
-        false => scale * random.gen_range(lo as f64..=hi as f64),
-    })
+    ArrayD::from_shape_simple_fn(IxDyn(&shape), || scale * random.gen_range(lo as f64..=hi as f64))
 }
 
 /// The node of the numbers that count: the output, or what an argmax at the end chooses from.

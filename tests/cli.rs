@@ -170,7 +170,7 @@ fn a_model_with_fractions_is_rounded_to_fixed_point() {
     let (_folder, path) = file(&dense("1, 2.5"));
     assert!(stdout(&["ir", &path, "--after", "quantize_exact"]).contains("2.5"));
     let text = stdout(&["ir", &path]);
-    assert!(text.contains("= requantize %1") && text.contains("scale 1, -128..=127"), "{text}");
+    assert!(text.contains("= requantize %1") && text.contains("rounds : [2] fixed(scale 2^-2, -512..=508)"), "{text}");
     assert_eq!(text, stdout(&["ir", &path, "--bits", "10"]));
     assert_ne!(text, stdout(&["ir", &path, "--bits", "16"]));
     // Integers are rounded only if asked for.

@@ -98,7 +98,7 @@ impl<T: Clone> Sketch<T> {
     /// `weights` makes a tensor of a shape, at the given scale or at one it chooses.
     fn build(&self, weights: impl Fn(&[usize], &[T], Option<f64>) -> Weights) -> Graph {
         let mut graph = Graph::new();
-        let input = Op::Input(op::Input { shape: self.shape.to_vec(), number: self.number.clone() });
+        let input = Op::Input(op::Input { shape: self.shape.to_vec(), number: self.number.clone(), rounds: false });
         let inputs = if self.second_input { 2 } else { 1 };
         let mut nodes: Vec<NodeId> = (0..inputs).map(|_| graph.add(input.clone(), &[], None).unwrap()).collect();
         for (kind, sizes, layer, reads) in &self.steps {

@@ -17,11 +17,11 @@ pub(crate) fn real(shape: &[usize], data: &[f64]) -> Weights {
 }
 
 pub(crate) fn fixed_input(shape: &[usize], lo: i64, hi: i64) -> Op {
-    Op::Input(op::Input { shape: shape.to_vec(), number: Number::Fixed { scale: 1.0, lo, hi } })
+    Op::Input(op::Input { shape: shape.to_vec(), number: Number::Fixed { scale: 1.0, lo, hi }, rounds: false })
 }
 
 pub(crate) fn real_input(shape: &[usize]) -> Op {
-    Op::Input(op::Input { shape: shape.to_vec(), number: Number::Real })
+    Op::Input(op::Input { shape: shape.to_vec(), number: Number::Real, rounds: false })
 }
 
 /// The operations in a row, each reading the one before; the last is the output.

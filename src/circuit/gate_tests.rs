@@ -326,7 +326,8 @@ fn normalize(x: &[i64]) -> Vec<i64> {
 fn by_interpreter(x: &[i64]) -> Vec<i64> {
     let mut graph = Graph::new();
     let number = Number::Fixed { scale: 1.0, lo: -(1 << 62), hi: 1 << 62 };
-    let input = graph.add(Op::Input(op::Input { shape: vec![x.len()], number }), &[], None).expect("an input");
+    let input =
+        graph.add(Op::Input(op::Input { shape: vec![x.len()], number, rounds: false }), &[], None).expect("an input");
     let output =
         graph.add(Op::Normalize(op::Normalize { fraction_bits: FRACTION_BITS }), &[input], None).expect("a vector");
     graph.set_output(output);

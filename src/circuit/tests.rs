@@ -23,7 +23,8 @@ fn weights(shape: &[usize]) -> Weights {
 fn chain(shape: &[usize], ops: Vec<Op>) -> Graph {
     let mut graph = Graph::new();
     let number = Number::Fixed { scale: 1.0, lo: -5, hi: 4 };
-    let mut last = graph.add(Op::Input(op::Input { shape: shape.to_vec(), number }), &[], None).expect("an input");
+    let mut last =
+        graph.add(Op::Input(op::Input { shape: shape.to_vec(), number, rounds: false }), &[], None).expect("an input");
     for op in ops {
         last = graph.add(op, &[last], None).expect("the operations chain");
     }

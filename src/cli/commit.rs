@@ -30,9 +30,10 @@ pub(super) struct Args {
     #[arg(long, value_name = "LO..HI", allow_hyphen_values = true)]
     range: Option<range::InputRange>,
 
-    /// What these integers are multiplied by to give the real numbers of the input, which are rounded to multiples of it
-    #[arg(long, value_name = "SCALE", default_value_t = 1.0)]
-    scale: f64,
+    /// What these integers are multiplied by to give the real numbers of the input, which are rounded to multiples of it;
+    /// without it the input consists of integers
+    #[arg(long, value_name = "SCALE")]
+    scale: Option<f64>,
 
     /// The opening to write. It holds the input, and is readable by its owner only
     #[arg(short, long, value_name = "FILE")]
@@ -62,11 +63,11 @@ struct NoSuchInput {
 impl Args {
     pub(super) fn run(self) -> Result<ExitCode, Report> {
         let input = read_tensor(&self.input).map_err(|error| Report::new(*error))?;
-        let tensor = self.tensor(&input)?;
+        let (tensor, rounds) = self.tensor(&input)?;
         if !tensor.is_packable() {
             return Err(Unpackable { tensor }.into());
         }
-        let integers = integers_of(&fact_of(&tensor), &input)?;
+        let integers = integers_of(&fact_of(&tensor), rounds, &input)?;
         let opening = Opening::new(tensor, integers.into_iter().collect())?;
         write_file(&self.output, FileKind::Opening, &opening)?;
         output::talk(&format!("wrote {}, which is secret", self.output.display()));
@@ -74,16 +75,18 @@ impl Args {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// What is committed to, but for its elements.
-    fn tensor(&self, input: &ArrayD<f64>) -> Result<TensorInfo, Report> {
+    /// What is committed to, but for its elements; and whether they are to be rounded.
+    fn tensor(&self, input: &ArrayD<f64>) -> Result<(TensorInfo, bool), Report> {
         if let Some(path) = &self.key {
             let key: VerifyingKey = read(path, FileKind::Key)?;
             let inputs = key.description.inputs.len();
             let tensor = key.description.inputs.into_iter().nth(self.position);
-            return tensor.ok_or_else(|| NoSuchInput { position: self.position, inputs }.into());
+            let tensor = tensor.ok_or(NoSuchInput { position: self.position, inputs })?;
+            return Ok((tensor, key.description.rounds));
         }
         // clap asks for one of the two.
         let (lo, hi) = self.range.map(range::InputRange::ends).unwrap_or(zknn::DEFAULT_INPUT_RANGE);
-        Ok(TensorInfo { shape: input.shape().to_vec(), scale: self.scale, lo, hi })
+        let tensor = TensorInfo { shape: input.shape().to_vec(), scale: self.scale.unwrap_or(1.0), lo, hi };
+        Ok((tensor, self.scale.is_some()))
     }
 }

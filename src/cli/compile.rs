@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use zknn::artifact::{FileKind, write_file};
 use zknn::front::Model;
-use zknn::{Timings, compile, lower, passes, rounding};
+use zknn::plan::LeastSize;
+use zknn::{CompileError, Timings, compile, input, lower, passes, rounding};
 
 /// Compile a model to a circuit, which proves, and a key, which verifies.
 #[derive(Debug, clap::Args)]
@@ -60,10 +61,19 @@ impl Args {
             output::result(&text)?;
         }
         let (graph, lowering) = lowered?;
+        if lowering.calibration.is_some() && !input::rounds(&graph) {
+            output::talk(
+                "the network computes with integers exactly: nothing is rounded, and calibration changes nothing",
+            );
+        }
+        // What fits no circuit is not run, either.
+        let options = self.options.options();
+        let least = LeastSize::of_any(&graph, options.exposure()).and_then(|size| size.check(options.scheme));
+        least.map_err(CompileError::Plan)?;
         let measure = || rounding::measure(&graph, &model, lowering.calibration.as_ref());
         let loss = timings.measure("comparing", || step("compare with floating point", measure))?;
         drop((model, lowering));
-        let compile = || timings.measure("compiling", || compile(graph, self.options.options()));
+        let compile = || timings.measure("compiling", || compile(graph, options));
         let circuit = step("compile", compile)?;
         timings.measure("writing", || write_file(&circuit_path, FileKind::Circuit, circuit.file()))?;
         write_file(&key_path, FileKind::Key, circuit.key())?;

@@ -25,7 +25,7 @@ pub struct LowerError {
 /// The model as a graph of real numbers. Each node names the layer that it came from; the input came from none.
 pub fn lower(model: &Model) -> Result<Graph, LowerError> {
     let mut graph = Graph::new();
-    let input = Op::Input(op::Input { shape: model.input_shape().to_vec(), number: Number::Real });
+    let input = Op::Input(op::Input { shape: model.input_shape().to_vec(), number: Number::Real, rounds: false });
     let added = graph.add(input, &[], None);
     let input = added.map_err(|error| LowerError { layer: 0, error })?;
     // The input stands for every layer that is not there yet, and the order has none such read.

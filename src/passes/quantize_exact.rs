@@ -73,7 +73,8 @@ fn quantized_op(id: NodeId, node: &Node, operand_scale: f64, context: &Context) 
     Ok(match (&node.op, node.op.factors()) {
         (Op::Input(op::Input { shape, .. }), _) => {
             let (lo, hi) = context.input_range;
-            Op::Input(op::Input { shape: shape.clone(), number: Number::Fixed { scale: 1.0, lo, hi } })
+            let number = Number::Fixed { scale: 1.0, lo, hi };
+            Op::Input(op::Input { shape: shape.clone(), number, rounds: false })
         }
         (op, Some(Factors { name, weights, bias })) => {
             op.with_factors(quantize(name, weights, 1.0, WEIGHT_BITS)?, quantize_bias(bias)?)

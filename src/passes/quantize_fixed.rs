@@ -107,7 +107,7 @@ impl Quantizer<'_> {
         let added = match (node.op.class(), &node.op) {
             (Class::Input, _) => {
                 let shape = node.fact.shape.clone();
-                self.add(id, Op::Input(op::Input { shape, number: input.clone() }), &[])?
+                self.add(id, Op::Input(op::Input { shape, number: input.clone(), rounds: true }), &[])?
             }
             (Class::Linear, op) => self.linear(id, op, &operands)?,
             (Class::Sum, op) => self.sum(id, op)?,

@@ -194,7 +194,7 @@ proptest! {
         prop_assume!(run(&mut graph, &context, &mut |_, _| {}).is_ok());
         let output = &graph.node(graph.output()).fact;
         let scale = output.scale().unwrap();
-        let values = eval_fixed(&graph, &input.mapv(|value| value as i64)).unwrap();
+        let values = eval_fixed(&graph, &crate::input::integers(&graph, &input).unwrap()).unwrap();
         let reach = output.interval().map(|(lo, hi)| lo.abs().max(hi.abs())).unwrap() as f64 * scale;
         for (integer, expected) in values.output().iter().zip(&expected) {
             let error = (scale * *integer as f64 - expected).abs();

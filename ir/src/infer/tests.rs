@@ -44,7 +44,8 @@ fn channel_bounds_take_any_tensor() {
 
 #[test]
 fn scales_multiply_and_a_bias_must_have_the_product() {
-    let input = Op::Input(op::Input { shape: vec![1], number: Number::Fixed { scale: 0.25, lo: 0, hi: 1 } });
+    let input =
+        Op::Input(op::Input { shape: vec![1], number: Number::Fixed { scale: 0.25, lo: 0, hi: 1 }, rounds: false });
     let operand = infer(&input, &[]).unwrap();
     let op = |bias_scale| {
         Op::Dense(op::Dense { weights: fixed(&[1, 1], &[1], 0.5), bias: Some(fixed(&[1], &[1], bias_scale)) })
@@ -146,7 +147,7 @@ fn inputs_that_cannot_be_are_named() {
     insta::assert_snapshot!(error(&fixed_input(&[1], i64::MIN, 0)), @"input spans -9223372036854775808..=0 and needs magnitudes up to 9223372036854775808, beyond ±2^62");
     for scale in [0.0, -1.0, f64::NAN, f64::INFINITY] {
         let number = Number::Fixed { scale, lo: 0, hi: 1 };
-        let op = Op::Input(op::Input { shape: vec![1], number });
+        let op = Op::Input(op::Input { shape: vec![1], number, rounds: false });
         assert!(matches!(infer(&op, &[]), Err(InferError::BadScale { .. })));
     }
 }

@@ -15,12 +15,15 @@ pub struct Input {
     /// The numbers that the input must consist of; an interval here is a *demand*, and every other interval of the
     /// graph rests on it.
     pub number: Number,
+    /// Whether a tensor of real numbers is an input by rounding each to the nearest multiple of the scale. Otherwise each
+    /// must be such a multiple. Nothing that the graph computes depends on it.
+    pub rounds: bool,
 }
 
 impl Default for Input {
     /// An input that is yet to be read.
     fn default() -> Self {
-        Input { shape: Vec::new(), number: Number::Real }
+        Input { shape: Vec::new(), number: Number::Real, rounds: false }
     }
 }
 
@@ -33,6 +36,7 @@ impl Operation for Input {
     }
 
     fn attributes<V: Visitor>(&mut self, visitor: &mut V) -> Result<(), V::Error> {
+        visitor.flag("rounds", &mut self.rounds)?;
         visitor.fact(&mut self.shape, &mut self.number)
     }
 

@@ -21,7 +21,8 @@ pub(super) fn message(op: &Op, operands: &[&Fact]) -> String {
 /// An input for each fact, an operation that reads them all, and its result as the output.
 pub(super) fn alone(op: Op, facts: &[Fact]) -> Graph {
     let mut graph = Graph::new();
-    let input = |fact: &Fact| Op::Input(Input { shape: fact.shape.clone(), number: fact.number.clone() });
+    let input =
+        |fact: &Fact| Op::Input(Input { shape: fact.shape.clone(), number: fact.number.clone(), rounds: false });
     let inputs: Vec<_> = facts.iter().map(|fact| graph.add(input(fact), &[], None).unwrap()).collect();
     let output = graph.add(op, &inputs, None).unwrap();
     graph.set_output(output);
@@ -306,4 +307,21 @@ fn real_sums_have_no_interval() {
     assert_eq!(graph.node(sum).fact.interval(), None);
     let fixed = graph.add(fixed_input(&[1], 0, 1), &[], None).unwrap();
     assert!(graph.add(Op::Add, &[sum, fixed], None).is_err());
+}
+
+#[test]
+fn an_input_that_rounds_is_another_input() {
+    let text = |rounds: &str| format!("%0 = input{rounds} : [2] fixed(scale 2^-1, -3..=5)\noutput %0\n");
+    let [exact, rounded] = [text(""), text(" rounds")].map(|text| {
+        let graph = parse(&text).unwrap();
+        assert_eq!(print(&graph), text);
+        let stored = bincode::serde::encode_to_vec(&graph, bincode::config::standard()).unwrap();
+        let read: (Graph, usize) = bincode::serde::decode_from_slice(&stored, bincode::config::standard()).unwrap();
+        assert_eq!(read.0, graph);
+        graph
+    });
+    assert_ne!(exact, rounded);
+    assert_ne!(exact.digest(), rounded.digest());
+    let input = arr1(&[-3, 5]).into_dyn();
+    assert_eq!(eval_fixed(&exact, &input).unwrap().output(), eval_fixed(&rounded, &input).unwrap().output());
 }

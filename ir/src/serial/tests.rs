@@ -69,7 +69,7 @@ fn lists_that_are_no_graphs_are_refused() {
     insta::assert_snapshot!(read_error(vec![node(input(), &[]), node(normalize, &[0])], 1), @r#"OtherString("node 1: fraction_bits must lie in 1..=24, got 77")"#);
     let number = Number::Fixed { scale: f64::NAN, lo: 0, hi: 0 };
     let shape = vec![1];
-    insta::assert_snapshot!(read_error(vec![node(Op::Input(op::Input { shape, number }), &[])], 0), @r#"OtherString("node 0: the scale of the numbers of input must be positive and finite, it is NaN")"#);
+    insta::assert_snapshot!(read_error(vec![node(Op::Input(op::Input { shape, number, rounds: false }), &[])], 0), @r#"OtherString("node 0: the scale of the numbers of input must be positive and finite, it is NaN")"#);
 }
 
 #[test]

@@ -61,6 +61,8 @@ pub struct Description {
     pub options: Options,
     /// The model's inputs, in their order.
     pub inputs: Vec<TensorInfo>,
+    /// Whether tensors of real numbers are rounded to such inputs. Otherwise they must consist of multiples of the scale.
+    pub rounds: bool,
     /// The model's outputs, in their order.
     pub outputs: Vec<TensorInfo>,
 }
