@@ -111,7 +111,9 @@ fn keeps_elements(graph: &Graph, id: NodeId, operand: NodeId) -> bool {
         Op::Input(_) | Op::Flatten | Op::Pad(_) | Op::Reshape(_) | Op::Transpose(_) | Op::Concat(_) => true,
         Op::Gather(op) => op.has_all(graph.node(operand).fact.shape[op.axis]),
         // A multiple of one value; sums of others may tell of it, or not.
-        Op::Add => graph.operands(id).iter().all(|&other| other == operand),
+        Op::Add | Op::Maximum => graph.operands(id).iter().all(|&other| other == operand),
+        // A square tells of what is never negative.
+        Op::Multiply => is_rectified && graph.operands(id).iter().all(|&other| other == operand),
         Op::Relu | Op::Abs => is_rectified,
         Op::MaxPool(pool) => pool.window == [1, 1] && pool.is_tiling() && (!pool.relu || is_rectified),
         // Not below one, a factor leaves unlike integers apart, and so does rounding; clamping must not, either.
@@ -122,12 +124,13 @@ fn keeps_elements(graph: &Graph, id: NodeId, operand: NodeId) -> bool {
             is_wide && op.multipliers.iter().all(|&multiplier| multiplier >= factor)
         }),
         Op::Dense(op::Dense { weights, .. }) => copies_columns(weights),
+        Op::Affine(op::Affine { weights: Weights::Fixed { data, .. }, .. }) => data.iter().all(|&weight| weight != 0),
         Op::Conv2d(op::Conv2d { kernel, stride: [1, 1], groups: 1, .. }) => {
             matches!(kernel.shape(), [_, 1, 1, _]) && copies_columns(kernel)
         }
         // Sums of a group's channels may tell of them, and with a stride some elements are not read.
         Op::Conv2d(_) => false,
-        Op::Normalize(_) | Op::Argmax => false,
+        Op::Normalize(_) | Op::Argmax | Op::Affine(_) | Op::Clip(_) => false,
     }
 }
 

@@ -191,7 +191,9 @@ mod tests {
     fn too_narrow() {
         use crate::front::{Layer, LayerKind};
         let layer = |shape: [usize; 2], weight: f64| {
-            let weights = ndarray::ArrayD::from_elem(shape.as_slice(), weight);
+            // Weights of one magnitude would take one bit.
+            let mut weights = ndarray::ArrayD::from_elem(shape.as_slice(), weight);
+            weights[[0, 0]] *= 1.5;
             Layer::new(LayerKind::FullyConnected { weights, biases: None }, [shape[1]])
         };
         let model = Model::new(vec![layer([1, 60_000], 0.5), layer([1, 1], 0.5)], None).unwrap();

@@ -188,8 +188,12 @@ fn stations(graph: &Graph, lowered: Option<&Graph>) -> Vec<Station> {
         if matches!(graph.node(source).op, Op::Input(_) | Op::Argmax) {
             continue;
         }
-        let computes =
-            |user: &NodeId| matches!(graph.node(*user).op.class(), Class::Linear | Class::Sum | Class::Function);
+        let computes = |user: &NodeId| {
+            matches!(
+                graph.node(*user).op.class(),
+                Class::Linear | Class::Sum | Class::Product | Class::Choice | Class::Function
+            )
+        };
         let float = match graph.users(integer).into_iter().find(computes) {
             _ if integer == graph.output() => lowered.map_or(Some(integer), Graph::try_output),
             Some(user) => lowered.map_or(Some(integer), |lowered| counterpart(graph, lowered, integer, user)),
@@ -219,7 +223,7 @@ fn source(graph: &Graph, mut id: NodeId) -> NodeId {
         let selects = match op.class() {
             Class::View { .. } | Class::Greatest { .. } => true,
             Class::Monotone { .. } => *op == Op::Relu,
-            Class::Input | Class::Linear | Class::Sum | Class::Function => false,
+            Class::Input | Class::Linear | Class::Sum | Class::Product | Class::Choice | Class::Function => false,
         };
         match graph.operands(id)[..] {
             [operand] if selects => id = operand,

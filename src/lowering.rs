@@ -5,7 +5,7 @@ use crate::front::{self, LayerDiagnostic, Model};
 use crate::passes::{self, Context, DEFAULT_BITS, FixedPoint, MAX_BITS, MIN_BITS};
 use miette::Diagnostic;
 use ndarray::ArrayD;
-use zknn_ir::{Fact, Graph, Number, Weights};
+use zknn_ir::{Fact, Graph, Number, Op, Weights};
 
 /// The input range of a model that declares none: that of a signed byte.
 pub const DEFAULT_INPUT_RANGE: (i64, i64) = (-128, 127);
@@ -162,15 +162,25 @@ fn weights(graph: &Graph) -> impl Iterator<Item = &Weights> {
         .flatten()
 }
 
+/// The ends of all clips of a graph.
+fn ends(graph: &Graph) -> impl Iterator<Item = f64> {
+    let ends = |id| match &graph.node(id).op {
+        Op::Clip(clip) => clip.given(),
+        _ => [None, None],
+    };
+    graph.topological().into_iter().flat_map(ends).flatten()
+}
+
 fn has_weights(graph: &Graph) -> bool {
-    weights(graph).next().is_some()
+    weights(graph).next().is_some() || ends(graph).next().is_some()
 }
 
 fn has_integers_only(graph: &Graph) -> bool {
-    weights(graph).all(|weights| match weights {
+    let is_integral = |weights: &Weights| match weights {
         Weights::Real(data) => data.iter().all(|weight| weight.fract() == 0.0),
         Weights::Fixed { .. } => true,
-    })
+    };
+    weights(graph).all(is_integral) && ends(graph).all(|end| end.fract() == 0.0)
 }
 
 fn check_calibration(model: &Model, inputs: &ArrayD<f64>, declared: Option<(i64, i64)>) -> Result<(), LoweringError> {

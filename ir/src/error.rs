@@ -215,6 +215,18 @@ pub enum InferError {
         /// The fraction bits asked for.
         got: u32,
     },
+    /// An operation on real numbers that is given integers.
+    #[error("{op} takes real numbers, its input is fixed-point")]
+    NotReal {
+        /// The operation's name.
+        op: &'static str,
+    },
+    /// Ends that are not two, or in the wrong order.
+    #[error("clip takes two ends, of which the first is not above the second, got {count}")]
+    Ends {
+        /// How many there are.
+        count: usize,
+    },
     /// An operation on integers whose operand has none.
     #[error("{op} takes fixed-point numbers, its input is real")]
     NotFixed {

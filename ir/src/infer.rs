@@ -63,6 +63,18 @@ pub(crate) fn check_axes(op: &'static str, tensor: &'static str, shape: &[usize]
     Ok(())
 }
 
+/// That operands all have the shape of the first.
+pub(crate) fn check_one_shape(op: &'static str, operands: &[&Fact]) -> Result<(), InferError> {
+    let first = operands[0];
+    match operands.iter().position(|fact| fact.shape != first.shape) {
+        None => Ok(()),
+        Some(operand) => {
+            let (expected, got) = (first.shape.clone(), operands[operand].shape.clone());
+            Err(InferError::OperandShape { op, operand, expected, got })
+        }
+    }
+}
+
 /// That operands are all real, or all fixed-point at the scale of the first.
 pub(crate) fn check_one_scale(op: &'static str, operands: &[&Fact]) -> Result<(), InferError> {
     for (operand, fact) in operands.iter().enumerate() {

@@ -75,7 +75,7 @@ fn sketch<T: Clone + std::fmt::Debug>(
     weight: impl Strategy<Value = T>,
 ) -> impl Strategy<Value = Sketch<T>> {
     let operand = || prop::option::weighted(0.3, any::<Index>());
-    let step = (0u8..17, [1usize..=4, 1usize..=3, 1usize..=3], prop::option::of(0usize..9), [operand(), operand()]);
+    let step = (0u8..21, [1usize..=4, 1usize..=3, 1usize..=3], prop::option::of(0usize..9), [operand(), operand()]);
     (
         [1usize..=6, 1usize..=6, 1usize..=3],
         number,
@@ -108,9 +108,8 @@ impl<T: Clone> Sketch<T> {
             });
             let op = self.op(*kind, *sizes, &graph.node(first).fact, &weights);
             let operands = match op {
-                Op::Add if sizes[1] == 3 => vec![first, second, first],
-                Op::Concat(_) if sizes[1] == 3 => vec![first, second, first],
-                Op::Add | Op::Concat(_) => vec![first, second],
+                Op::Add | Op::Maximum | Op::Concat(_) if sizes[1] == 3 => vec![first, second, first],
+                Op::Add | Op::Maximum | Op::Multiply | Op::Concat(_) => vec![first, second],
                 _ => vec![first],
             };
             // What would overflow, in its integers or its scale, and sums of tensors that differ are left out.
@@ -203,6 +202,18 @@ impl<T: Clone> Sketch<T> {
                 Op::Gather(op::Gather { axis, indices: (0..c + 1).map(|at| (at * step + a) % shape[axis]).collect() })
             }
             (16, shape) => Op::Concat(op::Concat { axis: a % shape.len() }),
+            (17, shape) => {
+                let channels = shape.last().copied().unwrap_or(1);
+                let weights = fill(&[channels], None);
+                let bias = (b == c).then(|| fill(&[channels], scale(&weights)));
+                Op::Affine(op::Affine { weights, bias })
+            }
+            (18, _) => Op::Multiply,
+            (19, _) => Op::Maximum,
+            (20, _) if fact.number == Number::Real => {
+                let end = |size: usize| (size < 3).then_some(size as f64);
+                Op::Clip(op::Clip::new(end(b).map(|end| 1.0 - end), end(c)))
+            }
             _ => Op::Flatten,
         }
     }

@@ -82,6 +82,18 @@ const VIEWS: &str = "
 output %10 %2
 ";
 
+/// Products, also of a value with itself, and factors, offsets and maxima beside them.
+const PRODUCTS: &str = "
+%0 = input : [2, 2, 3] fixed(scale 1, -5..=5)
+%1 = multiply %0 %0
+%2 = affine %1 weights=fixed[3] scale 1 [2, -3, 1] bias=fixed[3] scale 1 [5, 0, -7]
+%3 = maximum %2 %1 %0
+%4 = multiply %3 %0
+%5 = affine %4 weights=fixed[3] scale 1 [1, 0, -1]
+%6 = maximum %5 %4
+output %6
+";
+
 /// Two inputs and three outputs, one of which is an input, and one of which another operation reads.
 const ENDS: &str = "
 %0 = input : [2, 2, 1] fixed(scale 1, -3..=4)
@@ -112,6 +124,7 @@ pub(super) fn plans() -> Vec<Plan> {
         plan(FIXED, Visibility::Committed, false),
         plan(RESIDUAL, Visibility::Public, true),
         plan(VIEWS, COMMITTED, true),
+        plan(PRODUCTS, COMMITTED, true),
         plan(DENSE, COMMITTED, false),
         plan(CNN, COMMITTED, false),
         plan(ENDS, COMMITTED, false),
@@ -235,7 +248,7 @@ fn cells_of_every_class() {
             let has = |name: &str| seen.contains_key(&format!("{name} {role}"));
             let lacks = matches!(
                 (*gadget, role),
-                ("Constants", "input" | "advice") | ("DenseTile" | "Add" | "Filter", "advice")
+                ("Constants", "input" | "advice") | ("DenseTile" | "Add" | "Filter" | "Product", "advice")
             );
             assert!(lacks || has(gadget), "no {role} of {gadget} was changed");
         }

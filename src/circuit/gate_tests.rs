@@ -105,6 +105,12 @@ fn add() {
 }
 
 #[test]
+fn product() {
+    check(Product, &[], &[vec![0, 0], vec![-5, 5], vec![1 << 31, 1 << 31], vec![-(1 << 62), 1]]);
+    assert_eq!(outputs_of(Product, &[7, -9].map(from_signed)), [-63]);
+}
+
+#[test]
 fn argmax() {
     check(Argmax::new(4, 1000), &[], &[vec![-5, 500, 7, -500], vec![3, 3, 2, 3], vec![0, 0, 0, 1], vec![9, 8, 7, 6]]);
     check(Argmax::new(1, 0), &[], &[vec![7], vec![-7]]);

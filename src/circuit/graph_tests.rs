@@ -113,7 +113,8 @@ fn graphs_agree_in_every_way_to_state_them() {
             }
         }
     }
-    for name in op_names() {
+    // Of integers there is no clip.
+    for name in op_names().iter().filter(|&&name| name != "clip") {
         assert!(tally.ops.contains_key(name), "no {name} among {:?}", tally.ops);
     }
     for way in [Way::Fused, Way::Parts(0), Way::Filters(0)] {

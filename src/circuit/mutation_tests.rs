@@ -80,6 +80,7 @@ fn specimens() -> Vec<Specimen> {
         specimen(Max::new(3, false, 1 << 62), &[vec![-(1 << 61), 1 << 61, 12345]]),
         specimen(Add::new(2), &[vec![0, 0], vec![-5, 77], vec![1 << 61, 1 << 61]]),
         specimen(Add::new(5), &[vec![1, -2, 3, -4, 5]]),
+        specimen(Product, &[vec![0, 0], vec![-5, 77], vec![1 << 31, -(1 << 31)]]),
         specimen(NormSquare, &[vec![0; 6], vec![-77, 1, 2, 3, 4, 5], vec![1 << 62, 0, 0, 0, 0, 0]]),
         specimen(NormTotal, &[vec![0; 5], vec![1, 0, 0, 0, 0], vec![1 << 61, 1 << 61, 1 << 60, 1 << 51, 1 << 42]]),
         Specimen {

@@ -70,7 +70,9 @@ fn is_rectified(graph: &Graph, mut id: NodeId) -> bool {
             Class::Monotone { .. } => return *op == Op::Relu,
             // What is selected, and zeros.
             Class::Greatest { with_zero: false } | Class::View { .. } => {}
-            Class::Input | Class::Linear | Class::Sum | Class::Function => return false,
+            Class::Input | Class::Linear | Class::Sum | Class::Product | Class::Choice | Class::Function => {
+                return false;
+            }
         }
         match graph.operands(id)[..] {
             [operand] => id = operand,

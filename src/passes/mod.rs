@@ -7,6 +7,7 @@
 mod canonicalize;
 mod commute_pool;
 mod drop_idle_relu;
+mod fold_affine;
 mod fuse_relu;
 mod quantize_exact;
 mod quantize_fixed;
@@ -80,6 +81,7 @@ impl Pass {
 /// no intervals to infer anew; those that look at intervals come after it.
 pub const PIPELINE: &[Pass] = &[
     Pass { name: "canonicalize", run: canonicalize::run },
+    Pass { name: "fold_affine", run: fold_affine::run },
     Pass { name: "commute_pool", run: commute_pool::run },
     Pass { name: "fuse_relu", run: fuse_relu::run },
     Pass { name: "quantize_exact", run: quantize_exact::run },

@@ -4,7 +4,8 @@
 //! fixed-point numbers instead, nothing happens.
 //!
 //! Postcondition: the graph is fixed-point. The input has the declared range, all weights have scale 1, and every
-//! interval is proven within ±2^62. Operands of a sum or a concat at different scales are brought to the finest of them. Up
+//! interval is proven within ±2^62. Operands of a sum, a maximum or a concat at different scales are brought to the finest of
+//! them, and a clip is a requantize that only clamps. Up
 //! to the first normalize the graph yields, for each input of integers in range, exactly what it yielded before; normalize
 //! rounds to multiples of its scale `2^-fraction_bits`, at which biases behind it are given.
 //!
@@ -45,7 +46,7 @@ pub(super) fn run(graph: &mut Graph, context: &Context) -> Result<(), PassError>
         let new_id = |operand: &NodeId| new_ids.get(operand).copied();
         let operands: Vec<NodeId> = graph.operands(id).iter().filter_map(new_id).collect();
         let node = graph.node(id);
-        let operands = if matches!(node.op.class(), Class::Sum | Class::View { .. }) {
+        let operands = if matches!(node.op.class(), Class::Sum | Class::Choice | Class::View { .. }) {
             let brought = at_one_scale(&mut quantized, &operands, node.layer);
             brought.map_err(|error| refusal(error, id, node.layer, context))?
         } else {
@@ -78,6 +79,19 @@ fn quantized_op(id: NodeId, node: &Node, operand_scale: f64, context: &Context) 
         }
         (op, Some(Factors { name, weights, bias })) => {
             op.with_factors(quantize(name, weights, 1.0, WEIGHT_BITS)?, quantize_bias(bias)?)
+        }
+        (Op::Clip(clip), None) => {
+            let end = |end: Option<f64>, missing: i64| -> Result<i64, PassError> {
+                let Some(end) = end else { return Ok(missing) };
+                let ends = Weights::Real(ndarray::arr1(&[end]).into_dyn().into_shared());
+                match quantize("ends", &ends, operand_scale, BIAS_BITS)? {
+                    Weights::Fixed { data, .. } => Ok(data[[0]]),
+                    Weights::Real(_) => Ok(missing),
+                }
+            };
+            let [lo, hi] = clip.given();
+            let (lo, hi) = (end(lo, -zknn_ir::MAX_MAGNITUDE)?, end(hi, zknn_ir::MAX_MAGNITUDE)?);
+            Op::Requantize(Requantize { multipliers: vec![2], shift: 1, lo, hi, scale: operand_scale })
         }
         // What has no weights has no real numbers of its own.
         (op, None) => op.clone(),

@@ -3,7 +3,7 @@
 //! Precondition: the graph is real, in canonical form. Where it is fixed-point already, nothing happens.
 //!
 //! Postcondition: the graph is fixed-point, and every sum, multiplied by what requantizes it, stays within ±2^60.
-//! Behind each convolution and dense layer stands a requantize. If its numbers are summed up again later on, by whichever
+//! Behind each linear operation and each product stands a requantize. If its numbers are summed up again later on, by whichever
 //! of the nodes that they reach, it clamps them to what `bits` bits hold: zero and more if there is a relu on every way,
 //! else symmetric about zero, the scale being such that the range that the calibration found just fits. Otherwise, on the
 //! way to the output, it has `WIDE_BITS` bits more and clamps nothing.
@@ -11,11 +11,13 @@
 //! The operands of an add are brought to the finest of their scales by a requantize that clamps nothing; sums that only
 //! the add reads come to that scale directly. If the sums of the add are summed up again later on, a requantize behind it
 //! clamps them to `bits` bits likewise, so that numbers do not grow from block to block of a residual network. The operands of
-//! a concat are brought to one scale likewise.
+//! a maximum or a concat are brought to one scale likewise. A clip is a requantize that clamps to its ends; a linear operation that
+//! only the clip reads leaves its sums to it.
 //!
 //! Weights are symmetric integers of `bits` bits, each output channel at a scale of its own; biases have the scale of the
 //! sums they are added to. Where all weights of a channel are zero, or the operand always is, the bias is all there is, and
-//! chooses the scale.
+//! chooses the scale. Where there is no bias, and each channel has weights of one magnitude, as an average has, these are the
+//! scales.
 //!
 //! With 8 bits, inputs from -4 to 4 and sums that reach 4:
 //!
@@ -45,6 +47,9 @@ const WIDE_BITS: u32 = 7;
 /// Sums times multipliers stay within this power of two, so that a circuit can divide them again: quotient and
 /// remainder must be told apart in the field.
 const ROOM_BITS: u32 = 60;
+
+/// No limits at all.
+const EVERYTHING: Range = Range { lo: f64::MIN, hi: f64::MAX };
 
 /// How much more precise a multiplier is than it has to be, where there is room.
 const SPARE_BITS: u32 = 3;
@@ -111,8 +116,13 @@ impl Quantizer<'_> {
             }
             (Class::Linear, op) => self.linear(id, op, &operands)?,
             (Class::Sum, op) => self.sum(id, op)?,
-            (Class::View { .. }, op) if operands.len() > 1 => self.join(id, op)?,
-            (Class::View { .. } | Class::Greatest { .. } | Class::Monotone { .. } | Class::Function, op) => {
+            (Class::Product, op) => self.product(id, op, &operands)?,
+            (_, Op::Clip(clip)) => self.clip(id, clip)?,
+            (Class::View { .. } | Class::Choice, op) if operands.len() > 1 => self.join(id, op)?,
+            (
+                Class::View { .. } | Class::Choice | Class::Greatest { .. } | Class::Monotone { .. } | Class::Function,
+                op,
+            ) => {
                 // What yields sums as they are leaves them to the add behind it.
                 let units = self.old.operands(id).first().and_then(|operand| self.sums.get(operand)).cloned();
                 self.sums.extend(units.map(|units| (id, units)));
@@ -123,22 +133,42 @@ impl Quantizer<'_> {
         Ok(())
     }
 
-    /// The sums of a linear operation, and the requantize behind them, unless that is left to the add that reads them.
+    /// The sums of a linear operation, and the requantize behind them, unless that is left to what reads them.
     fn linear(&mut self, id: NodeId, op: &Op, operands: &[NodeId]) -> Result<NodeId, PassError> {
         let (Some(Factors { weights, bias, .. }), &[operand]) = (op.factors(), operands) else {
             return self.add(id, op.clone(), operands);
         };
         let Linear { weights, bias, units } = self.integers(operand, weights, bias);
         let sums = self.add(id, op.with_factors(weights, bias), operands)?;
-        if self.is_read_by_one_sum(id) {
+        self.requantize_unless_left(id, sums, units)
+    }
+
+    /// The products of two tensors, and the requantize behind them likewise.
+    fn product(&mut self, id: NodeId, op: &Op, operands: &[NodeId]) -> Result<NodeId, PassError> {
+        let products = self.add(id, op.clone(), operands)?;
+        let unit = self.new.node(products).fact.scale().unwrap_or(1.0);
+        self.requantize_unless_left(id, products, vec![unit])
+    }
+
+    fn requantize_unless_left(&mut self, id: NodeId, sums: NodeId, units: Vec<f64>) -> Result<NodeId, PassError> {
+        if self.is_left_to_reader(id) {
             self.sums.insert(id, units);
             return Ok(sums);
         }
-        self.requantize(id, sums, &units)
+        self.requantize(id, sums, &units, EVERYTHING)
     }
 
-    /// Whether one sum, and nothing else, reads the node, be it through others that yield it as it is.
-    fn is_read_by_one_sum(&self, id: NodeId) -> bool {
+    /// The requantize that holds numbers between two ends.
+    fn clip(&mut self, id: NodeId, clip: &op::Clip) -> Result<NodeId, PassError> {
+        let old = self.old.operands(id)[0];
+        let operand = self.ids[&old];
+        let unit = || vec![self.new.node(operand).fact.scale().unwrap_or(1.0)];
+        let units = self.sums.get(&old).cloned().unwrap_or_else(unit);
+        self.requantize(id, operand, &units, clip.limits())
+    }
+
+    /// Whether one sum or clip, and nothing else, reads the node, be it through others that yield it as it is.
+    fn is_left_to_reader(&self, id: NodeId) -> bool {
         let mut readers = HashSet::new();
         let mut ways = vec![id];
         while let Some(node) = ways.pop() {
@@ -152,8 +182,11 @@ impl Quantizer<'_> {
                 }
             }
         }
-        let is_sum = |reader: &NodeId| self.old.node(*reader).op.class() == Class::Sum;
-        readers.len() == 1 && readers.iter().all(is_sum)
+        let requantizes = |reader: &NodeId| {
+            let op = &self.old.node(*reader).op;
+            op.class() == Class::Sum || matches!(op, Op::Clip(_))
+        };
+        readers.len() == 1 && readers.iter().all(requantizes)
     }
 
     /// The sum of operands at one scale, and the requantize behind it where it is summed up again.
@@ -162,7 +195,7 @@ impl Quantizer<'_> {
         let operands = self.operands_at_scale(id, scale)?;
         let sums = self.add(id, op.clone(), &operands)?;
         match self.destination(id).is_summed {
-            true => self.requantize(id, sums, &[scale]),
+            true => self.requantize(id, sums, &[scale], EVERYTHING),
             false => Ok(sums),
         }
     }
@@ -221,16 +254,16 @@ impl Quantizer<'_> {
             return Ok(node);
         }
         let (shift, multipliers) = self.multipliers(id, node, &units, scale, self.ranges[&old].reach())?;
-        let op = Requantize { multipliers, shift, lo: 0, hi: 0, scale };
-        self.add_unclamped(id, op, node)
+        let mut op = Requantize { multipliers, shift, lo: 0, hi: 0, scale };
+        (op.lo, op.hi) = self.quotients(&op, node);
+        self.add(id, Op::Requantize(op), &[node])
     }
 
-    /// Adds a requantize whose clamp is what its results can be.
-    fn add_unclamped(&mut self, id: NodeId, op: Requantize, operand: NodeId) -> Result<NodeId, PassError> {
+    /// What the results of a requantize can be, if it clamps nothing.
+    fn quotients(&self, op: &Requantize, operand: NodeId) -> (i64, i64) {
         let (lo, hi) = op.quotients(self.new.node(operand).fact.interval().unwrap_or_default());
         // Products within ±2^60, shifted to the right.
-        let (lo, hi) = (lo as i64, hi as i64);
-        self.add(id, Op::Requantize(Requantize { lo, hi, ..op }), &[operand])
+        (lo as i64, hi as i64)
     }
 
     fn add(&mut self, of: NodeId, op: Op, operands: &[NodeId]) -> Result<NodeId, PassError> {
@@ -262,7 +295,16 @@ impl Quantizer<'_> {
             _ => vec![0.0; channels],
         };
         let rows_greatest: Vec<f64> = rows().map(greatest).collect();
-        let scales = channel_scales(&rows_greatest, &biases, bits);
+        let is_even = |row: &[f64]| row.iter().all(|w| *w == 0.0 || w.abs() == greatest(row));
+        let scales =
+            match biases.iter().all(|bias| *bias == 0.0) && rows().all(is_even) && greatest(&rows_greatest) > 0.0 {
+                // Weights of one magnitude are that magnitude or zero, exactly.
+                true => rows_greatest
+                    .iter()
+                    .map(|&weight| if weight > 0.0 { weight } else { greatest(&rows_greatest) })
+                    .collect(),
+                false => channel_scales(&rows_greatest, &biases, bits),
+            };
         let coarsest = greatest(&scales);
         let integers = rows().zip(&scales).flat_map(|(row, scale)| row.iter().map(move |w| (w / scale).round() as i64));
         let data = tensor(weights.shape(), integers.collect());
@@ -277,10 +319,11 @@ impl Quantizer<'_> {
         Linear { weights: Weights::Fixed { data, scale: coarsest }, bias, units }
     }
 
-    /// Brings the sums of the old node `id` to one scale for all channels.
-    fn requantize(&mut self, id: NodeId, sums: NodeId, units: &[f64]) -> Result<NodeId, PassError> {
+    /// Brings the sums of the old node `id` to one scale for all channels, and real numbers beyond `limits` to these.
+    fn requantize(&mut self, id: NodeId, sums: NodeId, units: &[f64], limits: Range) -> Result<NodeId, PassError> {
         let bits = self.fixed.bits;
         let Destination { range, is_rectified, is_summed } = self.destination(id);
+        let is_rectified = is_rectified || limits.lo >= 0.0;
         let reach = if is_rectified { range.rectified().hi } else { range.reach() };
         let coarsest = greatest(units);
         let steps = match (is_summed, is_rectified) {
@@ -298,10 +341,16 @@ impl Quantizer<'_> {
         };
         let (shift, multipliers) = self.multipliers(id, sums, units, scale, reach)?;
         let mut op = Requantize { multipliers, shift, lo: 0, hi: 0, scale };
-        if !is_summed {
-            return self.add_unclamped(id, op, sums);
-        }
-        (op.lo, op.hi) = if is_rectified || steps == 0 { (0, steps) } else { (-steps - 1, steps) };
+        (op.lo, op.hi) = match is_summed {
+            false => self.quotients(&op, sums),
+            true if is_rectified || steps == 0 => (0, steps),
+            true => (-steps - 1, steps),
+        };
+        // Casts saturate, where there is no limit.
+        let limit = |end: f64| (end / scale).round() as i64;
+        (op.lo, op.hi) = (op.lo.max(limit(limits.lo)), op.hi.min(limit(limits.hi)));
+        // All of the sums may lie beyond one of the limits.
+        (op.lo, op.hi) = (op.lo.min(limit(limits.hi)), op.hi.max(limit(limits.lo)));
         self.add(id, Op::Requantize(op), &[sums])
     }
 
@@ -349,8 +398,10 @@ impl Quantizer<'_> {
             for user in users {
                 let op = &self.old.node(user).op;
                 match op.class() {
-                    Class::Linear | Class::Sum => (ends, all.is_summed) = (true, true),
-                    Class::View { .. } | Class::Greatest { with_zero: false } => ways.push((user, is_rectified)),
+                    Class::Linear | Class::Sum | Class::Product => (ends, all.is_summed) = (true, true),
+                    Class::View { .. } | Class::Choice | Class::Greatest { with_zero: false } => {
+                        ways.push((user, is_rectified));
+                    }
                     Class::Greatest { with_zero: true } => ways.push((user, true)),
                     Class::Monotone { .. } if *op == Op::Relu => ways.push((user, true)),
                     // Any other function takes numbers as precise as scores are.

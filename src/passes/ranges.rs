@@ -86,6 +86,8 @@ fn by_weights(graph: &Graph, input: &Number) -> HashMap<NodeId, Range> {
             Class::Input => Op::Input(given.clone()).range(&[], &node.fact),
             Class::Linear
             | Class::Sum
+            | Class::Product
+            | Class::Choice
             | Class::View { .. }
             | Class::Greatest { .. }
             | Class::Monotone { .. }

@@ -81,6 +81,26 @@ pub(crate) fn dense_fixed(weights: &Weights, bias: Option<&Weights>, x: &[i64], 
     sums
 }
 
+/// For each of the tensors in a row, whose last axis is as long as the weights.
+pub(crate) fn affine_real(weights: &Weights, bias: Option<&Weights>, x: &[f64]) -> Vec<f64> {
+    let factors = elements_f64(weights);
+    let mut products: Vec<f64> = x.iter().zip(factors.iter().cycle()).map(|(x, factor)| x * factor).collect();
+    finish_real(&mut products, weights, bias);
+    products
+}
+
+/// The sums are proven within ±2^62.
+pub(crate) fn affine_fixed(weights: &Weights, bias: Option<&Weights>, x: &[i64]) -> Vec<i64> {
+    let Weights::Fixed { data, .. } = weights else {
+        return Vec::new();
+    };
+    let factors = contiguous(data);
+    let mut products: Vec<i64> =
+        x.iter().zip(factors.iter().cycle()).map(|(x, factor)| x.wrapping_mul(*factor)).collect();
+    add_bias(&mut products, bias);
+    products
+}
+
 /// Whether no sum that an operand within its fact leads to, partial ones included, is beyond the integers of `f64`.
 fn is_exact_in_f64(weights: &ArcArray<i64, IxDyn>, bias: Option<&Weights>, operand: &Fact) -> bool {
     let Some(interval) = operand.interval() else {

@@ -1,7 +1,7 @@
 //! Sums of tensors.
 
 use super::{Arity, Class, Operand, Operation};
-use crate::infer::{MAX_MAGNITUDE, check_one_scale};
+use crate::infer::{MAX_MAGNITUDE, check_one_scale, check_one_shape};
 use crate::{Fact, InferError, Number, Range};
 
 /// The sum of tensors of one shape, number by number. Integers are all at one scale.
@@ -18,11 +18,8 @@ impl Operation for Add {
     fn infer(&self, operands: &[&Fact]) -> Result<Fact, InferError> {
         let first = operands[0];
         let (mut lo, mut hi, mut magnitude) = (0i128, 0i128, 0i128);
-        for (operand, fact) in operands.iter().enumerate() {
-            if fact.shape != first.shape {
-                let (expected, got) = (first.shape.clone(), fact.shape.clone());
-                return Err(InferError::OperandShape { op: Self::NAME, operand, expected, got });
-            }
+        check_one_shape(Self::NAME, operands)?;
+        for fact in operands {
             if let Some((least, greatest)) = fact.interval() {
                 lo += i128::from(least);
                 hi += i128::from(greatest);

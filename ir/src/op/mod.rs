@@ -5,8 +5,10 @@
 
 mod abs;
 mod add;
+mod affine;
 mod argmax;
 pub(crate) mod attribute;
+mod clip;
 mod concat;
 mod conv2d;
 mod dense;
@@ -15,6 +17,8 @@ mod gather;
 mod input;
 pub(crate) mod linear;
 mod max_pool;
+mod maximum;
+mod multiply;
 mod normalize;
 mod pad;
 mod relu;
@@ -29,8 +33,10 @@ use serde::{Deserialize, Serialize};
 
 pub use abs::Abs;
 pub use add::Add;
+pub use affine::Affine;
 pub use argmax::Argmax;
 use attribute::{StandardLayout, Visitor};
+pub use clip::Clip;
 pub use concat::Concat;
 pub use conv2d::Conv2d;
 pub use dense::Dense;
@@ -38,6 +44,8 @@ pub use flatten::Flatten;
 pub use gather::Gather;
 pub use input::Input;
 pub use max_pool::MaxPool;
+pub use maximum::Maximum;
+pub use multiply::Multiply;
 pub use normalize::{Normalize, normalize_roots};
 pub use pad::Pad;
 pub use relu::Relu;
@@ -177,6 +185,10 @@ pub enum Class {
     Linear,
     /// Each element of the result is the sum of the operands' elements at the same place. All have one scale.
     Sum,
+    /// Each element of the result is the product of the operands' elements at the same place.
+    Product,
+    /// Each element of the result is one of the operands' elements at the same place. All have one scale.
+    Choice,
     /// Each element of the result is an element of an operand, at a place that shapes and attributes decide, or zero;
     /// [`Op::places`] shows where. All operands have one scale.
     View {
@@ -366,6 +378,14 @@ operations! {
     Gather(op),
     /// Tensors end to end along an axis.
     Concat(op),
+    /// A factor and an offset for each channel.
+    Affine(op),
+    /// The product of two tensors of one shape, number by number.
+    Multiply,
+    /// The greatest of tensors of one shape, number by number.
+    Maximum,
+    /// Real numbers held between two ends.
+    Clip(op),
 }
 
 impl Op {
@@ -376,6 +396,8 @@ impl Op {
     }
 }
 
+#[cfg(test)]
+mod pointwise_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

@@ -49,6 +49,10 @@ fn tags_stay_what_they_are() {
         "transpose",
         "gather",
         "concat",
+        "affine",
+        "multiply",
+        "maximum",
+        "clip",
     ];
     assert_eq!(NAMES, expected);
     for (tag, name) in NAMES.iter().enumerate() {

@@ -98,11 +98,8 @@ proptest! {
         let weights: Vec<Weights> = graph
             .topological()
             .into_iter()
-            .flat_map(|id| match graph.node(id).op.clone() {
-                Op::Conv2d(op::Conv2d { kernel, bias, .. }) => vec![Some(kernel), bias],
-                Op::Dense(op::Dense { weights, bias }) => vec![Some(weights), bias],
-                _ => Vec::new(),
-            })
+            .filter_map(|id| graph.node(id).op.factors())
+            .flat_map(|factors| [Some(factors.weights.clone()), factors.bias.cloned()])
             .flatten()
             .collect();
         let resolve = |digest: &str| weights.iter().find(|w| w.short_digest() == digest).cloned();

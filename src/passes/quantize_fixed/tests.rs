@@ -82,7 +82,8 @@ fn what_is_fixed_stays_as_it_is() {
 
 #[test]
 fn sums_that_no_multiplier_leaves_room_for_are_named() {
-    let weights = vec!["0.5"; 20_000].join(", ");
+    // Weights of one magnitude would take one bit.
+    let weights = format!("0.75, {}", vec!["0.5"; 19_999].join(", "));
     let text = |bits: u32| {
         let text = format!(
             "%0 = input : [20000] real

@@ -2,10 +2,13 @@
 
 mod abs;
 mod add;
+mod affine;
 mod argmax;
 mod conv2d;
 mod dense;
 mod max_pool;
+mod maximum;
+mod multiply;
 mod normalize;
 mod relu;
 mod requantize;
@@ -28,7 +31,7 @@ pub enum Way {
     Fused,
     /// Sums in so many parts, each of which adds to the one before: narrower rows, and more of them.
     Parts(usize),
-    /// A convolution, filter by filter, with the weights as row constants, at so many positions a row.
+    /// A convolution or the like, filter by filter, with the weights as row constants, at so many positions a row.
     Filters(usize),
 }
 
@@ -84,6 +87,11 @@ pub(super) fn candidates(node: Node<'_>) -> Result<Vec<Candidate<'_>>, PlanError
         Op::Argmax => argmax::candidates(node),
         Op::Add => add::candidates(node),
         Op::Abs => abs::candidates(node),
+        Op::Affine(op) => affine::candidates(node, op),
+        Op::Multiply => multiply::candidates(node),
+        Op::Maximum => maximum::candidates(node),
+        // Its operand has integers, and `clip` takes real numbers.
+        Op::Clip(_) => Err(PlanError::NotFixed { node: node.label() }),
     }
 }
 

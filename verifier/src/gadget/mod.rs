@@ -21,6 +21,7 @@ mod input;
 pub mod matrix;
 mod max;
 mod normalize;
+mod product;
 mod requantize;
 
 pub use add::Add;
@@ -33,6 +34,7 @@ pub use filter::Filter;
 pub use input::PackInput;
 pub use max::Max;
 pub use normalize::{FRACTION_BITS, MAX_ELEMENTS, NormRound, NormSquare, NormTotal};
+pub use product::Product;
 pub use requantize::Requantize;
 
 use arith::Arith;
@@ -251,4 +253,6 @@ gadgets! {
     Add,
     /// A filter of a convolution at several positions, weights as row constants.
     Filter,
+    /// The product of two values.
+    Product,
 }

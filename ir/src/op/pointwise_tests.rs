@@ -1,0 +1,105 @@
+//! Factors, products, maxima and ends, by hand and against other operations.
+
+use super::tests::{alone, fact, message, tensor};
+use super::*;
+use crate::eval::{eval_fixed, eval_real};
+use crate::{Number, Weights, infer};
+use ndarray::{ArcArray, ArrayD, IxDyn};
+use proptest::prelude::*;
+
+fn weights(shape: &[usize], data: &[i64], scale: f64) -> Weights {
+    Weights::Fixed { data: ArcArray::from_shape_vec(IxDyn(shape), data.to_vec()).unwrap(), scale }
+}
+
+fn affine(factors: &[i64], offsets: &[i64]) -> Op {
+    let length = [factors.len()];
+    Op::Affine(Affine { weights: weights(&length, factors, 0.5), bias: Some(weights(&length, offsets, 0.125)) })
+}
+
+fn real(shape: &[usize]) -> Fact {
+    Fact { shape: shape.to_vec(), number: Number::Real }
+}
+
+#[test]
+fn intervals_are_exact() {
+    let x = fact(&[2, 2], 0.25, -3, 9);
+    assert_eq!(infer(&affine(&[2, -1], &[10, 0]), &[&x]), Ok(fact(&[2, 2], 0.125, -9, 28)));
+    let y = fact(&[2, 2], 0.25, -10, -4);
+    assert_eq!(infer(&Op::Multiply, &[&x, &y]), Ok(fact(&[2, 2], 0.0625, -90, 30)));
+    assert_eq!(infer(&Op::Maximum, &[&x, &y]), Ok(fact(&[2, 2], 0.25, -3, 9)));
+    assert_eq!(infer(&Op::Maximum, &[&y, &y, &fact(&[2, 2], 0.25, -7, -5)]), Ok(fact(&[2, 2], 0.25, -7, -4)));
+}
+
+#[test]
+fn operands_that_do_not_fit_are_refused() {
+    let x = fact(&[2, 2], 1.0, -3, 9);
+    insta::assert_snapshot!(message(&affine(&[1, 2, 3], &[0, 0, 0]), &[&x]), @"weights take 3 inputs, their input has 2");
+    insta::assert_snapshot!(message(&Op::Multiply, &[&x, &fact(&[4], 1.0, 0, 1)]), @"operand 1 of multiply has shape [4], the first has [2, 2]");
+    insta::assert_snapshot!(message(&Op::Multiply, &[&x, &real(&[2, 2])]), @"operand 1 of multiply and the first are not both real or both fixed-point");
+    insta::assert_snapshot!(message(&Op::Maximum, &[&x, &fact(&[2, 2], 0.5, 0, 1)]), @"operand 1 of maximum has scale 0.5, the first has 1");
+    let half = fact(&[1], 1.0, -(1 << 31), 1 << 31);
+    assert_eq!(infer(&Op::Multiply, &[&half, &half]), Ok(fact(&[1], 1.0, -(1 << 62), 1 << 62)));
+    insta::assert_snapshot!(message(&Op::Multiply, &[&half, &fact(&[1], 1.0, 0, (1 << 31) + 1)]), @"multiply spans -4611686020574871552..=4611686020574871552 and needs magnitudes up to 4611686020574871552, beyond ±2^62");
+}
+
+#[test]
+fn clip_is_of_real_numbers_and_has_two_ends() {
+    let clip = Clip::new(Some(-1.0), Some(2.5));
+    let graph = alone(Op::Clip(clip.clone()), &[real(&[4])]);
+    let values = eval_real(&graph, &ndarray::arr1(&[-7.0, -0.5, 2.0, 9.0]).into_dyn()).unwrap();
+    assert_eq!(values.output(), &ndarray::arr1(&[-1.0, -0.5, 2.0, 2.5]).into_dyn());
+    assert_eq!(clip.given(), [Some(-1.0), Some(2.5)]);
+    let open = Clip::new(None, Some(0.0));
+    assert_eq!((open.given(), open.class()), ([None, Some(0.0)], Class::Monotone { keeps_zero: true }));
+    assert_eq!(Clip::new(Some(0.5), None).class(), Class::Monotone { keeps_zero: false });
+    insta::assert_snapshot!(message(&Op::Clip(clip), &[&fact(&[4], 1.0, 0, 1)]), @"clip takes real numbers, its input is fixed-point");
+    insta::assert_snapshot!(message(&Op::Clip(Clip::new(Some(1.0), Some(0.0))), &[&real(&[4])]), @"clip takes two ends, of which the first is not above the second, got 2");
+    insta::assert_snapshot!(message(&Op::Clip(Clip::new(Some(f64::NAN), None)), &[&real(&[4])]), @"the ends of clip must be finite, element 0 is not");
+}
+
+proptest! {
+    /// Factors and offsets are a depthwise convolution of one by one.
+    #[test]
+    fn affine_is_a_depthwise_convolution(
+        factors in prop::collection::vec(-50i64..=50, 1..4),
+        offsets in prop::collection::vec(-50i64..=50, 3),
+        [height, width] in [1usize..4, 1usize..4],
+        data in prop::collection::vec(-1000i64..=1000, 1..30),
+    ) {
+        let channels = factors.len();
+        let given = fact(&[height, width, channels], 0.25, -1000, 1000);
+        let Op::Affine(op) = affine(&factors, &offsets[..channels]) else { unreachable!() };
+        let kernel = weights(&[channels, 1, 1, 1], &factors, 0.5);
+        let conv = Conv2d { kernel, bias: op.bias.clone(), groups: channels, ..Conv2d::default() };
+        let (ours, other) = (alone(Op::Affine(op), std::slice::from_ref(&given)), alone(Op::Conv2d(conv), &[given]));
+        let input = tensor(&[height, width, channels], &data);
+        let integers = [&ours, &other].map(|graph| eval_fixed(graph, &input).unwrap().output().clone());
+        prop_assert_eq!(&integers[0], &integers[1]);
+        let input = input.mapv(|x| x as f64 * 0.25);
+        let reals = [&ours, &other].map(|graph| eval_real(graph, &input).unwrap().output().clone());
+        prop_assert_eq!(&reals[0], &reals[1]);
+    }
+
+    #[test]
+    fn products_and_maxima_are_those_of_their_elements(
+        pairs in prop::collection::vec((-1000i64..=1000, -1000i64..=1000), 6),
+    ) {
+        let [a, b] = [0, 1].map(|at| ArrayD::from_shape_fn(IxDyn(&[2, 3]), |index| {
+            let (first, second) = pairs[index[0] * 3 + index[1]];
+            if at == 0 { first } else { second }
+        }));
+        let facts = [fact(&[2, 3], 0.5, -1000, 1000), fact(&[2, 3], 0.5, -1000, 1000)];
+        for (op, expected) in [
+            (Op::Multiply, &a * &b),
+            (Op::Maximum, ndarray::Zip::from(&a).and(&b).map_collect(|&a, &b| if a > b { a } else { b })),
+        ] {
+            let scale = if op == Op::Multiply { 0.25 } else { 0.5 };
+            let graph = alone(op, &facts);
+            let result = eval_fixed(&graph, &[a.clone(), b.clone()][..]).unwrap();
+            prop_assert_eq!(result.output(), &expected);
+            let reals = [&a, &b].map(|tensor| tensor.mapv(|x| x as f64 * 0.5));
+            let result = eval_real(&graph, &reals[..]).unwrap();
+            prop_assert_eq!(result.output(), &expected.mapv(|x| x as f64 * scale));
+        }
+    }
+}
