@@ -208,11 +208,17 @@ fn stations(graph: &Graph, lowered: Option<&Graph>) -> Vec<Station> {
     stations
 }
 
-/// What the layer of `user` reads in the lowered model, where `user` reads `integer`: passes leave operands in order.
+/// What the layer of `user` reads in the lowered model, where `user` reads `integer`: passes leave operands in order. Nothing
+/// where a layer has several such operations, or none, as it became part of another.
 fn counterpart(graph: &Graph, lowered: &Graph, integer: NodeId, user: NodeId) -> Option<NodeId> {
     let layer = graph.node(user).layer?;
     let position = graph.operands(user).iter().position(|&operand| operand == integer)?;
-    let node = lowered.topological().into_iter().find(|&id| lowered.node(id).layer == Some(layer))?;
+    let is_same = |id: &NodeId| {
+        let node = lowered.node(*id);
+        node.layer == Some(layer) && node.op.name() == graph.node(user).op.name()
+    };
+    let mut nodes = lowered.topological().into_iter().filter(is_same);
+    let (Some(node), None) = (nodes.next(), nodes.next()) else { return None };
     lowered.operands(node).get(position).copied()
 }
 

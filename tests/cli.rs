@@ -115,10 +115,13 @@ fn names_of_other_tools_are_understood() {
         ("Linear", "fully_connected"),
         ("conv2d", "convolution"),
         ("MaxPool2d", "max_pool"),
+        ("AveragePooling2D", "average_pool"),
+        ("conv1d", "convolution_1d"),
+        ("ReLU6", "clip"),
     ] {
         assert!(label(name).contains(&format!("did you mean `{ours}`?")), "{name}");
     }
-    for name in ["avg_pool", "AveragePooling2D", "conv1d"] {
+    for name in ["Softmax", "sigmoid", "conv3d"] {
         let told = label(name);
         assert!(told.contains("not supported") && !told.contains("did you mean"), "{told}");
     }

@@ -134,13 +134,17 @@ pub enum Problem {
     #[diagnostic(code(zknn::model::sides), help("write 2 for 2 by 2, or [1, 3] for 1 by 3"))]
     Sides { field: &'static str },
 
-    #[error("`{field}` of a max_pool must be two integers: along height and width")]
+    #[error("`{field}` must be two integers: along height and width")]
     #[diagnostic(code(zknn::model::edges), help("write [1, 1] for windows that reach over both edges by one"))]
     Edges { field: &'static str },
 
     #[error("`groups` must be a positive integer")]
     #[diagnostic(code(zknn::model::groups), help("write the number of channels for a depthwise convolution"))]
     Groups,
+
+    #[error("`{field}` must be {expected}")]
+    #[diagnostic(code(zknn::model::attribute), help("the table of layers in the README says what each field is"))]
+    Attribute { field: &'static str, expected: &'static str },
 
     #[error(
         "a border must be a list of integers from 0 to {}, one for each extent of `input_shape`",

@@ -8,13 +8,13 @@ pub(super) struct Object<'a> {
     what: String,
     piece: Piece<'a>,
     fields: Vec<Field<'a>>,
-    known: &'static [&'static str],
+    known: Vec<&'static str>,
 }
 
 impl<'a> Object<'a> {
     pub(super) fn new(piece: Piece<'a>, what: &str) -> Result<Object<'a>> {
         let fields = piece.object(what)?;
-        Ok(Object { what: what.to_string(), piece, fields, known: &[] })
+        Ok(Object { what: what.to_string(), piece, fields, known: Vec::new() })
     }
 
     pub(super) fn called(self, what: String) -> Object<'a> {
@@ -22,8 +22,8 @@ impl<'a> Object<'a> {
     }
 
     /// Refuses fields that are not among `known`, and fields given twice.
-    pub(super) fn only(mut self, known: &'static [&'static str]) -> Result<Object<'a>> {
-        self.known = known;
+    pub(super) fn only(mut self, known: &[&'static str]) -> Result<Object<'a>> {
+        self.known = known.to_vec();
         let mut seen = Vec::new();
         for field in &self.fields {
             let Some(name) = known.iter().find(|name| **name == field.name) else {
@@ -48,17 +48,17 @@ impl<'a> Object<'a> {
 
     /// The error for a missing field, shown at a place of the caller's choice.
     pub(super) fn missing(&self, field: &'static str, place: Piece) -> Box<super::FrontError> {
-        let problem = Problem::MissingField { object: self.what.clone(), field, known: list(self.known) };
+        let problem = Problem::MissingField { object: self.what.clone(), field, known: list(&self.known) };
         place.error(problem, format!("no `{field}` in this object"))
     }
 
     fn unknown(&self, field: &Field) -> Box<super::FrontError> {
         let name = shown(&field.name);
-        let label = match closest(&field.name, self.known) {
+        let label = match closest(&field.name, &self.known) {
             Some(close) => format!("did you mean `{close}`?"),
             None => "unknown".to_string(),
         };
-        let advice = match self.known {
+        let advice = match &self.known[..] {
             [] => "it takes no such field".to_string(),
             known => format!("the fields of {} are {}", self.what, list(known)),
         };

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::composed::{self, Composed};
 use super::error::{FrontError, Problem, Result};
 use super::fields::{Object, closest, list};
 use super::piece::Piece;
@@ -17,10 +18,22 @@ struct LayerType {
     read: for<'a> fn(&Fields<'a>) -> Result<LayerKind>,
 }
 
-const LAYER_TYPES: [LayerType; 9] = [
+const LAYER_TYPES: [LayerType; 8] = [
     LayerType {
         name: "convolution",
-        fields: &["layer_type", "input_shape", "kernel", "biases", "stride", "dilation", "groups", "name", "inputs"],
+        fields: &[
+            "layer_type",
+            "input_shape",
+            "kernel",
+            "biases",
+            "stride",
+            "dilation",
+            "groups",
+            "before",
+            "after",
+            "name",
+            "inputs",
+        ],
         read: |fields| {
             let (kernel, biases) = (fields.tensor("kernel")?, fields.optional_tensor("biases")?);
             let one = Steps::default();
@@ -28,6 +41,8 @@ const LAYER_TYPES: [LayerType; 9] = [
                 stride: fields.sides("stride", one.stride)?,
                 dilation: fields.sides("dilation", one.dilation)?,
                 groups: fields.object.optional("groups").map_or(Ok(one.groups), groups)?,
+                before: fields.edges("before")?,
+                after: fields.edges("after")?,
             };
             Ok(LayerKind::Convolution { kernel, biases, steps })
         },
@@ -38,8 +53,7 @@ const LAYER_TYPES: [LayerType; 9] = [
         read: |fields| {
             let window = sides(fields.required("window")?, "window")?;
             let stride = fields.object.optional("stride").map(|piece| sides(piece, "stride")).transpose()?;
-            let edges = |field| fields.object.optional(field).map_or(Ok([0, 0]), |piece| edges(piece, field));
-            Ok(LayerKind::MaxPool { window, stride, before: edges("before")?, after: edges("after")? })
+            Ok(LayerKind::MaxPool { window, stride, before: fields.edges("before")?, after: fields.edges("after")? })
         },
     },
     LayerType { name: "relu", fields: COMMON_FIELDS, read: |_| Ok(LayerKind::Relu) },
@@ -54,35 +68,18 @@ const LAYER_TYPES: [LayerType; 9] = [
     },
     LayerType { name: "normalize", fields: COMMON_FIELDS, read: |_| Ok(LayerKind::Normalize) },
     LayerType { name: "argmax", fields: COMMON_FIELDS, read: |_| Ok(LayerKind::Argmax) },
-    LayerType { name: "add", fields: COMMON_FIELDS, read: |_| Ok(LayerKind::Add) },
     LayerType {
         name: "padding",
-        fields: &["layer_type", "input_shape", "before", "after", "name", "inputs"],
+        fields: &["layer_type", "input_shape", "before", "after", "value", "name", "inputs"],
         read: |fields| {
             let (before, after) = (border(fields.required("before")?)?, border(fields.required("after")?)?);
-            Ok(LayerKind::Padding { before, after })
+            let value = fields.object.optional("value").map_or(Ok(0.0), number)?;
+            Ok(LayerKind::Padding { before, after, value })
         },
     },
 ];
 
 const COMMON_FIELDS: &[&str] = &["layer_type", "input_shape", "name", "inputs"];
-
-/// For a layer whose type is missing, so that nothing tells which of them it may have.
-const ALL_FIELDS: &[&str] = &[
-    "layer_type",
-    "input_shape",
-    "kernel",
-    "window",
-    "weights",
-    "biases",
-    "stride",
-    "dilation",
-    "groups",
-    "before",
-    "after",
-    "name",
-    "inputs",
-];
 
 /// The fields of a layer of a known type.
 struct Fields<'a> {
@@ -103,6 +100,11 @@ impl<'a> Fields<'a> {
     /// A height and a width, or what they are where the field is missing.
     fn sides(&self, field: &'static str, missing: [usize; 2]) -> Result<[usize; 2]> {
         self.object.optional(field).map_or(Ok(missing), |piece| sides(piece, field))
+    }
+
+    /// How far something reaches over two edges.
+    fn edges(&self, field: &'static str) -> Result<[usize; 2]> {
+        self.object.optional(field).map_or(Ok([0, 0]), |piece| edges(piece, field))
     }
 
     fn optional_tensor(&self, field: &'static str) -> Result<Option<ArrayD<f64>>> {
@@ -130,21 +132,62 @@ pub(super) fn read(source: Source) -> Result<Model> {
 fn read_layer(piece: Piece, index: usize) -> Result<Layer> {
     let object = Object::new(piece, &format!("layer {index}"))?;
     let Some(type_piece) = object.optional("layer_type") else {
-        return Err(object.only(ALL_FIELDS)?.missing("layer_type", piece.opening()));
+        return Err(object.only(&all_fields())?.missing("layer_type", piece.opening()));
     };
-    let name = type_piece.string("`layer_type`")?;
-    let Some(layer_type) = LAYER_TYPES.iter().find(|layer_type| layer_type.name == name) else {
-        return Err(unknown_layer_type(type_piece, &name));
+    let type_name = type_piece.string("`layer_type`")?;
+    let typed = LAYER_TYPES.iter().find(|layer_type| layer_type.name == type_name);
+    let composed = composed::layer_types().find(|layer_type| layer_type.name == type_name);
+    let known: Vec<&'static str> = match (typed, composed) {
+        (Some(layer_type), _) => layer_type.fields.to_vec(),
+        (None, Some(layer_type)) => fields_of(layer_type).collect(),
+        (None, None) => return Err(unknown_layer_type(type_piece, &type_name)),
     };
-    let object = object.called(format!("layer {index} ({})", layer_type.name)).only(layer_type.fields)?;
+    let object = object.called(format!("layer {index} ({type_name})")).only(&known)?;
     let fields = Fields { object, type_piece };
     let input_shape = tensor::extents(fields.required("input_shape")?, "`input_shape`")?;
-    let kind = (layer_type.read)(&fields)?;
+    let kind = match (typed, composed) {
+        (Some(layer_type), _) => (layer_type.read)(&fields)?,
+        (None, Some(layer_type)) => LayerKind::Composed(read_composed(&fields, layer_type)?),
+        (None, None) => return Err(unknown_layer_type(type_piece, &type_name)),
+    };
     let name = fields.object.optional("name").map(|piece| piece.string("`name`")).transpose()?;
     let inputs = fields.object.optional("inputs").map(names).transpose()?;
     let span = |field: &&'static str| Some((*field, fields.object.optional(field)?.range()));
-    let spans = LayerSpans(layer_type.fields.iter().filter_map(span).collect());
+    let spans = LayerSpans(known.iter().filter_map(span).collect());
     Ok(Layer { kind, input_shape, name, inputs, output_shape: Vec::new(), spans })
+}
+
+/// The fields that a layer of the table has.
+fn read_composed(fields: &Fields, layer_type: &'static composed::LayerType) -> Result<Composed> {
+    let mut attributes = Vec::new();
+    for field in layer_type.fields {
+        let piece = match field.is_required {
+            true => Some(fields.required(field.name)?),
+            false => fields.object.optional(field.name),
+        };
+        if let Some(piece) = piece {
+            attributes.push((field.name, field.kind.read(piece, field.name)?));
+        }
+    }
+    Ok(Composed::of(layer_type, attributes))
+}
+
+/// The fields that layers of a type in the table may have.
+fn fields_of(layer_type: &'static composed::LayerType) -> impl Iterator<Item = &'static str> {
+    let own = layer_type.fields.iter().map(|field| field.name);
+    COMMON_FIELDS[..2].iter().copied().chain(own).chain(COMMON_FIELDS[2..].iter().copied())
+}
+
+/// The fields of all layers, for one whose type is missing, so that nothing tells which of them it may have.
+fn all_fields() -> Vec<&'static str> {
+    let typed = LAYER_TYPES.iter().flat_map(|layer_type| layer_type.fields.iter().copied());
+    let mut fields = Vec::new();
+    for field in typed.chain(composed::layer_types().flat_map(fields_of)) {
+        if !fields.contains(&field) {
+            fields.push(field);
+        }
+    }
+    fields
 }
 
 /// A list of names.
@@ -165,16 +208,26 @@ fn meant(name: &str) -> Option<Option<&'static str>> {
         "dense" | "linear" | "gemm" | "fc" => Some(Some("fully_connected")),
         "conv" | "conv2d" => Some(Some("convolution")),
         "maxpool2d" | "maxpooling2d" => Some(Some("max_pool")),
-        "reshape" => Some(Some("flatten")),
-        "avgpool" | "avgpool2d" | "averagepool" | "averagepooling2d" | "globalaveragepool" | "conv1d" | "conv3d" => {
-            Some(None)
-        }
+        "avgpool" | "avgpool2d" | "averagepooling2d" => Some(Some("average_pool")),
+        "conv1d" => Some(Some("convolution_1d")),
+        "convtranspose2d" | "conv2dtranspose" | "deconvolution" => Some(Some("transposed_convolution")),
+        "batchnorm2d" | "batchnorm1d" | "batchnormalization" => Some(Some("batch_norm")),
+        "mul" => Some(Some("multiply")),
+        "sub" => Some(Some("subtract")),
+        "relu6" | "hardtanh" | "clamp" => Some(Some("clip")),
+        "squeeze" | "unsqueeze" | "view" => Some(Some("reshape")),
+        "permute" => Some(Some("transpose")),
+        "repeat" => Some(Some("tile")),
+        "abs" => Some(Some("absolute")),
+        "neg" => Some(Some("negate")),
+        "conv3d" | "softmax" | "sigmoid" | "tanh" | "gelu" | "dropout" => Some(None),
         _ => None,
     }
 }
 
 fn unknown_layer_type(piece: Piece, name: &str) -> Box<FrontError> {
-    let known = LAYER_TYPES.map(|layer_type| layer_type.name);
+    let typed = LAYER_TYPES.iter().map(|layer_type| layer_type.name);
+    let known: Vec<&str> = typed.chain(composed::layer_types().map(|layer_type| layer_type.name)).collect();
     let label = match meant(name).unwrap_or_else(|| closest(name, &known)) {
         Some(close) => format!("did you mean `{close}`?"),
         None => "not supported".to_string(),
@@ -228,8 +281,20 @@ fn sides(piece: Piece, field: &'static str) -> Result<[usize; 2]> {
     }
 }
 
-/// How far windows reach over two edges.
+/// A number.
+fn number(piece: Piece) -> Result<f64> {
+    let number = piece.text().parse().ok().filter(|number: &f64| number.is_finite());
+    number.ok_or_else(|| piece.wrong_type("`value`", "a number"))
+}
+
+/// How far something reaches over two edges: two lengths, or one for both.
 fn edges(piece: Piece, field: &'static str) -> Result<[usize; 2]> {
+    if !piece.is_array() {
+        let length = piece.text().parse().ok().filter(|length| *length <= MAX_BORDER);
+        return length
+            .map(|length| [length; 2])
+            .ok_or_else(|| piece.error(Problem::Edges { field }, "expected two integers"));
+    }
     match border(piece)?[..] {
         [first, second] => Ok([first, second]),
         _ => Err(piece.error(Problem::Edges { field }, "expected two integers")),

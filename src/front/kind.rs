@@ -2,10 +2,13 @@
 
 use ndarray::ArrayD;
 
+use super::Composed;
+use super::composed::Reads;
+
 /// What a layer does.
 #[derive(Debug, Clone, PartialEq)]
 pub enum LayerKind {
-    /// Valid convolution.
+    /// A convolution.
     Convolution {
         /// `[c_out, height, width, c_in / groups]`
         kernel: ArrayD<f64>,
@@ -40,15 +43,17 @@ pub enum LayerKind {
     Normalize,
     /// The index of the greatest value, the lowest of several.
     Argmax,
-    /// The sum of two or more tensors of one shape.
-    Add,
-    /// A border of zeros.
+    /// A border of zeros, or of another number.
     Padding {
         /// How many stand before the elements along each extent.
         before: Vec<usize>,
         /// How many stand behind them.
         after: Vec<usize>,
+        /// What the border consists of.
+        value: f64,
     },
+    /// A layer that several operations say together.
+    Composed(Composed),
 }
 
 /// How the kernel of a convolution steps through what it reads.
@@ -60,12 +65,16 @@ pub struct Steps {
     pub dilation: [usize; 2],
     /// How many groups the channels are in; each is convolved by itself.
     pub groups: usize,
+    /// How many zeros stand above and left of the image.
+    pub before: [usize; 2],
+    /// How many stand below and right of it.
+    pub after: [usize; 2],
 }
 
-/// All of them 1.
+/// One of each, and no border.
 impl Default for Steps {
     fn default() -> Self {
-        Self { stride: [1, 1], dilation: [1, 1], groups: 1 }
+        Self { stride: [1, 1], dilation: [1, 1], groups: 1, before: [0, 0], after: [0, 0] }
     }
 }
 
@@ -85,15 +94,15 @@ impl LayerKind {
             LayerKind::FullyConnected { .. } => "fully_connected",
             LayerKind::Normalize => "normalize",
             LayerKind::Argmax => "argmax",
-            LayerKind::Add => "add",
+            LayerKind::Composed(composed) => composed.layer_type(),
             LayerKind::Padding { .. } => "padding",
         }
     }
 
-    /// Whether it takes two inputs or more, and not one.
-    pub(super) fn takes_several_inputs(&self) -> bool {
+    /// How many tensors it reads.
+    pub(super) fn reads(&self) -> Reads {
         match self {
-            LayerKind::Add => true,
+            LayerKind::Composed(composed) => composed.reads(),
             LayerKind::Convolution { .. }
             | LayerKind::MaxPool { .. }
             | LayerKind::Relu
@@ -101,7 +110,7 @@ impl LayerKind {
             | LayerKind::FullyConnected { .. }
             | LayerKind::Normalize
             | LayerKind::Argmax
-            | LayerKind::Padding { .. } => false,
+            | LayerKind::Padding { .. } => Reads::One,
         }
     }
 }

@@ -1,12 +1,13 @@
-//! From a model's layers to the IR: one node a layer, behind the input node, every number real.
+//! From a model's layers to the IR: one node a layer, or several, behind the input node, every number real.
 //!
 //! The lowering decides nothing. Which integers stand for the numbers, and in which range the input lies, is the
 //! business of the passes that follow.
 
-use ndarray::ArrayD;
+use ndarray::{Array1, ArrayD, IxDyn};
 use thiserror::Error;
 use zknn_ir::{Graph, InferError, NodeId, Number, Op, Weights, op};
 
+use super::composed::Refusal;
 use super::{LayerKind, Model, Source};
 
 /// The precision of a normalized output: as fine as the IR has it, some seven decimal digits.
@@ -36,7 +37,7 @@ pub fn lower(model: &Model) -> Result<Graph, LowerError> {
             Source::Layer(read) => nodes[*read],
         };
         let operands: Vec<NodeId> = model.reads(layer).iter().map(node).collect();
-        let added = graph.add(op(&model.layers()[layer].kind), &operands, Some(layer));
+        let added = add(&mut graph, &model.layers()[layer].kind, &operands, layer);
         nodes[layer] = added.map_err(|error| LowerError { layer, error })?;
     }
     // A model has a layer.
@@ -44,15 +45,28 @@ pub fn lower(model: &Model) -> Result<Graph, LowerError> {
     Ok(graph)
 }
 
-fn op(kind: &LayerKind) -> Op {
-    match kind {
-        LayerKind::Convolution { kernel, biases, steps } => Op::Conv2d(op::Conv2d {
-            kernel: weights(kernel),
-            bias: biases.as_ref().map(weights),
-            stride: steps.stride,
-            dilation: steps.dilation,
-            groups: steps.groups,
-        }),
+/// Adds the nodes of a layer; the last of them is its output.
+fn add(graph: &mut Graph, kind: &LayerKind, operands: &[NodeId], layer: usize) -> Result<NodeId, InferError> {
+    let mut operand = operands[0];
+    let mut add = |op: Op| {
+        operand = graph.add(op, &[operand], Some(layer))?;
+        Ok(operand)
+    };
+    let op = match kind {
+        LayerKind::Convolution { kernel, biases, steps } => {
+            let [before, after] = [steps.before, steps.after];
+            if [before, after] != [[0, 0]; 2] {
+                let border = |[rows, columns]: [usize; 2]| vec![rows, columns, 0];
+                add(Op::Pad(op::Pad::border(border(before), border(after))))?;
+            }
+            Op::Conv2d(op::Conv2d {
+                kernel: weights(kernel),
+                bias: biases.as_ref().map(weights),
+                stride: steps.stride,
+                dilation: steps.dilation,
+                groups: steps.groups,
+            })
+        }
         LayerKind::FullyConnected { weights: matrix, biases } => {
             Op::Dense(op::Dense { weights: weights(matrix), bias: biases.as_ref().map(weights) })
         }
@@ -66,10 +80,46 @@ fn op(kind: &LayerKind) -> Op {
         LayerKind::Relu => Op::Relu,
         LayerKind::Flatten => Op::Flatten,
         LayerKind::Argmax => Op::Argmax,
-        LayerKind::Add => Op::Add,
-        LayerKind::Padding { before, after } => Op::Pad(op::Pad::border(before.clone(), after.clone())),
+        LayerKind::Padding { before, after, value } => {
+            let pad = Op::Pad(op::Pad::border(before.clone(), after.clone()));
+            if *value == 0.0 {
+                return add(pad);
+            }
+            add(pad)?;
+            return offset_of_border(graph, operand, operands[0], before, *value, layer);
+        }
         LayerKind::Normalize => Op::Normalize(op::Normalize { fraction_bits: NORMALIZE_FRACTION_BITS }),
-    }
+        LayerKind::Composed(composed) => {
+            return composed.build(graph, operands, Some(layer)).map_err(|refusal| match refusal {
+                Refusal::Operation(error) => error,
+                Refusal::Field { message, .. } => unreachable!("a model's layers were built once: {message}"),
+            });
+        }
+    };
+    add(op)
+}
+
+/// Adds a number to what lies outside the operand that was padded.
+fn offset_of_border(
+    graph: &mut Graph,
+    padded: NodeId,
+    inner: NodeId,
+    before: &[usize],
+    value: f64,
+    layer: usize,
+) -> Result<NodeId, InferError> {
+    let (shape, inside) = (graph.node(padded).fact.shape.clone(), graph.node(inner).fact.shape.clone());
+    let is_inside = |axis: usize, at: usize| (before[axis]..before[axis] + inside[axis]).contains(&at);
+    let offsets = ArrayD::from_shape_fn(IxDyn(&shape), |at| {
+        if (0..shape.len()).all(|axis| is_inside(axis, at[axis])) { 0.0 } else { value }
+    });
+    let count = offsets.len();
+    let flat =
+        |tensor: ArrayD<f64>| Weights::Real(tensor.into_iter().collect::<Array1<f64>>().into_dyn().into_shared());
+    let affine = op::Affine { weights: flat(ArrayD::from_elem(IxDyn(&[count]), 1.0)), bias: Some(flat(offsets)) };
+    let list = graph.add(Op::Reshape(op::Reshape { shape: vec![count] }), &[padded], Some(layer))?;
+    let offset = graph.add(Op::Affine(affine), &[list], Some(layer))?;
+    graph.add(Op::Reshape(op::Reshape { shape }), &[offset], Some(layer))
 }
 
 fn weights(tensor: &ArrayD<f64>) -> Weights {

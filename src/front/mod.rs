@@ -4,6 +4,7 @@
 //! is wrong with a file is told as a diagnostic with a code, the place in the file, and what to do about it; no file
 //! can make the reader panic, or allocate more than its own size calls for.
 
+mod composed;
 mod error;
 mod fields;
 mod json;
@@ -26,6 +27,7 @@ use std::sync::Arc;
 
 use ndarray::ArrayD;
 
+pub use composed::{Attribute, Composed, NoSuchLayer};
 pub use error::{FrontError, LayerDiagnostic, Problem};
 pub use kind::{LayerKind, Steps};
 pub use lower::{LowerError, lower};
@@ -63,7 +65,7 @@ pub struct Model {
 pub struct Layer {
     /// What the layer does, with its weights.
     pub kind: LayerKind,
-    /// Channels last, without a batch axis. All that the layer reads has this shape.
+    /// Channels last, without a batch axis: the shape of what the layer reads, of the first of it where that is several tensors.
     pub input_shape: Vec<usize>,
     name: Option<String>,
     inputs: Option<Vec<String>>,
@@ -122,8 +124,7 @@ impl Model {
         let mut input: Option<Vec<usize>> = None;
         let mut together = 0;
         for &index in &wiring.order {
-            let settled = settle(&mut layers, &wiring, &mut input, index)
-                .and_then(|()| shapes::add_elements(&mut together, &layers[index].output_shape));
+            let settled = settle(&mut layers, &wiring, &mut input, &mut together, index);
             if let Err(error) = settled {
                 return Err(json::shape_error(source.as_deref(), index, &layers[index], error));
             }
@@ -155,6 +156,18 @@ impl Model {
     /// If there is no layer of that index.
     pub fn reads(&self, layer: usize) -> &[Source] {
         &self.wiring.reads[layer]
+    }
+
+    /// The shapes of what a layer reads, in order.
+    ///
+    /// # Panics
+    /// If there is no layer of that index.
+    pub fn read_shapes(&self, layer: usize) -> Vec<&[usize]> {
+        let shape = |source: &Source| match source {
+            Source::Input => self.input_shape(),
+            Source::Layer(read) => &self.layers[*read].output_shape,
+        };
+        self.reads(layer).iter().map(shape).collect()
     }
 
     /// The indices of all layers, each after those that it reads.
@@ -232,30 +245,36 @@ impl Layer {
         self.name.as_deref()
     }
 
-    /// The shape of the output: [`shapes::output_shape`], kept. Empty until the layer is part of a model.
+    /// The shape of the output. Empty until the layer is part of a model.
     pub fn output_shape(&self) -> &[usize] {
         &self.output_shape
     }
 }
 
 /// Checks a layer against itself and what it reads, and keeps its output shape. `input` is the shape of the model's input,
-/// which the first layer that reads it decides.
+/// which the first layer that reads it decides; `together` counts the elements of all layers.
 fn settle(
     layers: &mut [Layer],
     wiring: &Wiring,
     input: &mut Option<Vec<usize>>,
+    together: &mut usize,
     index: usize,
 ) -> Result<(), ShapeError> {
     let layer = &layers[index];
-    for (at, source) in wiring.reads[index].iter().enumerate() {
-        let name = layer.inputs.as_ref().map(|names| names[at].as_str());
-        let given = match source {
-            Source::Input => input.get_or_insert_with(|| layer.input_shape.clone()),
-            Source::Layer(read) => &layers[*read].output_shape,
-        };
-        shapes::check_input(given, layer, name)?;
+    let mut reads = Vec::new();
+    for source in &wiring.reads[index] {
+        reads.push(
+            match source {
+                Source::Input => &*input.get_or_insert_with(|| layer.input_shape.clone()),
+                Source::Layer(read) => &layers[*read].output_shape,
+            }
+            .clone(),
+        );
     }
-    layers[index].output_shape = shapes::output_shape(&layers[index])?;
+    let name = layer.inputs.as_ref().map(|names| names[0].as_str());
+    shapes::check_input(&reads[0], layer, name)?;
+    let reads: Vec<&[usize]> = reads.iter().map(Vec::as_slice).collect();
+    layers[index].output_shape = shapes::output_shape(layer, &reads, together)?;
     Ok(())
 }
 

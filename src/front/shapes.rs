@@ -3,8 +3,10 @@
 use miette::Diagnostic;
 use thiserror::Error;
 
+use super::composed::{self, Composed, Refusal};
 use super::source::shown;
 use super::{Layer, LayerKind, MAX_ELEMENTS, MAX_TOGETHER, Steps};
+use zknn_ir::InferError;
 
 /// A layer that does not fit its input, or itself.
 #[derive(Debug, Clone, PartialEq, Eq, Error, Diagnostic)]
@@ -43,7 +45,7 @@ pub enum ShapeError {
     #[error("a {height} by {width} kernel does not fit in an input of shape {input:?}")]
     #[diagnostic(
         code(zknn::shape::kernel_too_large),
-        help("convolution is without padding, so a kernel may be at most as high and wide as its input")
+        help("a kernel may be at most as high and wide as its input with the borders `before` and `after`")
     )]
     KernelTooLarge { height: usize, width: usize, input: Vec<usize> },
 
@@ -71,6 +73,10 @@ pub enum ShapeError {
     #[error("expected {expected} biases, one for each output, got {got}")]
     #[diagnostic(code(zknn::shape::biases), help("make `biases` as long as the first extent of the layer's weights"))]
     Biases { expected: usize, got: usize },
+
+    #[error("{message}")]
+    #[diagnostic(code(zknn::shape::layer), help("{help}"))]
+    Layer { field: &'static str, message: String, help: String },
 
     #[error("the output of shape {got:?} has too many elements")]
     #[diagnostic(code(zknn::shape::too_large), help("no circuit holds more than {MAX_ELEMENTS} values of one layer"))]
@@ -108,7 +114,8 @@ impl ShapeError {
         match self {
             ShapeError::TensorRank { field, .. }
             | ShapeError::Empty { field, .. }
-            | ShapeError::Border { field, .. } => field,
+            | ShapeError::Border { field, .. }
+            | ShapeError::Layer { field, .. } => field,
             ShapeError::Channels { .. } | ShapeError::KernelTooLarge { .. } => "kernel",
             ShapeError::Groups { .. } => "groups",
             ShapeError::Window { .. } | ShapeError::WindowOutside { .. } => "window",
@@ -129,6 +136,7 @@ impl ShapeError {
                 format!("expected rank {expected}")
             }
             ShapeError::Empty { .. } => "zero".to_string(),
+            ShapeError::Layer { .. } => "does not fit".to_string(),
             ShapeError::Channels { got, .. } => format!("expected {got} at the end"),
             ShapeError::KernelTooLarge { input, .. }
             | ShapeError::Window { input, .. }
@@ -145,8 +153,9 @@ impl ShapeError {
     }
 }
 
-/// The shape that a layer makes of its declared input shape.
-pub fn output_shape(layer: &Layer) -> Result<Vec<usize>, ShapeError> {
+/// The shape that a layer makes of what it reads, the first of which has its declared input shape. Adds the elements of all that
+/// it computes to those of the layers before.
+pub(super) fn output_shape(layer: &Layer, reads: &[&[usize]], together: &mut usize) -> Result<Vec<usize>, ShapeError> {
     let input = &layer.input_shape;
     check_extents("input_shape", input)?;
     let output = match &layer.kind {
@@ -160,12 +169,29 @@ pub fn output_shape(layer: &Layer) -> Result<Vec<usize>, ShapeError> {
         }
         LayerKind::MaxPool { window, stride, before, after } => max_pool(input, *window, *stride, [*before, *after])?,
         LayerKind::Flatten => vec![elements(input).ok_or_else(|| too_large(input))?],
-        LayerKind::Relu | LayerKind::Normalize | LayerKind::Add => input.clone(),
-        LayerKind::Padding { before, after } => padded(input, before, after)?,
+        LayerKind::Relu | LayerKind::Normalize => input.clone(),
+        LayerKind::Padding { before, after, .. } => padded(input, before, after)?,
+        LayerKind::Composed(composed) => return of_composed(composed, reads, together),
         LayerKind::Argmax => argmax(input)?,
     };
-    elements(&output).ok_or_else(|| too_large(&output))?;
+    add_elements(together, &output)?;
     Ok(output)
+}
+
+fn of_composed(composed: &Composed, reads: &[&[usize]], together: &mut usize) -> Result<Vec<usize>, ShapeError> {
+    let graph = composed.alone(reads).map_err(|refusal| match refusal {
+        Refusal::Field { field, message, help } => ShapeError::Layer { field, message, help: help.to_string() },
+        Refusal::Operation(InferError::TooManyElements { shape }) => ShapeError::TooLarge { got: shape },
+        Refusal::Operation(error) => ShapeError::Layer {
+            field: "input_shape",
+            message: format!("a {} layer can't be stated: {error}", composed.layer_type()),
+            help: format!("compare the fields of the layer with its input shape {:?}", reads[0]),
+        },
+    })?;
+    for fact in composed::facts(&graph) {
+        add_elements(together, &fact.shape)?;
+    }
+    Ok(graph.node(graph.output()).fact.shape.clone())
 }
 
 /// Holds a layer's declared input to a tensor that it reads: that of the layer before it, or one that it names.
@@ -181,7 +207,7 @@ pub(super) fn check_input(given: &[usize], layer: &Layer, name: Option<&str>) ->
 }
 
 /// Adds the elements of a layer's output to those of the layers before.
-pub(super) fn add_elements(together: &mut usize, output: &[usize]) -> Result<(), ShapeError> {
+fn add_elements(together: &mut usize, output: &[usize]) -> Result<(), ShapeError> {
     // An output has at most `MAX_ELEMENTS`.
     *together += elements(output).ok_or_else(|| too_large(output))?;
     if *together > MAX_TOGETHER {
@@ -228,6 +254,7 @@ fn convolution(
     if c_in.checked_mul(steps.groups) != Some(channels) {
         return Err(ShapeError::Channels { expected: c_in.saturating_mul(steps.groups), got: channels });
     }
+    let (h, w) = (h + steps.before[0] + steps.after[0], w + steps.before[1] + steps.after[1]);
     // What the kernel covers, the elements that dilation leaves out among them.
     let span = |side: usize, dilation: usize| (side - 1).saturating_mul(dilation).saturating_add(1);
     let (height, width) = (span(k_h, steps.dilation[0]), span(k_w, steps.dilation[1]));

@@ -10,8 +10,18 @@ use super::{MAX_ELEMENTS, MAX_RANK, shapes};
 
 /// Reads the tensor of a layer's field, whose rank the field decides, or of a whole file (`field` is `None`).
 pub(super) fn read(piece: Piece, field: Option<&'static str>) -> Result<ArrayD<f64>> {
-    let what = field.map_or("the tensor".to_string(), |field| format!("`{field}`"));
-    let object = Object::new(piece, &what)?.only(&["v", "dim", "data"])?;
+    let rank = field.and_then(|field| Some((field, shapes::dimensions(field)?)));
+    of_rank(piece, &field.map_or("the tensor".to_string(), |field| format!("`{field}`")), rank)
+}
+
+/// Reads the tensor of a layer's field, of whatever rank.
+pub(super) fn read_of_any_rank(piece: Piece, field: &'static str) -> Result<ArrayD<f64>> {
+    of_rank(piece, &format!("`{field}`"), None)
+}
+
+/// Reads a tensor; the field may decide its rank, and what its dimensions mean.
+fn of_rank(piece: Piece, what: &str, rank: Option<(&'static str, (usize, &'static str))>) -> Result<ArrayD<f64>> {
+    let object = Object::new(piece, what)?.only(&["v", "dim", "data"])?;
 
     let version = object.required("v")?;
     if version.text() != "1" {
@@ -21,7 +31,7 @@ pub(super) fn read(piece: Piece, field: Option<&'static str>) -> Result<ArrayD<f
 
     let dim = object.required("dim")?;
     let extents = extents(dim, &format!("`dim` of {what}"))?;
-    if let Some((field, (rank, meaning))) = field.and_then(|field| Some((field, shapes::dimensions(field)?)))
+    if let Some((field, (rank, meaning))) = rank
         && extents.len() != rank
     {
         let problem = Problem::TensorRank { field: field.to_string(), expected: rank, got: extents.len(), meaning };

@@ -182,3 +182,19 @@ proptest! {
         }
     }
 }
+
+/// The table in the README has every type, with every field.
+#[test]
+fn the_readme_lists_every_layer() {
+    let readme = include_str!("../../README.md");
+    let rows: Vec<&str> = readme.lines().filter(|line| line.starts_with("| `")).collect();
+    for layer_type in composed::layer_types() {
+        let name = format!("`{}`", layer_type.name);
+        let row = rows.iter().find(|row| row.split(" | ").next().is_some_and(|cell| cell.contains(&name)));
+        let row = row.unwrap_or_else(|| panic!("the README has no {name}"));
+        for field in layer_type.fields {
+            let is_told = row.contains(&format!("`{}`", field.name)) || row.contains("the others");
+            assert!(is_told, "the README says nothing of `{}` of {name}", field.name);
+        }
+    }
+}

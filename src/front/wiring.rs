@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Layer;
+use super::composed::Reads;
 use super::error::Problem;
 use super::fields::{closest, quoted};
 use super::source::shown;
@@ -104,12 +105,15 @@ fn advice(known: &[&str]) -> String {
 }
 
 fn check_count(layer: &Layer, index: usize, got: usize) -> Result<(), WiringError> {
-    let takes_several = layer.kind.takes_several_inputs();
-    if (takes_several && got >= 2) || (!takes_several && got == 1) {
+    let (is_right, expected) = match layer.kind.reads() {
+        Reads::One => (got == 1, "one input"),
+        Reads::Two => (got == 2, "two inputs"),
+        Reads::TwoOrMore => (got >= 2, "two inputs or more"),
+    };
+    if is_right {
         return Ok(());
     }
     let layer_type = layer.kind.layer_type();
-    let expected = if takes_several { "two inputs or more" } else { "one input" };
     Err(WiringError {
         problem: Box::new(Problem::InputCount { layer: index, layer_type, expected, got }),
         layer: index,

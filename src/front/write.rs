@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, Write};
 
 use ndarray::ArrayD;
 
-use super::{LayerKind, Model};
+use super::{Attribute, Composed, LayerKind, Model};
 
 pub(super) fn model(model: &Model, w: impl Write) -> io::Result<()> {
     let w = &mut BufWriter::with_capacity(1 << 16, w);
@@ -29,6 +29,7 @@ pub(super) fn model(model: &Model, w: impl Write) -> io::Result<()> {
                 if steps.groups != 1 {
                     write!(w, ", \"groups\": {}", steps.groups)?;
                 }
+                edges(w, steps.before, steps.after)?;
             }
             LayerKind::FullyConnected { weights, biases } => {
                 fields(w, [("weights", Some(weights)), ("biases", biases.as_ref())])?;
@@ -41,14 +42,17 @@ pub(super) fn model(model: &Model, w: impl Write) -> io::Result<()> {
                 if let Some(stride) = stride {
                     write!(w, ", \"stride\": {stride:?}")?;
                 }
-                for (field, edges) in [("before", before), ("after", after)] {
-                    if *edges != [0, 0] {
-                        write!(w, ", \"{field}\": {edges:?}")?;
-                    }
+                edges(w, *before, *after)?;
+            }
+            LayerKind::Padding { before, after, value } => {
+                write!(w, ", \"before\": {before:?}, \"after\": {after:?}")?;
+                if *value != 0.0 {
+                    write!(w, ", \"value\": ")?;
+                    float(w, *value)?;
                 }
             }
-            LayerKind::Padding { before, after } => write!(w, ", \"before\": {before:?}, \"after\": {after:?}")?,
-            LayerKind::Relu | LayerKind::Flatten | LayerKind::Normalize | LayerKind::Argmax | LayerKind::Add => {}
+            LayerKind::Composed(composed) => attributes(w, composed)?,
+            LayerKind::Relu | LayerKind::Flatten | LayerKind::Normalize | LayerKind::Argmax => {}
         }
         if let Some(name) = &layer.name {
             write!(w, ", \"name\": {}", serde_json::to_string(name)?)?;
@@ -74,6 +78,29 @@ fn fields<const N: usize>(w: &mut impl Write, fields: [(&str, Option<&ArrayD<f64
         if let Some(tensor) = tensor {
             write!(w, ", \"{field}\": ")?;
             write_tensor(w, tensor)?;
+        }
+    }
+    Ok(())
+}
+
+fn edges(w: &mut impl Write, before: [usize; 2], after: [usize; 2]) -> io::Result<()> {
+    for (field, edges) in [("before", before), ("after", after)] {
+        if edges != [0, 0] {
+            write!(w, ", \"{field}\": {edges:?}")?;
+        }
+    }
+    Ok(())
+}
+
+fn attributes(w: &mut impl Write, composed: &Composed) -> io::Result<()> {
+    for (field, attribute) in composed.fields() {
+        write!(w, ", \"{}\": ", field.name)?;
+        match attribute {
+            Attribute::Tensor(tensor) => write_tensor(w, tensor)?,
+            Attribute::Number(number) => float(w, *number)?,
+            Attribute::Flag(flag) => write!(w, "{flag}")?,
+            Attribute::Integers(integers) if field.kind.is_single() => write!(w, "{}", integers[0])?,
+            Attribute::Integers(integers) => write!(w, "{integers:?}")?,
         }
     }
     Ok(())

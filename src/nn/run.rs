@@ -7,7 +7,8 @@ use ndarray::{
 };
 use thiserror::Error;
 
-use crate::front::{Layer, LayerKind, Model, Source, Steps};
+use crate::front::{Composed, Layer, LayerKind, Model, Source, Steps};
+use zknn_ir::eval::eval_real;
 
 /// An input of another shape than the model takes.
 #[derive(Debug, Clone, PartialEq, Eq, Error, Diagnostic)]
@@ -57,6 +58,7 @@ fn apply(layer: &Layer, reads: &[&ArrayD<f64>]) -> ArrayD<f64> {
     let x = reads[0].clone();
     let output = match &layer.kind {
         LayerKind::Convolution { kernel, biases, steps } => {
+            let x = bordered(x, steps);
             convolution(&x, kernel, biases.as_ref(), *steps, layer.output_shape())
         }
         LayerKind::FullyConnected { weights, biases } => fully_connected(&x, weights, biases.as_ref()),
@@ -70,8 +72,8 @@ fn apply(layer: &Layer, reads: &[&ArrayD<f64>]) -> ArrayD<f64> {
         }
         LayerKind::Normalize => Ok(normalize(x)),
         LayerKind::Argmax => Ok(argmax(&x)),
-        LayerKind::Add => Ok(reads[1..].iter().fold(x, |sum, x| sum + *x)),
-        LayerKind::Padding { before, .. } => Ok(padded(&x, before, layer.output_shape())),
+        LayerKind::Padding { before, value, .. } => Ok(padded(&x, before, *value, layer.output_shape())),
+        LayerKind::Composed(composed) => return alone(composed, reads),
     };
     // A model's layers fit each other and themselves, and the input was checked.
     output.expect("the model checked its shapes")
@@ -83,7 +85,7 @@ fn convolution(
     image: &ArrayD<f64>,
     kernel: &ArrayD<f64>,
     biases: Option<&ArrayD<f64>>,
-    Steps { stride, dilation, groups }: Steps,
+    Steps { stride, dilation, groups, .. }: Steps,
     output_shape: &[usize],
 ) -> Result<ArrayD<f64>, ShapeError> {
     const BLOCK_ELEMENTS: usize = 1 << 17;
@@ -178,8 +180,28 @@ fn normalize(x: ArrayD<f64>) -> ArrayD<f64> {
     x / norm
 }
 
-fn padded(x: &ArrayD<f64>, before: &[usize], output_shape: &[usize]) -> ArrayD<f64> {
-    let mut output = ArrayD::zeros(IxDyn(output_shape));
+/// What a layer of several operations makes of these tensors.
+fn alone(composed: &Composed, reads: &[&ArrayD<f64>]) -> ArrayD<f64> {
+    let shapes: Vec<&[usize]> = reads.iter().map(|read| read.shape()).collect();
+    let inputs: Vec<ArrayD<f64>> = reads.iter().map(|read| (*read).clone()).collect();
+    // The model built the same once, for these shapes.
+    let graph = composed.alone(&shapes).expect("the model checked its shapes");
+    eval_real(&graph, &inputs[..]).expect("inputs of the shapes that the graph was made for").output().clone()
+}
+
+/// The image that a convolution reads, with its border.
+fn bordered(x: ArrayD<f64>, steps: &Steps) -> ArrayD<f64> {
+    let ([top, left], [bottom, right]) = (steps.before, steps.after);
+    match *x.shape() {
+        [height, width, channels] if [steps.before, steps.after] != [[0, 0]; 2] => {
+            padded(&x, &[top, left, 0], 0.0, &[top + height + bottom, left + width + right, channels])
+        }
+        _ => x,
+    }
+}
+
+fn padded(x: &ArrayD<f64>, before: &[usize], value: f64, output_shape: &[usize]) -> ArrayD<f64> {
+    let mut output = ArrayD::from_elem(IxDyn(output_shape), value);
     let inside = |axis: AxisDescription| {
         let start = before[axis.axis.index()];
         Slice::from(start..start + x.shape()[axis.axis.index()])

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::front::{Layer, LayerKind, Model};
+use crate::front::{LayerKind, Model};
 
 /// The rows of a model, in order. Its `Display` is the table that `ref_cnn` prints.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,11 +28,12 @@ pub struct Row {
 impl Model {
     /// The sizes of the model's layers.
     pub fn table(&self) -> Table {
-        Table { rows: self.layers().iter().map(row).collect() }
+        Table { rows: (0..self.layers().len()).map(|layer| row(self, layer)).collect() }
     }
 }
 
-fn row(layer: &Layer) -> Row {
+fn row(model: &Model, index: usize) -> Row {
+    let layer = &model.layers()[index];
     let output_shape = layer.output_shape().to_vec();
     let (name, parameters, operations) = match &layer.kind {
         LayerKind::Convolution { kernel, biases, .. } => {
@@ -49,7 +50,9 @@ fn row(layer: &Layer) -> Row {
         LayerKind::Relu => ("relu".to_string(), 0, 0),
         LayerKind::Flatten => ("flatten".to_string(), 0, 0),
         LayerKind::Argmax => ("argmax".to_string(), 0, 0),
-        LayerKind::Add => ("add".to_string(), 0, 0),
+        LayerKind::Composed(composed) => {
+            (composed.layer_type().to_string(), composed.parameters(), composed.operations(&model.read_shapes(index)))
+        }
         LayerKind::Padding { .. } => ("padding".to_string(), 0, 0),
         // One square a value, and one division by the norm.
         LayerKind::Normalize => {

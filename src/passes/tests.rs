@@ -8,7 +8,7 @@ use zknn_ir::eval::{eval_fixed, eval_real};
 use zknn_ir::{Op, op, parse, print};
 
 use super::*;
-use crate::front::{Layer, LayerKind, Model, Steps, lower};
+use crate::front::{Composed, Layer, LayerKind, Model, Steps, lower};
 use crate::nn::reference::reference_cnn;
 
 /// The states of a graph on its way through the pipeline.
@@ -148,7 +148,7 @@ impl Sketch {
                 _ => LayerKind::Relu,
             };
             let layer = Layer::new(kind, shape.clone());
-            shape = crate::front::shapes::output_shape(&layer).unwrap();
+            shape = Model::new(vec![layer.clone()], None).unwrap().output_shape().to_vec();
             layers.push(layer);
         }
         Model::new(layers, None).unwrap()
@@ -235,7 +235,7 @@ fn residual_network(blocks: usize) -> Model {
     let mut last = crate::front::INPUT.to_string();
     for block in 0..blocks {
         let name = |part: &str| format!("{part}{block}");
-        let border = || LayerKind::Padding { before: vec![1, 1, 0], after: vec![1, 1, 0] };
+        let border = || LayerKind::Padding { before: vec![1, 1, 0], after: vec![1, 1, 0], value: 0.0 };
         let mut conv = || LayerKind::Convolution {
             kernel: weights(&[2, 3, 3, 2], 0.15),
             biases: Some(weights(&[2], 0.1)),
@@ -247,7 +247,11 @@ fn residual_network(blocks: usize) -> Model {
             Layer::new(LayerKind::Relu, shape),
             Layer::new(border(), shape),
             Layer::new(conv(), [6, 6, 2]).named(&name("deep")),
-            Layer::new(LayerKind::Add, shape).named(&name("sum")).reading(&[&last, &name("deep"), &name("conv")]),
+            Layer::new(LayerKind::Composed(Composed::new("add", []).unwrap()), shape).named(&name("sum")).reading(&[
+                &last,
+                &name("deep"),
+                &name("conv"),
+            ]),
         ]);
         last = name("sum");
     }

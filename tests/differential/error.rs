@@ -53,11 +53,14 @@ impl Bound {
                         (error, unit) = (error + rescaled.error(fixed.bits), rescaled.scale);
                     }
                 }
-                LayerKind::Add => (error, unit) = added(graph, index, &reads, fixed.bits)?,
+                LayerKind::Composed(composed) if composed.layer_type() == "add" => {
+                    (error, unit) = added(graph, index, &reads, fixed.bits)?;
+                }
                 LayerKind::Normalize => error = direction(from, error)?,
                 LayerKind::Argmax => (error, is_class) = (unambiguous(from, error)?, true),
                 // No two numbers get farther apart.
                 LayerKind::Relu | LayerKind::MaxPool { .. } | LayerKind::Flatten | LayerKind::Padding { .. } => {}
+                LayerKind::Composed(_) => return None,
             }
             layers[index] = Some(Numbers { values: &outputs[index], error, unit });
         }

@@ -4,7 +4,7 @@ use ndarray::{ArrayD, ArrayViewMutD, Axis, IxDyn};
 use rand::Rng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha20Rng;
-use zknn::front::{INPUT, Layer, LayerKind, Model, Steps};
+use zknn::front::{Composed, INPUT, Layer, LayerKind, Model, Steps};
 
 /// What weights are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +49,7 @@ pub fn graph(sort: Sort, random: &mut ChaCha20Rng) -> Model {
             0 => LayerKind::Padding {
                 before: growing.shape.iter().map(|_| random.gen_range(0..=1)).collect(),
                 after: growing.shape.iter().map(|_| random.gen_range(0..=1)).collect(),
+                value: 0.0,
             },
             _ => layer(&growing.shape, sort, random),
         };
@@ -68,7 +69,7 @@ pub fn stepping(sort: Sort, random: &mut ChaCha20Rng) -> Model {
     let mut growing = Growing { layers: Vec::new(), shape: start, last: INPUT.to_string() };
     for _ in 0..random.gen_range(1..=3) {
         let ends = vec![random.gen_range(0..=1), random.gen_range(0..=1), 0];
-        growing.push(LayerKind::Padding { before: ends.clone(), after: ends });
+        growing.push(LayerKind::Padding { before: ends.clone(), after: ends, value: 0.0 });
         let &[height, width, channels] = &growing.shape[..] else { unreachable!("an image") };
         // Depthwise, dense, or between.
         let divides: Vec<usize> = (1..=channels).filter(|&groups| channels.is_multiple_of(groups)).collect();
@@ -82,7 +83,9 @@ pub fn stepping(sort: Sort, random: &mut ChaCha20Rng) -> Model {
         let ((kh, dh, sh), (kw, dw, sw)) = (side(height, random), side(width, random));
         let kernel = tensor(&[outputs, kh, kw, channels / groups], 127, sort, random);
         let biases = random.r#gen::<bool>().then(|| tensor(&[outputs], 127, sort, random));
-        let steps = Steps { stride: [sh, sw], dilation: [dh, dw], groups };
+        let mut edge = || random.gen_range(0..=2);
+        let (before, after) = ([edge(), edge()], [edge(), edge()]);
+        let steps = Steps { stride: [sh, sw], dilation: [dh, dw], groups, before, after };
         growing.push(LayerKind::Convolution { kernel, biases, steps });
         growing.push(LayerKind::Relu);
         let &[height, width, _] = &growing.shape[..] else { unreachable!("an image") };
@@ -130,7 +133,7 @@ impl Growing {
         }
         ends.shuffle(random);
         let reads: Vec<&str> = ends.iter().map(String::as_str).collect();
-        let sum = Layer::new(LayerKind::Add, shape).reading(&reads);
+        let sum = Layer::new(add(), shape).reading(&reads);
         self.last = format!("layer {}", self.layers.len());
         self.layers.push(sum.named(&self.last));
     }
@@ -139,7 +142,7 @@ impl Growing {
     fn keep_shape(&mut self, sort: Sort, random: &mut ChaCha20Rng) {
         match (random.r#gen::<bool>(), &self.shape[..]) {
             (true, &[_, _, channels]) => {
-                self.push(LayerKind::Padding { before: vec![1, 0, 0], after: vec![1, 2, 0] });
+                self.push(LayerKind::Padding { before: vec![1, 0, 0], after: vec![1, 2, 0], value: 0.0 });
                 let kernel = tensor(&[channels, 3, 3, channels], 9, sort, random);
                 self.push(LayerKind::Convolution { kernel, biases: None, steps: Steps::default() });
             }
@@ -251,4 +254,9 @@ fn tensor(shape: &[usize], largest: i64, sort: Sort, random: &mut ChaCha20Rng) -
     };
     let data: Vec<f64> = (0..len).map(|_| weight()).collect();
     ArrayD::from_shape_vec(IxDyn(shape), data).expect("as long as its shape")
+}
+
+/// A sum of two tensors or more.
+fn add() -> LayerKind {
+    LayerKind::Composed(Composed::new("add", []).expect("a type without fields"))
 }
