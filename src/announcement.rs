@@ -130,7 +130,7 @@ fn keeps_elements(graph: &Graph, id: NodeId, operand: NodeId) -> bool {
         }
         // Sums of a group's channels may tell of them, and with a stride some elements are not read.
         Op::Conv2d(_) => false,
-        Op::Normalize(_) | Op::Argmax | Op::Affine(_) | Op::Clip(_) => false,
+        Op::Normalize(_) | Op::Argmax(_) | Op::TopK(_) | Op::Affine(_) | Op::Clip(_) => false,
     }
 }
 
@@ -173,7 +173,7 @@ mod tests {
         shows("%1 = max_pool %0 window=[2, 1]\n%2 = concat %1 %1 axis=0\noutput %2", false);
         shows("%1 = max_pool %0 window=[2, 1]\noutput %1", false);
         shows("%1 = requantize %0 multipliers=[1] shift=9 clamp=0..=1 scale 1\n%2 = add %1 %0\noutput %2", false);
-        shows("%1 = flatten %0\n%2 = argmax %1\noutput %2", false);
+        shows("%1 = flatten %0\n%2 = argmax %1 axis=0\noutput %2", false);
         shows("%1 = flatten %0\n%2 = normalize %1 fraction_bits=24\noutput %2", false);
     }
 

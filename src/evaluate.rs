@@ -144,7 +144,7 @@ fn check_labels(graph: &Graph, inputs: usize, labels: &[usize]) -> Result<(), Ev
     }
     let output = graph.output();
     let scores = match graph.node(output).op {
-        Op::Argmax => graph.operands(output)[0],
+        Op::Argmax(_) => graph.operands(output)[0],
         _ => output,
     };
     let classes = graph.node(scores).fact.elements();
@@ -156,7 +156,7 @@ fn check_labels(graph: &Graph, inputs: usize, labels: &[usize]) -> Result<(), Ev
 
 /// The class of each sample: the output itself of a network that ends in argmax, else the index of the greatest.
 fn classes(graph: &Graph, outputs: ArrayViewD<f64>) -> Vec<usize> {
-    let is_class = graph.node(graph.output()).op == Op::Argmax;
+    let is_class = matches!(graph.node(graph.output()).op, Op::Argmax(_));
     let class = |scores: ArrayViewD<f64>| {
         let greatest = |best: (usize, f64), (index, &score): (usize, &f64)| {
             if score > best.1 { (index, score) } else { best }
@@ -185,7 +185,7 @@ fn stations(graph: &Graph, lowered: Option<&Graph>) -> Vec<Station> {
     let mut stations = Vec::new();
     for integer in graph.topological() {
         let source = source(graph, integer);
-        if matches!(graph.node(source).op, Op::Input(_) | Op::Argmax) {
+        if matches!(graph.node(source).op, Op::Input(_) | Op::Argmax(_) | Op::TopK(_)) {
             continue;
         }
         let computes = |user: &NodeId| {

@@ -69,7 +69,7 @@ pub fn measure(
             comparison.add(reals, rounded);
         }
     }
-    let is_class = graph.node(graph.output()).op == Op::Argmax;
+    let is_class = matches!(graph.node(graph.output()).op, Op::Argmax(_) | Op::TopK(_));
     Ok(Some(RoundingLoss {
         samples: comparison.samples,
         is_random: given.is_none(),
@@ -91,7 +91,7 @@ fn random_inputs(graph: &Graph) -> ArrayD<f64> {
 fn scores(graph: &Graph) -> NodeId {
     let output = graph.output();
     match (&graph.node(output).op, &graph.operands(output)[..]) {
-        (Op::Argmax, &[scores]) => scores,
+        (Op::Argmax(_) | Op::TopK(_), &[scores]) => scores,
         _ => output,
     }
 }

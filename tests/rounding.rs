@@ -105,7 +105,7 @@ fn a_deep_network_warns_until_it_is_calibrated() {
 
 #[test]
 fn a_network_that_chooses_is_compared_by_its_scores() {
-    let files = Files::new(&deep(Some(LayerKind::Argmax)));
+    let files = Files::new(&deep(Some(LayerKind::Argmax { axis: None })));
     let (json, _) = files.run(&[]);
     assert!(json["rounding"]["error"].as_f64().is_some_and(|error| error > 0.05), "{json}");
     assert!(json["rounding"]["same_class"].as_u64().is_some_and(|same| same < 32), "{json}");

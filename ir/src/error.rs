@@ -215,6 +215,16 @@ pub enum InferError {
         /// The fraction bits asked for.
         got: u32,
     },
+    /// More of the greatest than there are, or none.
+    #[error("top_k takes the greatest {count} along axis {axis}, which has length {length}")]
+    Count {
+        /// How many are asked for.
+        count: usize,
+        /// The axis.
+        axis: usize,
+        /// Its length.
+        length: usize,
+    },
     /// An operation on real numbers that is given integers.
     #[error("{op} takes real numbers, its input is fixed-point")]
     NotReal {

@@ -75,7 +75,7 @@ fn sketch<T: Clone + std::fmt::Debug>(
     weight: impl Strategy<Value = T>,
 ) -> impl Strategy<Value = Sketch<T>> {
     let operand = || prop::option::weighted(0.3, any::<Index>());
-    let step = (0u8..21, [1usize..=4, 1usize..=3, 1usize..=3], prop::option::of(0usize..9), [operand(), operand()]);
+    let step = (0u8..22, [1usize..=4, 1usize..=3, 1usize..=3], prop::option::of(0usize..9), [operand(), operand()]);
     (
         [1usize..=6, 1usize..=6, 1usize..=3],
         number,
@@ -173,7 +173,7 @@ impl<T: Clone> Sketch<T> {
                 let (lo, hi) = (-(1i64 << (7 * b)), 1i64 << (7 * c));
                 Op::Requantize(Requantize { multipliers, shift: (a + 9 * (b - 1)) as u32, lo, hi, scale: 0.25 })
             }
-            (8, &[_]) => Op::Argmax,
+            (8, shape) => Op::Argmax(op::Argmax { axis: a % shape.len() }),
             (9 | 10, _) => Op::Add,
             (12, _) => Op::Abs,
             (11, shape) => Op::Pad(op::Pad {
@@ -210,6 +210,10 @@ impl<T: Clone> Sketch<T> {
             }
             (18, _) => Op::Multiply,
             (19, _) => Op::Maximum,
+            (21, shape) => {
+                let axis = a % shape.len();
+                Op::TopK(op::TopK { axis, count: b.min(shape[axis]) })
+            }
             (20, _) if fact.number == Number::Real => {
                 let end = |size: usize| (size < 3).then_some(size as f64);
                 Op::Clip(op::Clip::new(end(b).map(|end| 1.0 - end), end(c)))

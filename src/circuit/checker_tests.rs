@@ -46,7 +46,7 @@ const FIXED: &str = "
 %5 = dense %4 weights=fixed[3, 2] scale 1 [1, 2, -3, 4, 5, -6]
 %6 = requantize %5 multipliers=[300, 200, 100] shift=9 clamp=0..=255 scale 1
 %7 = requantize %6 multipliers=[3, 2, 1] shift=1 clamp=-9999..=9999 scale 1
-%8 = argmax %7
+%8 = argmax %7 axis=0
 output %8
 ";
 
@@ -94,6 +94,17 @@ const PRODUCTS: &str = "
 output %6
 ";
 
+/// Indices along either axis, of one and of several, and a window and a list that can be compared in groups.
+const RANKS: &str = "
+%0 = input : [3, 7, 1] fixed(scale 1, -5..=5)
+%1 = argmax %0 axis=0
+%2 = top_k %0 axis=1 count=3
+%3 = max_pool %0 window=[3, 7] relu
+%4 = flatten %0
+%5 = top_k %4 axis=0 count=2
+output %1 %2 %3 %5
+";
+
 /// Two inputs and three outputs, one of which is an input, and one of which another operation reads.
 const ENDS: &str = "
 %0 = input : [2, 2, 1] fixed(scale 1, -3..=4)
@@ -117,6 +128,8 @@ pub(super) fn plans() -> Vec<Plan> {
     let scheme = Scheme { zero_knowledge: false, hash: HashKind::Blake3, ..Scheme::default() };
     let cnn = zknn_ir::parse(CNN).expect("a graph");
     let mut plans = Plan::with_every_candidate(&cnn, Visibility::Public, scheme);
+    let ranks = zknn_ir::parse(RANKS).expect("a graph");
+    plans.extend(Plan::with_every_candidate(&ranks, Visibility::Public, scheme));
     plans.extend([
         plan(DENSE, Visibility::Private, false),
         plan(CNN, Visibility::Committed, true),

@@ -154,9 +154,19 @@ fn other_inputs_are_noticed_by_the_copies() {
     }
     println!("{lies} lies; by copies alone: {told_by_copies_alone:?}");
     // The rest only take inputs that pass a check of their own.
-    for name in
-        ["Conv", "DenseTile", "Max", "NormSquare", "PackInput", "Requantize", "Argmax", "Add", "Filter", "Product"]
-    {
+    for name in [
+        "Conv",
+        "DenseTile",
+        "Max",
+        "NormSquare",
+        "PackInput",
+        "Requantize",
+        "Argmax",
+        "Add",
+        "Filter",
+        "Product",
+        "Strike",
+    ] {
         assert!(told_by_copies_alone.contains(name), "{name}: {told_by_copies_alone:?}");
     }
 }

@@ -120,6 +120,27 @@ fn argmax() {
     }
 }
 
+/// The values and indices of groups of ten, and the greatest told as well.
+#[test]
+fn argmax_of_groups() {
+    let rows = [vec![-5, 500, 7, 3, 9, 0], vec![3, 3, 2, 0, 1, 2], vec![9, 8, 9, 9, 9, 9]];
+    check(Argmax::new(3, 1000).of_groups(10), &[], &rows);
+    check(Argmax::new(3, 1000).of_groups(10).with_maximum(), &[], &rows);
+    check(Argmax::new(4, 1000).with_maximum(), &[], &[vec![-5, 500, 7, -500], vec![3, 3, 2, 3]]);
+    assert_eq!(outputs_of(Argmax::new(3, 20).of_groups(10), &[4, 9, 9, 1, 2, 3].map(from_signed)), [12]);
+    let told = Argmax::new(3, 20).of_groups(10).with_maximum();
+    assert_eq!(outputs_of(told, &[4, 8, 9, 1, 2, 3].map(from_signed)), [23, 9]);
+    assert_eq!(outputs_of(Argmax::new(2, 20).with_maximum(), &[-4, -9].map(from_signed)), [0, -4]);
+}
+
+#[test]
+fn strike() {
+    for place in [0, 3] {
+        check(Strike::new(100), &[from_signed(place)], &[vec![7, 3], vec![7, 0], vec![-7, 2], vec![0, 0]]);
+    }
+    check(Strike::new(1 << 62), &[from_signed(1)], &[vec![1 << 61, 1], vec![-(1 << 61), 1]]);
+}
+
 /// Another index for a tie, and one for a value that is not the greatest, each with all that goes with it.
 #[test]
 fn argmax_has_one_index_only() {

@@ -117,7 +117,7 @@ fn graphs_agree_in_every_way_to_state_them() {
     for name in op_names().iter().filter(|&&name| name != "clip") {
         assert!(tally.ops.contains_key(name), "no {name} among {:?}", tally.ops);
     }
-    for way in [Way::Fused, Way::Parts(0), Way::Filters(0)] {
+    for way in [Way::Fused, Way::Parts(0), Way::Filters(0), Way::Groups(0)] {
         assert!(tally.ways.iter().any(|(other, _)| *other == discriminant(&way)), "nothing is stated {way:?}");
     }
     let Tally { several_inputs, several_outputs, joins, floats, proofs, .. } = tally;

@@ -81,6 +81,19 @@ fn specimens() -> Vec<Specimen> {
         specimen(Add::new(2), &[vec![0, 0], vec![-5, 77], vec![1 << 61, 1 << 61]]),
         specimen(Add::new(5), &[vec![1, -2, 3, -4, 5]]),
         specimen(Product, &[vec![0, 0], vec![-5, 77], vec![1 << 31, -(1 << 31)]]),
+        specimen(Argmax::new(3, 1000).with_maximum(), &[vec![-5, 500, 7], vec![3, 4, 5], vec![5, 3, 4], vec![9, 8, 7]]),
+        specimen(
+            Argmax::new(3, 1000).of_groups(10),
+            &[vec![-5, 500, 7, 3, 9, 0], vec![3, 4, 5, 0, 1, 2], vec![5, 3, 4, 9, 9, 9], vec![9, 8, 7, 1, 2, 3]],
+        ),
+        specimen(
+            Argmax::new(3, 1000).of_groups(4).with_maximum(),
+            &[vec![-5, 500, 7, 3, 2, 1], vec![3, 4, 5, 0, 1, 2], vec![5, 3, 4, 1, 1, 1], vec![9, 8, 7, 0, 0, 3]],
+        ),
+        Specimen {
+            constants: vec![from_signed(3)],
+            ..specimen(Strike::new(100), &[vec![7, 3], vec![7, 0], vec![0, 4]])
+        },
         specimen(NormSquare, &[vec![0; 6], vec![-77, 1, 2, 3, 4, 5], vec![1 << 62, 0, 0, 0, 0, 0]]),
         specimen(NormTotal, &[vec![0; 5], vec![1, 0, 0, 0, 0], vec![1 << 61, 1 << 61, 1 << 60, 1 << 51, 1 << 42]]),
         Specimen {

@@ -59,7 +59,7 @@ fn a_program_is_its_own_counterpart() {
     let graph = zknn_ir::parse(
         "%0 = input : [2] fixed(scale 1, -9..=9)
         %1 = requantize %0 multipliers=[1] shift=1 clamp=-3..=3 scale 2 layer=0
-        %2 = argmax %1 layer=1
+        %2 = argmax %1 axis=0 layer=1
         output %2",
     )
     .unwrap();

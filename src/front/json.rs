@@ -67,7 +67,11 @@ const LAYER_TYPES: [LayerType; 8] = [
         },
     },
     LayerType { name: "normalize", fields: COMMON_FIELDS, read: |_| Ok(LayerKind::Normalize) },
-    LayerType { name: "argmax", fields: COMMON_FIELDS, read: |_| Ok(LayerKind::Argmax) },
+    LayerType {
+        name: "argmax",
+        fields: &["layer_type", "input_shape", "axis", "name", "inputs"],
+        read: |fields| Ok(LayerKind::Argmax { axis: fields.object.optional("axis").map(axis).transpose()? }),
+    },
     LayerType {
         name: "padding",
         fields: &["layer_type", "input_shape", "before", "after", "value", "name", "inputs"],
@@ -257,6 +261,15 @@ fn input_range(piece: Piece) -> Result<(i64, i64)> {
         [Some(lo), Some(hi)] if super::is_input_range(*lo, *hi) => Ok((*lo, *hi)),
         _ => Err(piece.error(Problem::InputRange, "not such a range")),
     }
+}
+
+/// The number of an axis.
+fn axis(piece: Piece) -> Result<usize> {
+    let expected = "an integer, not negative";
+    piece
+        .text()
+        .parse()
+        .map_err(|_| piece.error(Problem::Attribute { field: "axis", expected }, format!("expected {expected}")))
 }
 
 /// A number of groups.

@@ -42,7 +42,10 @@ pub enum LayerKind {
     /// `x / ‖x‖`
     Normalize,
     /// The index of the greatest value, the lowest of several.
-    Argmax,
+    Argmax {
+        /// The axis along which; without it the input has one.
+        axis: Option<usize>,
+    },
     /// A border of zeros, or of another number.
     Padding {
         /// How many stand before the elements along each extent.
@@ -93,7 +96,7 @@ impl LayerKind {
             LayerKind::Flatten => "flatten",
             LayerKind::FullyConnected { .. } => "fully_connected",
             LayerKind::Normalize => "normalize",
-            LayerKind::Argmax => "argmax",
+            LayerKind::Argmax { .. } => "argmax",
             LayerKind::Composed(composed) => composed.layer_type(),
             LayerKind::Padding { .. } => "padding",
         }
@@ -109,7 +112,7 @@ impl LayerKind {
             | LayerKind::Flatten
             | LayerKind::FullyConnected { .. }
             | LayerKind::Normalize
-            | LayerKind::Argmax
+            | LayerKind::Argmax { .. }
             | LayerKind::Padding { .. } => Reads::One,
         }
     }

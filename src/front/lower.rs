@@ -79,7 +79,7 @@ fn add(graph: &mut Graph, kind: &LayerKind, operands: &[NodeId], layer: usize) -
         }),
         LayerKind::Relu => Op::Relu,
         LayerKind::Flatten => Op::Flatten,
-        LayerKind::Argmax => Op::Argmax,
+        LayerKind::Argmax { axis } => Op::Argmax(op::Argmax { axis: axis.unwrap_or(0) }),
         LayerKind::Padding { before, after, value } => {
             let pad = Op::Pad(op::Pad::border(before.clone(), after.clone()));
             if *value == 0.0 {

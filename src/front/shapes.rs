@@ -172,7 +172,7 @@ pub(super) fn output_shape(layer: &Layer, reads: &[&[usize]], together: &mut usi
         LayerKind::Relu | LayerKind::Normalize => input.clone(),
         LayerKind::Padding { before, after, .. } => padded(input, before, after)?,
         LayerKind::Composed(composed) => return of_composed(composed, reads, together),
-        LayerKind::Argmax => argmax(input)?,
+        LayerKind::Argmax { axis } => argmax(input, *axis)?,
     };
     add_elements(together, &output)?;
     Ok(output)
@@ -319,11 +319,21 @@ fn padded(input: &[usize], before: &[usize], after: &[usize]) -> Result<Vec<usiz
     Ok(input.iter().zip(before).zip(after).map(extent).collect())
 }
 
-fn argmax(input: &[usize]) -> Result<Vec<usize>, ShapeError> {
-    match input {
-        [_] => Ok(vec![1]),
+fn argmax(input: &[usize], axis: Option<usize>) -> Result<Vec<usize>, ShapeError> {
+    match (input, axis) {
+        ([_], None) => Ok(vec![1]),
+        (_, Some(axis)) if axis < input.len() => {
+            let mut output = input.to_vec();
+            output[axis] = 1;
+            Ok(output)
+        }
+        (_, Some(axis)) => Err(ShapeError::Layer {
+            field: "axis",
+            message: format!("there is no axis {axis} in an input of {} axes, counted from zero", input.len()),
+            help: "axes are those of `input_shape`; there is no batch axis".to_string(),
+        }),
         _ => {
-            let advice = "put a `flatten` layer before it";
+            let advice = "put a `flatten` layer before it, or say along which `axis`";
             Err(ShapeError::InputRank { layer_type: "argmax", expected: 1, got: input.to_vec(), advice })
         }
     }

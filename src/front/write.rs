@@ -52,7 +52,8 @@ pub(super) fn model(model: &Model, w: impl Write) -> io::Result<()> {
                 }
             }
             LayerKind::Composed(composed) => attributes(w, composed)?,
-            LayerKind::Relu | LayerKind::Flatten | LayerKind::Normalize | LayerKind::Argmax => {}
+            LayerKind::Argmax { axis: Some(axis) } => write!(w, ", \"axis\": {axis}")?,
+            LayerKind::Relu | LayerKind::Flatten | LayerKind::Normalize | LayerKind::Argmax { axis: None } => {}
         }
         if let Some(name) = &layer.name {
             write!(w, ", \"name\": {}", serde_json::to_string(name)?)?;

@@ -78,7 +78,7 @@ fn networks_without_weights_take_fractions_and_keep_integers() {
         (image(LayerKind::Flatten), vec![0.5, -0.25]),
         (image(pool), vec![0.5]),
         (vector(LayerKind::Normalize), vec![0.8944271909999159, -0.4472135954999579]),
-        (vector(LayerKind::Argmax), vec![0.0]),
+        (vector(LayerKind::Argmax { axis: None }), vec![0.0]),
     ];
     for (layer, expected) in cases {
         let name = layer.kind.layer_type();

@@ -71,7 +71,7 @@ fn apply(layer: &Layer, reads: &[&ArrayD<f64>]) -> ArrayD<f64> {
             x.as_standard_layout().into_owned().into_shape_with_order(IxDyn(&[length]))
         }
         LayerKind::Normalize => Ok(normalize(x)),
-        LayerKind::Argmax => Ok(argmax(&x)),
+        LayerKind::Argmax { axis } => Ok(argmax(&x, axis.unwrap_or(0))),
         LayerKind::Padding { before, value, .. } => Ok(padded(&x, before, *value, layer.output_shape())),
         LayerKind::Composed(composed) => return alone(composed, reads),
     };
@@ -210,15 +210,14 @@ fn padded(x: &ArrayD<f64>, before: &[usize], value: f64, output_shape: &[usize])
     output
 }
 
-/// The index of the greatest value, the lowest of several.
-fn argmax(x: &ArrayD<f64>) -> ArrayD<f64> {
-    let mut greatest = (0, f64::NEG_INFINITY);
-    for (index, &value) in x.iter().enumerate() {
-        if value > greatest.1 {
-            greatest = (index, value);
-        }
-    }
-    ArrayD::from_elem(IxDyn(&[1]), greatest.0 as f64)
+/// The index of the greatest value along an axis, the lowest of several.
+fn argmax(x: &ArrayD<f64>, axis: usize) -> ArrayD<f64> {
+    let greatest = |line: ArrayView1<f64>| {
+        let better =
+            |best: (usize, f64), (index, &value): (usize, &f64)| if value > best.1 { (index, value) } else { best };
+        line.iter().enumerate().fold((0, f64::NEG_INFINITY), better).0 as f64
+    };
+    x.map_axis(Axis(axis), greatest).insert_axis(Axis(axis))
 }
 
 fn incompatible() -> ShapeError {

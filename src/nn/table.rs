@@ -49,7 +49,7 @@ fn row(model: &Model, index: usize) -> Row {
         LayerKind::MaxPool { .. } => ("max-pool".to_string(), 0, 0),
         LayerKind::Relu => ("relu".to_string(), 0, 0),
         LayerKind::Flatten => ("flatten".to_string(), 0, 0),
-        LayerKind::Argmax => ("argmax".to_string(), 0, 0),
+        LayerKind::Argmax { .. } => ("argmax".to_string(), 0, 0),
         LayerKind::Composed(composed) => {
             (composed.layer_type().to_string(), composed.parameters(), composed.operations(&model.read_shapes(index)))
         }

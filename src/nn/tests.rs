@@ -99,7 +99,7 @@ fn argmax_is_the_lowest_index_of_the_greatest() {
     model.write(&mut written).unwrap();
     assert_eq!(String::from_utf8(written).unwrap(), text);
     assert_eq!(model.table().rows[0].name, "argmax");
-    assert!(Model::new(vec![Layer::new(LayerKind::Argmax, [2, 3])], None).is_err());
+    assert!(Model::new(vec![Layer::new(LayerKind::Argmax { axis: None }, [2, 3])], None).is_err());
 }
 
 #[test]

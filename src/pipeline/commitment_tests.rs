@@ -29,7 +29,7 @@ output %3
 const OTHER: &str = "
 %0 = input : [5, 4, 1] fixed(scale 1, -5..=4)
 %1 = flatten %0
-%2 = argmax %1
+%2 = argmax %1 axis=0
 output %2
 ";
 

@@ -89,7 +89,7 @@ const CLASS: &str = "
 %2 = max_pool %1 window=[2, 2]
 %3 = requantize %2 multipliers=[77, 99, 201] shift=8 clamp=-8..=7 scale 1
 %4 = flatten %3
-%5 = argmax %4
+%5 = argmax %4 axis=0
 output %5
 ";
 
@@ -97,7 +97,7 @@ output %5
 #[test]
 fn a_class_is_proved_in_fixed_point() {
     let circuit = compile(graph(CLASS), options()).expect("a circuit");
-    let scores = CLASS.replace("output %5", "output %4").replace("%5 = argmax %4\n", "");
+    let scores = CLASS.replace("output %5", "output %4").replace("%5 = argmax %4 axis=0\n", "");
     let scoring = compile(graph(&scores), options()).expect("a circuit");
     for first in [-5, 4] {
         let expected = eval_fixed(&graph(CLASS), &integers(first)).expect("in range");
@@ -270,12 +270,15 @@ output %0
 
 #[test]
 fn what_the_verifier_would_refuse_is_not_compiled() {
-    let text = "
-%0 = input : [256, 257, 1] fixed(scale 1, 0..=1)
-%1 = max_pool %0 window=[256, 257]
-output %1
-";
-    let error = compile(graph(text), options()).err().expect("no circuit");
+    // A filter of more taps than a gadget may have, in however many parts.
+    const SIDE: usize = 600;
+    let mut graph = graph(&format!("%0 = input : [{SIDE}, {SIDE}, 1] fixed(scale 1, 0..=1)\noutput %0\n"));
+    let data = ndarray::ArcArray::from_elem(IxDyn(&[1, SIDE, SIDE, 1]), 1);
+    let kernel = zknn_ir::Weights::Fixed { data, scale: 1.0 };
+    let conv = zknn_ir::op::Conv2d { kernel, ..zknn_ir::op::Conv2d::default() };
+    let output = graph.add(zknn_ir::Op::Conv2d(conv), &[graph.input()], None).expect("it fits");
+    graph.set_output(output);
+    let error = compile(graph, options()).err().expect("no circuit");
     assert!(matches!(error, CompileError::Plan(PlanError::TooLarge { .. } | PlanError::Impossible { .. })), "{error}");
 }
 

@@ -31,7 +31,7 @@ const FIXED: &str = "
 %5 = dense %4 weights=fixed[3, 2] scale 1 [1, 2, -3, 4, 5, -6]
 %6 = requantize %5 multipliers=[300, 200, 100] shift=9 clamp=0..=255 scale 1
 %7 = requantize %6 multipliers=[3, 2, 1] shift=1 clamp=-9999..=9999 scale 1
-%8 = argmax %7
+%8 = argmax %7 axis=0
 output %8
 ";
 

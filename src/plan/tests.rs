@@ -31,7 +31,7 @@ const FIXED: &str = "
 %2 = max_pool %1 window=[2, 2]
 %3 = requantize %2 multipliers=[77, 99] shift=8 clamp=0..=15 scale 1
 %4 = flatten %3
-%5 = argmax %4
+%5 = argmax %4 axis=0
 output %5
 ";
 

@@ -57,7 +57,7 @@ impl Bound {
                     (error, unit) = added(graph, index, &reads, fixed.bits)?;
                 }
                 LayerKind::Normalize => error = direction(from, error)?,
-                LayerKind::Argmax => (error, is_class) = (unambiguous(from, error)?, true),
+                LayerKind::Argmax { .. } => (error, is_class) = (unambiguous(from, error)?, true),
                 // No two numbers get farther apart.
                 LayerKind::Relu | LayerKind::MaxPool { .. } | LayerKind::Flatten | LayerKind::Padding { .. } => {}
                 LayerKind::Composed(_) => return None,

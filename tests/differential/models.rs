@@ -24,7 +24,7 @@ pub fn model(sort: Sort, random: &mut ChaCha20Rng) -> Model {
     let mut layers = Vec::new();
     for _ in 0..random.gen_range(1..=6) {
         let kind = layer(&shape, sort, random);
-        let ends = matches!(kind, LayerKind::Normalize | LayerKind::Argmax);
+        let ends = matches!(kind, LayerKind::Normalize | LayerKind::Argmax { .. });
         let alone = Model::new(vec![Layer::new(kind, shape)], None).unwrap_or_else(|error| panic!("it fits: {error}"));
         shape = alone.output_shape().to_vec();
         layers.extend(alone.layers().iter().cloned());
@@ -53,7 +53,7 @@ pub fn graph(sort: Sort, random: &mut ChaCha20Rng) -> Model {
             },
             _ => layer(&growing.shape, sort, random),
         };
-        let ends = matches!(kind, LayerKind::Normalize | LayerKind::Argmax);
+        let ends = matches!(kind, LayerKind::Normalize | LayerKind::Argmax { .. });
         growing.push(kind);
         if ends {
             break;
@@ -231,7 +231,7 @@ fn layer(shape: &[usize], sort: Sort, random: &mut ChaCha20Rng) -> LayerKind {
         }
         (&[_, _, _], _) => LayerKind::Flatten,
         (_, 2) => LayerKind::Normalize,
-        (_, 3) => LayerKind::Argmax,
+        (_, 3) => LayerKind::Argmax { axis: None },
         _ => {
             let inputs = shape.iter().product();
             LayerKind::FullyConnected { weights: tensor(&[outputs, inputs], largest, sort, random), biases }

@@ -189,7 +189,7 @@ fn commands_refuse_shapes_that_fit_no_circuit() {
         "%0 = input : [8192, 8192, 1] fixed(scale 1, 0..=1)
         %1 = max_pool %0 window=[64, 64]
         %2 = flatten %1
-        %3 = argmax %2
+        %3 = argmax %2 axis=0
         output %3",
     )
     .expect("a graph");

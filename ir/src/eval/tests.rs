@@ -188,7 +188,7 @@ fn the_reference_network_stays_within_its_facts() {
 fn requantize_and_argmax_by_hand() {
     let multipliers = vec![1, 3];
     let requantize = Op::Requantize(Requantize { multipliers, shift: 1, lo: -4, hi: 4, scale: 2.0 });
-    let graph = chain([fixed_input(&[1, 2, 2], -9, 9), requantize, Op::Flatten, Op::Argmax]);
+    let graph = chain([fixed_input(&[1, 2, 2], -9, 9), requantize, Op::Flatten, Op::Argmax(op::Argmax { axis: 0 })]);
     let values = eval_fixed(&graph, &array![[[3, -9], [5, 2]]].into_dyn()).unwrap();
     let order = graph.topological();
     assert_eq!(values.get(order[1]), &array![[[2, -4], [3, 3]]].into_dyn());
@@ -389,7 +389,7 @@ proptest! {
         let mut rounded = HashSet::new();
         for id in graph.topological() {
             // These round, which later operations magnify.
-            let rounds = matches!(graph.node(id).op, Op::Normalize(_) | Op::Requantize(_) | Op::Argmax);
+            let rounds = matches!(graph.node(id).op, Op::Normalize(_) | Op::Requantize(_) | Op::Argmax(_));
             if rounds || graph.operands(id).iter().any(|operand| rounded.contains(operand)) {
                 rounded.insert(id);
                 continue;

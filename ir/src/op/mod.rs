@@ -24,6 +24,7 @@ mod pad;
 mod relu;
 mod requantize;
 mod reshape;
+mod top_k;
 mod transpose;
 mod view;
 
@@ -51,6 +52,7 @@ pub use pad::Pad;
 pub use relu::Relu;
 pub use requantize::{MAX_SHIFT, Requantize};
 pub use reshape::Reshape;
+pub use top_k::TopK;
 pub use transpose::Transpose;
 pub use view::Place;
 
@@ -362,8 +364,8 @@ operations! {
     Normalize(op),
     /// Integers at another scale, nearest to what they were and clamped.
     Requantize(op),
-    /// The index of the greatest number of a vector, the lowest of several.
-    Argmax,
+    /// The index of the greatest number along an axis, the lowest of several.
+    Argmax(op),
     /// The sum of tensors of one shape, number by number.
     Add,
     /// A tensor with zeros around and between its elements.
@@ -386,6 +388,8 @@ operations! {
     Maximum,
     /// Real numbers held between two ends.
     Clip(op),
+    /// The indices of the greatest numbers along an axis.
+    TopK(op),
 }
 
 impl Op {

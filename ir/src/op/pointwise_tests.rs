@@ -1,4 +1,4 @@
-//! Factors, products, maxima and ends, by hand and against other operations.
+//! Factors, products, maxima, ends and ranks, by hand and against other operations.
 
 use super::tests::{alone, fact, message, tensor};
 use super::*;
@@ -57,6 +57,18 @@ fn clip_is_of_real_numbers_and_has_two_ends() {
     insta::assert_snapshot!(message(&Op::Clip(Clip::new(Some(f64::NAN), None)), &[&real(&[4])]), @"the ends of clip must be finite, element 0 is not");
 }
 
+#[test]
+fn ranks_by_hand() {
+    let graph = alone(Op::TopK(TopK { axis: 0, count: 3 }), &[fact(&[5, 2], 1.0, -9, 9)]);
+    let x = tensor(&[5, 2], &[4, 1, 9, 1, 9, -2, -3, 1, 4, 5]);
+    let values = eval_fixed(&graph, &x).unwrap();
+    assert_eq!(values.output(), &tensor(&[3, 2], &[1, 4, 2, 0, 0, 1]));
+    assert_eq!(graph.node(graph.output()).fact, fact(&[3, 2], 1.0, 0, 4));
+    let x = fact(&[5, 2], 1.0, -9, 9);
+    insta::assert_snapshot!(message(&Op::TopK(TopK { axis: 1, count: 3 }), &[&x]), @"top_k takes the greatest 3 along axis 1, which has length 2");
+    insta::assert_snapshot!(message(&Op::Argmax(Argmax { axis: 2 }), &[&x]), @"argmax goes along axis 2 of an input with 2 axes, counted from zero");
+}
+
 proptest! {
     /// Factors and offsets are a depthwise convolution of one by one.
     #[test]
@@ -100,6 +112,43 @@ proptest! {
             let reals = [&a, &b].map(|tensor| tensor.mapv(|x| x as f64 * 0.5));
             let result = eval_real(&graph, &reals[..]).unwrap();
             prop_assert_eq!(result.output(), &expected.mapv(|x| x as f64 * scale));
+        }
+    }
+
+    /// How many elements come before each in the order of values and indices says which place it has.
+    #[test]
+    fn ranks_are_counts(
+        shape in prop::collection::vec(1usize..4, 1..4),
+        (axis, count) in (any::<prop::sample::Index>(), any::<prop::sample::Index>()),
+        data in prop::collection::vec(-3i64..=3, 1..30),
+    ) {
+        let axis = axis.index(shape.len());
+        let count = 1 + count.index(shape[axis]);
+        let x = tensor(&shape, &data);
+        let rank = |index: &[usize]| {
+            let mut other = index.to_vec();
+            let before = (0..shape[axis]).filter(|&at| {
+                other[axis] = at;
+                x[&other[..]] > x[index] || (x[&other[..]] == x[index] && at < index[axis])
+            });
+            before.count()
+        };
+        for (op, count) in [(Op::TopK(TopK { axis, count }), count), (Op::Argmax(Argmax { axis }), 1)] {
+            let graph = alone(op, &[fact(&shape, 1.0, -3, 3)]);
+            let result = eval_fixed(&graph, &x).unwrap().output().clone();
+            let mut expected = ArrayD::from_elem(result.raw_dim(), -1);
+            for (index, _) in x.indexed_iter() {
+                let index: Vec<usize> = ndarray::Dimension::slice(&index).to_vec();
+                let place = rank(&index);
+                if place < count {
+                    let mut at = index.clone();
+                    at[axis] = place;
+                    expected[&at[..]] = index[axis] as i64;
+                }
+            }
+            prop_assert_eq!(&result, &expected);
+            let real = eval_real(&graph, &x.mapv(|x| x as f64)).unwrap();
+            prop_assert_eq!(real.output(), &expected.mapv(|x| x as f64));
         }
     }
 }

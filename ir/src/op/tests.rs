@@ -53,6 +53,7 @@ fn tags_stay_what_they_are() {
         "multiply",
         "maximum",
         "clip",
+        "top_k",
     ];
     assert_eq!(NAMES, expected);
     for (tag, name) in NAMES.iter().enumerate() {

@@ -56,6 +56,17 @@ pub(super) fn along_axis(shape: &[usize], axis: usize, indices: &[usize]) -> imp
     })
 }
 
+/// The elements along an axis, for each place of the other axes, in row-major order of these.
+pub(super) fn along<T: Copy>(shape: &[usize], axis: usize, tensor: &[T]) -> impl Iterator<Item = Vec<T>> {
+    let (length, inner) = (shape[axis], shape[axis + 1..].iter().product::<usize>());
+    let outer = tensor.len() / (length * inner).max(1);
+    (0..outer).flat_map(move |outer| {
+        let line =
+            move |inner_at| (0..length).map(move |at| tensor[(outer * length + at) * inner + inner_at]).collect();
+        (0..inner).map(line)
+    })
+}
+
 /// That a tensor has the axis.
 pub(super) fn check_axis(op: &'static str, axis: usize, operand: &Fact) -> Result<(), InferError> {
     let axes = operand.shape.len();

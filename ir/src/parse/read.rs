@@ -92,9 +92,10 @@ impl Visitor for Reader<'_, '_> {
     }
 
     fn count_unless_one(&mut self, name: &'static str, count: &mut usize) -> Located<()> {
+        *count = 1;
         if self.line.peek().kind == TokenKind::Word(name) {
             self.line.attribute(name)?;
-            *count = self.line.number("a number of groups")?;
+            *count = self.line.number("a number of them")?;
         }
         Ok(())
     }

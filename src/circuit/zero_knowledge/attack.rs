@@ -136,7 +136,7 @@ fn digits(name: &str) -> std::path::PathBuf {
 fn classifier(name: &str, visibility: Visibility) -> (Plan, Graph) {
     let model = Model::read(&digits(name)).expect("a model");
     let mut layers = model.layers().to_vec();
-    layers.push(Layer::new(LayerKind::Argmax, model.output_shape()));
+    layers.push(Layer::new(LayerKind::Argmax { axis: None }, model.output_shape()));
     let model = Model::new(layers, model.input_range()).expect("the layers chain");
     let calibration = front::read_tensor(&digits("calibration.json")).expect("inputs");
     let lowering = Lowering { calibration: Some(calibration), ..Lowering::default() };

@@ -46,7 +46,7 @@ const CLASSIFYING: &str = "
 %1 = conv2d %0 kernel=fixed[2, 1, 1, 1] scale 0.125 [3, -5]
 %2 = flatten %1
 %3 = requantize %2 multipliers=[3] shift=4 clamp=0..=15 scale 0.25
-%4 = argmax %3
+%4 = argmax %3 axis=0
 output %4
 ";
 

@@ -6,6 +6,7 @@ mod builder;
 mod linear;
 mod pointwise;
 mod pooling;
+mod ranking;
 mod views;
 
 #[cfg(test)]
@@ -69,7 +70,7 @@ impl From<InferError> for Refusal {
 
 /// All types of the table.
 pub(super) fn layer_types() -> impl Iterator<Item = &'static LayerType> {
-    [linear::TYPES, pooling::TYPES, pointwise::TYPES, views::TYPES].into_iter().flatten()
+    [linear::TYPES, pooling::TYPES, pointwise::TYPES, views::TYPES, ranking::TYPES].into_iter().flatten()
 }
 
 impl Composed {

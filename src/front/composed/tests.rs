@@ -270,6 +270,37 @@ fn view(name: &str, random: &mut Random) -> Case {
     Case { inputs: vec![x], fields, expected }
 }
 
+/// By how many elements come before each.
+fn ranks(name: &str, random: &mut Random) -> Case {
+    let x = any_tensor(random);
+    let axis = random.gen_range(0..x.ndim());
+    let count = if name == "top_k" { random.gen_range(1..=x.shape()[axis]) } else { 1 };
+    let key = |index: &[usize]| if name == "top_k" { -x[index] } else { x[index] };
+    let mut shape = x.shape().to_vec();
+    shape[axis] = count;
+    let mut expected = ArrayD::from_elem(IxDyn(&shape), -1.0);
+    for (index, _) in x.indexed_iter() {
+        let mut other = index.slice().to_vec();
+        let comes_before = |at: &usize| {
+            other[axis] = *at;
+            (key(&other), *at) < (key(index.slice()), index[axis])
+        };
+        let rank = (0..x.shape()[axis]).filter(comes_before).count();
+        if rank < count {
+            let mut at = index.clone();
+            at[axis] = rank;
+            expected[at] = index[axis] as f64;
+        }
+    }
+    let mut fields = vec![("axis", integers(&[axis]))];
+    if name == "top_k" {
+        fields.push(("k", integers(&[count])));
+    } else if x.ndim() == 1 {
+        fields.clear();
+    }
+    Case { inputs: vec![x], fields, expected }
+}
+
 fn spread(name: &str, random: &mut Random) -> Case {
     match name {
         "upsample" => {
@@ -329,6 +360,7 @@ fn case(name: &str, random: &mut Random) -> Case {
             _ => each(random, vec![("least", number(0.5)), ("greatest", number(3.0))], |x| x.clamp(0.5, 3.0)),
         },
         "upsample" | "expand" | "concat" => spread(name, random),
+        "argmin" | "top_k" => ranks(name, random),
         name => view(name, random),
     }
 }

@@ -14,7 +14,7 @@ const CNN: &str = "
     %2 = max_pool %1 window=[2, 2] relu layer=1
     %3 = flatten %2 layer=2
     %4 = dense %3 weights=real[2, 2] [0.3, -0.1, 0.02, 0.01] bias=real[2] [0.5, -0.5] layer=3
-    %5 = argmax %4 layer=4
+    %5 = argmax %4 axis=0 layer=4
     output %5
 ";
 

@@ -1,13 +1,13 @@
 //! The greatest of several tensors.
 
-use super::Candidate;
-use crate::gadget::Max;
+use super::groups::{Maxima, each_size};
+use super::{Candidate, Way};
 use crate::plan::PlanError;
 use crate::plan::node::Node;
-use crate::plan::values::Value;
+use crate::plan::values::{Value, Values};
 use std::sync::Arc;
 
-/// One maximum an element.
+/// All elements at a place at once, or in groups.
 pub(super) fn candidates(node: Node<'_>) -> Result<Vec<Candidate<'_>>, PlanError> {
     let operands = node.operands();
     let intervals = operands.iter().map(|operand| operand.interval()).collect::<Result<Vec<_>, _>>()?;
@@ -17,10 +17,18 @@ pub(super) fn candidates(node: Node<'_>) -> Result<Vec<Candidate<'_>>, PlanError
     if spread > 1 << 62 {
         return Err(PlanError::TooWide { node: node.label(), lo, hi });
     }
-    let demand = node.demand(Max::new(operands.len(), false, spread), node.elements());
-    Ok(vec![Candidate::whole(node, vec![demand], move |values| {
-        let from: Vec<Arc<[Value]>> = operands.iter().map(|operand| values.tensor(operand.id)).collect();
-        let to = values.fresh_tensor(node.id, node.elements());
-        vec![to.enumerate().flat_map(|(at, y)| from.iter().map(move |tensor| tensor[at]).chain([y])).collect()]
-    })])
+    let count = operands.len();
+    Ok(each_size(count, move |size| {
+        let maxima = Maxima { node, values: count, size, relu: false, spread };
+        let demands = maxima.demands(node.elements());
+        let wire = move |values: &mut Values| {
+            let from: Vec<Arc<[Value]>> = node.operands().iter().map(|operand| values.tensor(operand.id)).collect();
+            values.fresh_tensor(node.id, node.elements());
+            let to: Arc<[Value]> = values.tensor(node.id);
+            let lists = (0..to.len()).map(|at| from.iter().map(|tensor| tensor[at]).collect()).collect();
+            maxima.wire(values, lists, &to)
+        };
+        let way = if size == count { Way::Whole } else { Way::Groups(size) };
+        Candidate { way, yields: node.id, demands, wire: Box::new(wire) }
+    }))
 }

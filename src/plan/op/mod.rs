@@ -6,6 +6,7 @@ mod affine;
 mod argmax;
 mod conv2d;
 mod dense;
+mod groups;
 mod max_pool;
 mod maximum;
 mod multiply;
@@ -33,6 +34,8 @@ pub enum Way {
     Parts(usize),
     /// A convolution or the like, filter by filter, with the weights as row constants, at so many positions a row.
     Filters(usize),
+    /// Comparisons of many values in groups of so many, then of what these give.
+    Groups(usize),
 }
 
 /// A way to state a node: what it takes, which is known before anything is written, and how to write it.
@@ -84,7 +87,8 @@ pub(super) fn candidates(node: Node<'_>) -> Result<Vec<Candidate<'_>>, PlanError
         }
         Op::Normalize(op) => normalize::candidates(node, op),
         Op::Requantize(op) => requantize::candidates(node, op),
-        Op::Argmax => argmax::candidates(node),
+        Op::Argmax(op) => argmax::candidates(node, op),
+        Op::TopK(op) => argmax::top_k_candidates(node, op),
         Op::Add => add::candidates(node),
         Op::Abs => abs::candidates(node),
         Op::Affine(op) => affine::candidates(node, op),

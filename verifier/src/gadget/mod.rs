@@ -23,6 +23,7 @@ mod max;
 mod normalize;
 mod product;
 mod requantize;
+mod strike;
 
 pub use add::Add;
 pub use argmax::Argmax;
@@ -36,6 +37,7 @@ pub use max::Max;
 pub use normalize::{FRACTION_BITS, MAX_ELEMENTS, NormRound, NormSquare, NormTotal};
 pub use product::Product;
 pub use requantize::Requantize;
+pub use strike::Strike;
 
 use arith::Arith;
 use digits::DigitWires;
@@ -255,4 +257,6 @@ gadgets! {
     Filter,
     /// The product of two values.
     Product,
+    /// A value that is lowered if it stands at a chosen place.
+    Strike,
 }
