@@ -9,10 +9,13 @@ mod asked;
 mod models;
 #[path = "shared/python.rs"]
 mod python;
+#[path = "shared/random.rs"]
+mod random;
 
 use asked::is_asked_for;
-use models::{Random, models, tensor};
+use models::models;
 use python::python_seconds;
+use random::{Random, tensor};
 use serde_json::Value;
 use std::error::Error;
 use std::fs;

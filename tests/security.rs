@@ -2,6 +2,8 @@
 
 #[path = "../benches/shared/models.rs"]
 mod models;
+#[path = "../benches/shared/random.rs"]
+mod random;
 
 use std::fmt::Write;
 use zknn::front::Model;
