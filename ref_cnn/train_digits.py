@@ -205,6 +205,12 @@ def model_json(layers, image):
     return {"input_range": PIXEL_RANGE, "layers": described}
 
 
+def split(count):
+    """Which images are for tests, and which to train with."""
+    order = np.random.default_rng(SEED).permutation(count)
+    return np.split(order, [count // 3])
+
+
 def write(path, value):
     path.write_text(json.dumps(value, separators=(",", ":")) + "\n")
     print(f"wrote {path}, {path.stat().st_size} bytes")
@@ -215,8 +221,7 @@ def main():
     folder.mkdir(parents=True, exist_ok=True)
     digits = load_digits()
     images = digits.images[..., None]
-    order = np.random.default_rng(SEED).permutation(len(images))
-    test, training = np.split(order, [len(order) // 3])
+    test, training = split(len(images))
 
     for name, build in [("mlp", mlp), ("cnn", cnn)]:
         rng = np.random.default_rng(SEED)
