@@ -164,10 +164,10 @@ fn parse(layers: &[Value]) -> Outcome<Model> {
 fn dense(layers: &[Value], input: &[usize]) -> Outcome<Vec<Value>> {
     let model = model(layers.to_vec(), input)?;
     let inputs = input.iter().product();
-    let zeros = zknn::nn::run(&model, &ArrayD::zeros(IxDyn(input)))?;
+    let zeros = zknn::nn::run(&model, &ArrayD::<f64>::zeros(IxDyn(input)))?;
     let mut matrix = vec![0.0; zeros.len() * inputs];
     for at in 0..inputs {
-        let mut unit = ArrayD::zeros(IxDyn(input));
+        let mut unit = ArrayD::<f64>::zeros(IxDyn(input));
         unit.as_slice_mut().ok_or("a new array is in order")?[at] = 1.0;
         let output = zknn::nn::run(&model, &unit)?;
         for (row, (value, zero)) in output.iter().zip(&zeros).enumerate() {

@@ -46,7 +46,7 @@ fn prove() -> zknn::Result<(Vec<u8>, Vec<u8>)> {
     let model = Model::parse("model", MODEL.to_string())?;
     // Weights that are no integers are rounded to fixed point, by default of ten bits. Inputs like those that will be proved
     // show how large and how fine numbers get.
-    let calibration = Some(arr2(&[[1.75, -2.0], [-2.0, 1.5]]).into_dyn());
+    let calibration = vec![arr2(&[[1.75, -2.0], [-2.0, 1.5]]).into_dyn()];
     let graph = lower(&model, &Lowering { calibration, ..Lowering::default() }, &mut |_, _| {})?;
     let circuit = compile(graph, Options::default())?;
 

@@ -184,42 +184,46 @@ TWO_TENSORS = {"add", "subtract", "multiply", "maximum", "minimum", "concat"}
 
 
 def model_of(cases, layer_type):
-    """A layer, behind factors and offsets where it reads a second tensor."""
+    """A layer; of two inputs where it reads two tensors, the second behind factors and offsets."""
     shape, fields = getattr(cases, layer_type)()
     layer = {"layer_type": layer_type, "input_shape": shape, **fields}
     if layer_type not in TWO_TENSORS:
-        return shape, [layer]
-    factors = {"weights": cases.weights(shape[-1]), "biases": cases.weights(shape[-1])}
-    first = {"layer_type": "affine", "name": "first", "input_shape": shape, **factors}
-    second, rest = "first", []
-    if layer_type != "concat" and len(shape) > 1 and cases.integer(0, 1):
-        # One index of the first axis, which is one number for all.
-        rest = [{"layer_type": "slice", "name": "row", "inputs": ["first"], "input_shape": shape, "axis": 0, "start": 0, "end": 1}]
-        second = "row"
-    return shape, [first, *rest, {**layer, "inputs": ["input", second]}]
+        return {"input_range": INPUT_RANGE, "layers": [layer]}, [shape]
+    second = list(shape)
+    if layer_type != "concat" and cases.integer(0, 1):
+        # One number for all along an axis.
+        second[cases.axis(shape)] = 1
+    factors = {"weights": cases.weights(second[-1]), "biases": cases.weights(second[-1])}
+    affine = {"layer_type": "affine", "name": "affine", "inputs": ["second"], "input_shape": second, **factors}
+    inputs = [{"name": "first", "shape": shape}, {"name": "second", "shape": second, "range": INPUT_RANGE}]
+    described = [affine, {**layer, "inputs": ["first", "affine"]}]
+    return {"input_range": INPUT_RANGE, "inputs": inputs, "layers": described}, [shape, second]
 
 
-def check(program, folder, layer_type, shape, described):
-    rng = np.random.default_rng(sum(shape))
-    x = rng.integers(*INPUT_RANGE, shape, endpoint=True).astype(float)
+def check(program, folder, layer_type, model, shapes):
+    rng = np.random.default_rng(sum(shapes[0]))
+    inputs = [rng.integers(*INPUT_RANGE, shape, endpoint=True).astype(float) for shape in shapes]
     if layer_type == "normalize":
-        x[0] = 1
-    model = {"input_range": INPUT_RANGE, "layers": described}
-    expected = layers.evaluate(model, x)[len(described) - 1]
-    files = [folder / "model.json", folder / "input.json"]
-    files[0].write_text(json.dumps(model, default=tensor_json))
-    files[1].write_text(json.dumps(tensor_json(x)))
+        inputs[0][0] = 1
+    described = model["layers"]
+    expected = layers.evaluate(model, *inputs)[len(described) - 1]
+    model_file = folder / "model.json"
+    model_file.write_text(json.dumps(model, default=tensor_json))
+    files = [folder / f"input-{at}.json" for at in range(len(inputs))]
+    for file, x in zip(files, inputs):
+        file.write_text(json.dumps(tensor_json(x)))
     fractions = any(isinstance(v, np.ndarray) and (v % 1).any() for layer in described for v in layer.values())
     bits = ["--bits", "16"] if fractions else []
-    command = [program, "run", files[0], "--input", files[1], "--json", *bits]
-    told = subprocess.run(command, capture_output=True, text=True)
-    assert told.returncode == 0, f"{told.stderr}\n{files[0].read_text()}"
-    result = json.loads(told.stdout)
+    given = [argument for file in files for argument in ("--input", file)]
+    told = subprocess.run([program, "run", model_file, *given, "--json", *bits], capture_output=True, text=True)
+    case = "\n".join(file.read_text() for file in [model_file, *files])
+    assert told.returncode == 0, f"{told.stderr}\n{case}"
+    [result] = json.loads(told.stdout)["outputs"]
     spread = max(1.0, np.abs(expected).max())
-    for output, error in [("float_output", FLOAT_ERROR), ("integer_output", INTEGER_ERROR)]:
+    for output, error in [("float", FLOAT_ERROR), ("integer", INTEGER_ERROR)]:
         assert result[output]["dim"] == list(expected.shape), (result[output]["dim"], described)
         worst = np.abs(np.array(result[output]["data"]) - expected.ravel()).max() / spread
-        assert worst <= error, f"{layer_type}: the {output} is off by {worst}\n{files[0].read_text()}\n{files[1].read_text()}"
+        assert worst <= error, f"{layer_type}: {output} numbers are off by {worst}\n{case}"
 
 
 def main():

@@ -9,9 +9,9 @@ import itertools
 import numpy as np
 
 
-def evaluate(model, x):
+def evaluate(model, *tensors):
     """The output of each layer of a model, by name where it has one and by place."""
-    outputs = {"input": x}
+    outputs = dict(zip(input_names(model), tensors, strict=True))
     layers = list(enumerate(model["layers"]))
     while layers:
         ready = [at for at, layer in layers if all(source in outputs for source in sources(model, at))]
@@ -27,8 +27,12 @@ def evaluate(model, x):
     return outputs
 
 
+def input_names(model):
+    return [declared["name"] for declared in model.get("inputs", [{"name": "input"}])]
+
+
 def sources(model, at):
-    return model["layers"][at].get("inputs", [at - 1 if at else "input"])
+    return model["layers"][at].get("inputs", [at - 1 if at else input_names(model)[0]])
 
 
 def run(layer, operands):

@@ -1,6 +1,6 @@
 //! What a proof will state and disclose, told before it is made.
 
-use crate::artifact::{Commitment, hex};
+use crate::artifact::{Commitment, Description, hex};
 use crate::pipeline::Circuit;
 use crate::plan::{OutputVisibility, Visibility};
 use std::collections::HashSet;
@@ -32,9 +32,15 @@ impl Circuit {
     /// In which ways its proofs disclose the input. An output may tell of the input in other ways, too, which no list has.
     pub fn input_disclosures(&self) -> Vec<InputDisclosure> {
         let file = self.file();
-        let is_view = file.options.output_visibility == OutputVisibility::Public && shows_input(&file.graph);
+        let (inputs, outputs) = (file.graph.inputs(), file.graph.outputs());
+        // A circuit has as many visibilities as it has inputs, and outputs.
+        let visibilities = file.options.visibility.of(inputs.len()).unwrap_or_default();
+        let of_outputs = file.options.output_visibility.of(outputs.len()).unwrap_or_default();
+        let mut public =
+            outputs.iter().zip(of_outputs).filter(|(_, visibility)| *visibility == OutputVisibility::Public);
+        let is_view = public.any(|(&output, _)| is_shown(&file.graph, output));
         let ways = [
-            (file.options.visibility == Visibility::Public, InputDisclosure::Public),
+            (visibilities.contains(&Visibility::Public), InputDisclosure::Public),
             (!file.options.scheme.zero_knowledge, InputDisclosure::NoZeroKnowledge),
             (is_view, InputDisclosure::View),
         ];
@@ -48,7 +54,7 @@ pub struct Announcement<'a> {
     pub circuit: &'a Circuit,
     /// The text that the proof is to be bound to.
     pub context: Option<&'a str>,
-    /// The commitments to the inputs, if they are known before the proof.
+    /// The commitments to the first of the inputs that are committed to, so many as are known before the proof.
     pub commitments: Vec<Commitment>,
 }
 
@@ -58,9 +64,12 @@ impl fmt::Display for Announcement<'_> {
         let description = &key.description;
         writeln!(f, "About to prove, under the key {}:", hex(&key.digest()))?;
         writeln!(f, "  model: {}", hex(&description.model))?;
-        for (position, tensor) in description.inputs.iter().enumerate() {
+        let Description { inputs, outputs, options, .. } = description;
+        let mut commitments = self.commitments.iter();
+        for (tensor, visibility) in inputs.iter().zip(options.visibility.of(inputs.len()).unwrap_or_default()) {
             write!(f, "  input: {tensor}; ")?;
-            match (description.options.visibility, self.commitments.get(position)) {
+            let commitment = (visibility == Visibility::Committed).then(|| commitments.next()).flatten();
+            match (visibility, commitment) {
                 (Visibility::Committed, Some(commitment)) => {
                     writeln!(f, "its commitment is public: {}", hex(commitment))?;
                 }
@@ -69,14 +78,15 @@ impl fmt::Display for Announcement<'_> {
                 (Visibility::Private, _) => writeln!(f, "nothing of it is public")?,
             }
         }
-        for tensor in &description.outputs {
+        for (tensor, visibility) in outputs.iter().zip(options.output_visibility.of(outputs.len()).unwrap_or_default())
+        {
             write!(f, "  output: {tensor}; ")?;
-            match description.options.output_visibility {
+            match visibility {
                 OutputVisibility::Public => writeln!(f, "all of it is public")?,
                 OutputVisibility::Committed => writeln!(f, "a commitment to it, with a new salt, is public")?,
             }
         }
-        let zero_knowledge = if description.options.scheme.zero_knowledge { "on" } else { "OFF" };
+        let zero_knowledge = if options.scheme.zero_knowledge { "on" } else { "OFF" };
         writeln!(f, "  zero knowledge: {zero_knowledge}")?;
         match self.context {
             Some(context) => write!(f, "  context: {context:?}"),
@@ -87,10 +97,6 @@ impl fmt::Display for Announcement<'_> {
 
 /// Whether each element of an input can be read off an output: every operation between them keeps each element of its
 /// operand, or a one-to-one function of it.
-fn shows_input(graph: &Graph) -> bool {
-    graph.outputs().iter().any(|&output| is_shown(graph, output))
-}
-
 fn is_shown(graph: &Graph, output: NodeId) -> bool {
     let mut ways = vec![output];
     let mut seen = HashSet::new();
@@ -156,7 +162,7 @@ mod tests {
     #[track_caller]
     fn shows(body: &str, expected: bool) {
         let graph = zknn_ir::parse(&format!("%0 = input : [2, 1, 2] fixed(scale 1, 0..=9)\n{body}")).expect("a graph");
-        assert_eq!(shows_input(&graph), expected, "{body}");
+        assert_eq!(is_shown(&graph, graph.output()), expected, "{body}");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::gadget::{Gadget, Shape};
 use crate::pipeline::{Circuit, LoadError};
 use crate::plan::security::{CODEWORD_MASKS, POW_BITS, RATE_BITS, Regime, RoundSecurity, Security};
 use crate::plan::{
-    Demand, Kind, OutputVisibility, POSEIDON_CONSTRAINTS, POSEIDON_ROUTED, POSEIDON_WIRES, Plan, RowConstants,
+    Demand, Kind, OutputVisibility, POSEIDON_CONSTRAINTS, POSEIDON_ROUTED, POSEIDON_WIRES, Plan, Program, RowConstants,
     Visibility,
 };
 use std::fmt;
@@ -101,7 +101,7 @@ fn held(gadget: &Gadget) -> String {
 
 /// What ties the statement to this model, input and output.
 fn binding(f: &mut fmt::Formatter<'_>, circuit: &Circuit) -> fmt::Result {
-    let options = circuit.file().options;
+    let options = &circuit.file().options;
     writeln!(f, "\nBinding")?;
     writeln!(
         f,
@@ -110,21 +110,28 @@ fn binding(f: &mut fmt::Formatter<'_>, circuit: &Circuit) -> fmt::Result {
     )?;
     writeln!(f, "  model: digest {}, in every transcript", hex(&circuit.key().description.model))?;
     writeln!(f, "  weights: in gates and row constants, under the key's digest and its commitment")?;
-    let input = match options.visibility {
-        Visibility::Committed => "its Poseidon digest with a salt is public",
-        Visibility::Public => "public",
-        Visibility::Private => "bound by nothing",
-    };
-    writeln!(f, "  input: {input}; its range is checked by constraints")?;
-    match options.output_visibility {
-        OutputVisibility::Public => {
-            let elements = circuit.plan().program.outputs.iter().map(|output| output.elements.len());
-            writeln!(f, "  output: {} public inputs", elements.sum::<usize>())
-        }
-        OutputVisibility::Committed => {
-            writeln!(f, "  output: its Poseidon digest with a salt is public; its range is checked by constraints")
+    let Program { inputs, outputs, .. } = &circuit.plan().program;
+    // A circuit has as many visibilities as it has inputs, and outputs.
+    for visibility in options.visibility.of(inputs.len()).unwrap_or_default() {
+        let input = match visibility {
+            Visibility::Committed => "its Poseidon digest with a salt is public",
+            Visibility::Public => "public",
+            Visibility::Private => "bound by nothing",
+        };
+        writeln!(f, "  input: {input}; its range is checked by constraints")?;
+    }
+    for (output, visibility) in outputs.iter().zip(options.output_visibility.of(outputs.len()).unwrap_or_default()) {
+        match visibility {
+            OutputVisibility::Public => writeln!(f, "  output: {} public inputs", output.elements.len())?,
+            OutputVisibility::Committed => {
+                writeln!(
+                    f,
+                    "  output: its Poseidon digest with a salt is public; its range is checked by constraints"
+                )?;
+            }
         }
     }
+    Ok(())
 }
 
 fn security(f: &mut fmt::Formatter<'_>, circuit: &Circuit) -> fmt::Result {

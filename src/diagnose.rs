@@ -30,8 +30,8 @@ pub(crate) fn pass(model: &Model, error: &PassError) -> Box<LayerDiagnostic> {
             "use smaller weights; few circuits have room for sums of such numbers",
             format!("beyond ±2^{bits}"),
         )),
-        PassError::Overflow { layer, channel, bits, input_range, .. } => {
-            overflow(model, layer, channel, bits, input_range)
+        PassError::Overflow { layer, channel, bits, ref input_ranges, .. } => {
+            overflow(model, layer, channel, bits, input_ranges)
         }
         PassError::TooNarrow { layer, bits, needed, room, .. } => too_narrow(model, layer, bits, needed, room),
         PassError::Calibration(ref error) => Box::new(model.layer_diagnostic(
@@ -42,7 +42,7 @@ pub(crate) fn pass(model: &Model, error: &PassError) -> Box<LayerDiagnostic> {
             "",
         )),
         PassError::Infer { layer, ref error } => unfit(model, layer, error),
-        PassError::Invalid { .. } => Box::new(model.layer_diagnostic(
+        PassError::Invalid { .. } | PassError::Inputs { .. } => Box::new(model.layer_diagnostic(
             LayerPlace::of(usize::MAX),
             "zknn::internal::invalid_graph",
             error.to_string(),
@@ -57,15 +57,17 @@ fn overflow(
     layer: Option<usize>,
     channel: Option<usize>,
     bits: u32,
-    (lo, hi): (i64, i64),
+    input_ranges: &[(i64, i64)],
 ) -> Box<LayerDiagnostic> {
+    let ranges: Vec<String> = input_ranges.iter().map(|(lo, hi)| format!("{lo} to {hi}")).collect();
+    let inputs = ranges.join(", and from ");
     let of_channel = channel.map_or(String::new(), |channel| format!(" of output channel {channel}"));
     Box::new(model.layer_diagnostic(
         place(layer),
         "zknn::range::overflow",
         format!("{}: the sums{of_channel} need {bits} bits and a sign, there is room for {LIMIT_BITS}", named(layer)),
         format!(
-            "for inputs from {lo} to {hi} the sums may reach 2^{bits}, and must stay within \
+            "for inputs from {inputs} the sums may reach 2^{bits}, and must stay within \
              ±2^{LIMIT_BITS}; declare a smaller input range, or use smaller weights in this layer or \
              those before it, by a factor of {} in all; or let numbers be rounded between layers, with \
              `--bits {DEFAULT_BITS}`",

@@ -3,7 +3,7 @@
 use crate::front::{LowerError, Model, lower};
 use crate::input::{self, InputError};
 use miette::Diagnostic;
-use ndarray::{ArrayD, ArrayView1, ArrayViewD, Axis};
+use ndarray::{ArrayD, ArrayView1, ArrayViewD};
 use thiserror::Error;
 use zknn_ir::eval::{EvalError, Values, eval_fixed_batch, eval_real_batch};
 use zknn_ir::{Class, Graph, NodeId, Op};
@@ -87,7 +87,8 @@ pub enum EvaluateError {
     Eval(#[from] EvalError),
 }
 
-/// Runs an integer program and its model in floating point on a batch of inputs and compares both with the labels.
+/// Runs an integer program and its model in floating point on a batch of each input and compares both with the labels, which
+/// are those of the first output.
 ///
 /// Without a model the program itself is run in floating point: with the weights it has, but without rounding.
 /// `progress` is called with the number of inputs done.
@@ -97,12 +98,12 @@ pub enum EvaluateError {
 pub fn evaluate(
     graph: &Graph,
     model: Option<&Model>,
-    inputs: &ArrayD<f64>,
+    inputs: &[ArrayD<f64>],
     labels: &[usize],
     progress: &mut dyn FnMut(usize),
 ) -> Result<Evaluation, EvaluateError> {
-    let integers = input::integers_batch(graph, inputs)?;
-    check_labels(graph, integers.shape()[0], labels)?;
+    let integers = input::integers_of_batches(graph, inputs)?;
+    check_labels(graph, integers[0].shape()[0], labels)?;
     let lowered = model.map(lower).transpose()?;
     let float = lowered.as_ref().unwrap_or(graph);
     let stations = stations(graph, lowered.as_ref());
@@ -111,10 +112,10 @@ pub fn evaluate(
     let mut drifts: Vec<Drift> = stations.iter().map(|station| station.unmoved(graph)).collect();
     let numbers: usize = graph.topological().iter().map(|&id| graph.node(id).fact.elements()).sum();
     let batch = (BATCH_NUMBERS / numbers.max(1)).clamp(1, BATCH);
-    let batches = inputs.axis_chunks_iter(Axis(0), batch).zip(integers.axis_chunks_iter(Axis(0), batch));
-    for ((inputs, integers), labels) in batches.zip(labels.chunks(batch)) {
-        let reals = eval_real_batch(float, &inputs.to_owned())?;
-        let values = eval_fixed_batch(graph, &integers.to_owned())?;
+    for (nth, labels) in labels.chunks(batch).enumerate() {
+        let part = nth * batch..nth * batch + labels.len();
+        let reals = eval_real_batch(float, &input::samples(inputs, part.clone())[..])?;
+        let values = eval_fixed_batch(graph, &input::samples(&integers, part)[..])?;
         let float_classes = classes(float, reals.output().view());
         let integer_classes = classes(graph, values.output().mapv(|y| y as f64).view());
         for ((&label, a), b) in labels.iter().zip(float_classes).zip(integer_classes) {
@@ -195,7 +196,10 @@ fn stations(graph: &Graph, lowered: Option<&Graph>) -> Vec<Station> {
             )
         };
         let float = match graph.users(integer).into_iter().find(computes) {
-            _ if integer == graph.output() => lowered.map_or(Some(integer), Graph::try_output),
+            _ if graph.outputs().contains(&integer) => {
+                let position = graph.outputs().iter().position(|&output| output == integer);
+                lowered.map_or(Some(integer), |lowered| lowered.outputs().get(position?).copied())
+            }
             Some(user) => lowered.map_or(Some(integer), |lowered| counterpart(graph, lowered, integer, user)),
             None => None,
         };

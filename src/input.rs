@@ -1,7 +1,8 @@
 //! The integers that stand for an input.
 
 use miette::Diagnostic;
-use ndarray::{ArrayBase, ArrayD, Data, Dimension};
+use ndarray::{ArrayBase, ArrayD, Axis, Data, Dimension, Slice};
+use std::ops::Range;
 use thiserror::Error;
 use zknn_ir::{Fact, Graph, Number, Op, op};
 
@@ -28,6 +29,24 @@ pub enum InputError {
         expected: Vec<usize>,
         /// The shape of the tensor.
         got: Vec<usize>,
+    },
+    /// Too few or too many inputs.
+    #[error("there are {got} inputs, the network takes {expected}")]
+    #[diagnostic(code(zknn::input::count), help("give each input of the model, in their order"))]
+    Count {
+        /// How many the graph has.
+        expected: usize,
+        /// How many were given.
+        got: usize,
+    },
+    /// Batches of unlike lengths.
+    #[error("there are {got} samples of one input, and {expected} of the first")]
+    #[diagnostic(code(zknn::input::samples), help("the nth of each belong together, so there must be as many"))]
+    Samples {
+        /// How many there are of the first input.
+        expected: usize,
+        /// How many there are of another.
+        got: usize,
     },
     /// An element that is not a whole multiple of the input's scale.
     #[error("the input has at {index:?} a number that is not a multiple of {scale}")]
@@ -102,6 +121,22 @@ pub fn integers(graph: &Graph, input: &ArrayD<f64>) -> Result<ArrayD<i64>, Input
     integers_at(graph, 0, input)
 }
 
+/// As [`integers`], for each of the graph's inputs.
+///
+/// # Errors
+///
+/// As for [`integers`], or there are too few or too many.
+pub fn integers_of_each(graph: &Graph, inputs: &[ArrayD<f64>]) -> Result<Vec<ArrayD<i64>>, InputError> {
+    check_count(graph, inputs.len())?;
+    inputs.iter().enumerate().map(|(position, input)| integers_at(graph, position, input)).collect()
+}
+
+/// Refuses another number of inputs than the graph has.
+pub(crate) fn check_count(graph: &Graph, got: usize) -> Result<(), InputError> {
+    let expected = graph.inputs().len();
+    if expected == got { Ok(()) } else { Err(InputError::Count { expected, got }) }
+}
+
 /// As [`integers`], for the input at this position among the graph's.
 ///
 /// # Errors
@@ -124,17 +159,36 @@ pub fn integers_of(fact: &Fact, rounds: bool, input: &ArrayD<f64>) -> Result<Arr
     converted(fact, rounds, input)
 }
 
-/// As [`integers`], for a batch of inputs along the first axis.
+/// As [`integers`], for a batch of each of the graph's inputs, along the first axis.
 ///
 /// # Errors
 ///
-/// As for [`integers`]; the first index of an element is that of its input.
-pub fn integers_batch(graph: &Graph, inputs: &ArrayD<f64>) -> Result<ArrayD<i64>, InputError> {
-    let (fact, rounds) = input_of(graph, 0)?;
-    if !matches!(inputs.shape(), [_, input @ ..] if input == fact.shape) {
-        return Err(InputError::BatchShape { expected: fact.shape.clone(), got: inputs.shape().to_vec() });
+/// As for [`integers`], where the first index of an element is that of its sample; or there is not a batch of each input, all
+/// of one length.
+pub fn integers_of_batches(graph: &Graph, batches: &[ArrayD<f64>]) -> Result<Vec<ArrayD<i64>>, InputError> {
+    check_count(graph, batches.len())?;
+    let mut integers = Vec::new();
+    for (position, batch) in batches.iter().enumerate() {
+        let (fact, rounds) = input_of(graph, position)?;
+        if !matches!(batch.shape(), [_, input @ ..] if input == fact.shape) {
+            return Err(InputError::BatchShape { expected: fact.shape.clone(), got: batch.shape().to_vec() });
+        }
+        let (expected, got) = (batches[0].shape()[0], batch.shape()[0]);
+        if expected != got {
+            return Err(InputError::Samples { expected, got });
+        }
+        integers.push(converted(fact, rounds, batch)?);
     }
-    converted(fact, rounds, inputs)
+    Ok(integers)
+}
+
+/// Some samples of batches.
+pub(crate) fn samples<T: Clone>(batches: &[ArrayD<T>], range: Range<usize>) -> Vec<ArrayD<T>> {
+    let part = |batch: &ArrayD<T>| {
+        let end = range.end.min(batch.shape()[0]);
+        batch.slice_axis(Axis(0), Slice::from(range.start.min(end)..end)).to_owned()
+    };
+    batches.iter().map(part).collect()
 }
 
 /// What to do about an input of the wrong shape, which most often is an image as other tools order it.

@@ -1,10 +1,11 @@
 //! From a model to a graph of integers: exactly where its weights are integers, else in fixed point.
 
 use crate::diagnose;
-use crate::front::{self, LayerDiagnostic, Model};
-use crate::passes::{self, Context, DEFAULT_BITS, FixedPoint, MAX_BITS, MIN_BITS};
+use crate::front::{self, LayerDiagnostic, Model, ModelInput};
+use crate::passes::{self, Context, DEFAULT_BITS, FixedPoint, InputContext, MAX_BITS, MIN_BITS};
 use miette::Diagnostic;
-use ndarray::ArrayD;
+use ndarray::{ArrayD, ArrayViewD};
+use std::collections::BTreeMap;
 use zknn_ir::{Fact, Graph, Number, Op, Weights};
 
 /// The input range of a model that declares none: that of a signed byte.
@@ -13,14 +14,14 @@ pub const DEFAULT_INPUT_RANGE: (i64, i64) = (-128, 127);
 /// How a model is to become integers.
 #[derive(Debug, Clone, Default)]
 pub struct Lowering {
-    /// The least and the greatest number of the input, where the model's own range is not to be used.
+    /// The least and the greatest number of the inputs, where the model's own ranges are not to be used.
     pub input_range: Option<(i64, i64)>,
-    /// Shape and numbers of the input, where they are those of another model's output. Goes before the range.
-    pub input: Option<Fact>,
+    /// Shape and numbers of inputs, by position, where they are those of another model's output. Goes before the range.
+    pub inputs: BTreeMap<usize, Fact>,
     /// The bits of weights and numbers in fixed point, from [`MIN_BITS`] to [`MAX_BITS`].
     pub bits: Option<u32>,
-    /// A batch of inputs, to see how large numbers get.
-    pub calibration: Option<ArrayD<f64>>,
+    /// A batch of each input, in their order, to see how large numbers get; or none at all.
+    pub calibration: Vec<ArrayD<f64>>,
 }
 
 /// Why a model did not become a graph of integers.
@@ -50,6 +51,38 @@ pub enum LoweringError {
         expected: Vec<usize>,
         /// The shape asked for.
         got: Vec<usize>,
+    },
+    /// An input that the model does not have is to have certain numbers.
+    #[error("input {position} is to be another model's output, and the model has {inputs}")]
+    #[diagnostic(code(zknn::fixed::no_such_input), help("inputs are counted from 0"))]
+    NoSuchInput {
+        /// The position asked for.
+        position: usize,
+        /// How many inputs there are.
+        inputs: usize,
+    },
+    /// Calibration inputs for fewer inputs than there are, or more.
+    #[error("there are {got} tensors of calibration inputs, and the model has {expected} inputs")]
+    #[diagnostic(code(zknn::fixed::calibration_inputs), help("give `--calibrate` once for each input, in their order"))]
+    CalibrationInputs {
+        /// How many inputs the model has.
+        expected: usize,
+        /// How many tensors there are.
+        got: usize,
+    },
+    /// Calibration inputs of which there are more for one input than for another.
+    #[error("there are {got} calibration inputs for input {position}, and {expected} for the first")]
+    #[diagnostic(
+        code(zknn::fixed::calibration_count),
+        help("the nth of each belong together, so there must be as many")
+    )]
+    CalibrationCount {
+        /// The input that has another number.
+        position: usize,
+        /// How many there are for the first input.
+        expected: usize,
+        /// How many there are for this one.
+        got: usize,
     },
     /// Calibration inputs of the wrong shape.
     #[error("the calibration inputs have shape {got:?}, which is no batch of {expected:?}")]
@@ -110,37 +143,51 @@ pub fn lower(
 }
 
 fn context(model: &Model, graph: &Graph, lowering: &Lowering) -> Result<Context, LoweringError> {
-    let given = lowering.input.as_ref();
-    if let Some(got) = given.map(|fact| &fact.shape).filter(|&shape| shape != model.input_shape()) {
-        return Err(LoweringError::InputShape { expected: model.input_shape().to_vec(), got: got.clone() });
-    }
-    let input = given.map(|fact| fact.number.clone());
-    let of_input = input.as_ref().and_then(real_range);
-    let declared = of_input.or(lowering.input_range).or(model.input_range());
-    let input_range = declared.unwrap_or(DEFAULT_INPUT_RANGE);
-    if let Some(inputs) = &lowering.calibration {
-        check_calibration(model, inputs, declared)?;
-    }
+    let inputs = inputs(model, lowering)?;
+    check_calibration(model, &lowering.calibration, &inputs)?;
     let bits = lowering.bits.unwrap_or(DEFAULT_BITS);
     if !(MIN_BITS..=MAX_BITS).contains(&bits) {
         return Err(LoweringError::Bits { got: bits });
     }
-    let is_exact = match input.as_ref().and_then(Number::scale) {
-        Some(scale) => scale == 1.0 && has_integers_only(graph),
-        None if has_weights(graph) => has_integers_only(graph),
-        None => lowering.calibration.is_none() && input_range.0.abs_diff(input_range.1) >> bits > 0,
+    let mut scales = inputs.iter().filter_map(|input| input.number.as_ref()?.scale()).peekable();
+    let is_exact = if scales.peek().is_some() {
+        scales.all(|scale| scale == 1.0) && has_integers_only(graph)
+    } else if has_weights(graph) {
+        has_integers_only(graph)
+    } else {
+        let is_wide = |input: &InputContext| input.range.0.abs_diff(input.range.1) >> bits > 0;
+        lowering.calibration.is_empty() && inputs.iter().any(is_wide)
     };
     if is_exact && lowering.bits.is_none() {
-        let has_fraction = |input: ndarray::ArrayViewD<f64>| input.iter().any(|x| x.fract() != 0.0);
-        let fraction = lowering.calibration.iter().flat_map(|inputs| inputs.outer_iter()).position(has_fraction);
-        return match fraction {
+        let has_fraction = |input: ArrayViewD<f64>| input.iter().any(|x| x.fract() != 0.0);
+        let fraction = |batch: &ArrayD<f64>| batch.outer_iter().position(has_fraction);
+        return match lowering.calibration.iter().find_map(fraction) {
             Some(input) => Err(LoweringError::CalibrationFraction { input }),
-            None => Ok(Context { input_range, fixed: None }),
+            None => Ok(Context { inputs, fixed: None }),
         };
     }
     let calibration = lowering.calibration.clone();
-    let fixed = FixedPoint { bits, calibration, input_declared: declared.is_some(), input };
-    Ok(Context { input_range, fixed: Some(fixed) })
+    Ok(Context { inputs, fixed: Some(FixedPoint { bits, calibration }) })
+}
+
+/// What is known of each input.
+fn inputs(model: &Model, lowering: &Lowering) -> Result<Vec<InputContext>, LoweringError> {
+    let count = model.inputs().len();
+    if let Some(&position) = lowering.inputs.keys().find(|&&position| position >= count) {
+        return Err(LoweringError::NoSuchInput { position, inputs: count });
+    }
+    let input = |(position, input): (usize, &ModelInput)| {
+        let given = lowering.inputs.get(&position);
+        if let Some(got) = given.map(|fact| &fact.shape).filter(|&shape| *shape != input.shape) {
+            return Err(LoweringError::InputShape { expected: input.shape.clone(), got: got.clone() });
+        }
+        let number = given.map(|fact| fact.number.clone());
+        let given = number.as_ref().and_then(real_range);
+        let declared = given.or(lowering.input_range).or(input.range).or(model.input_range());
+        let range = declared.unwrap_or(DEFAULT_INPUT_RANGE);
+        Ok(InputContext { range, is_declared: declared.is_some(), number })
+    };
+    model.inputs().iter().enumerate().map(input).collect()
 }
 
 /// The integers around the real numbers that a tensor may hold.
@@ -183,17 +230,27 @@ fn has_integers_only(graph: &Graph) -> bool {
     weights(graph).all(is_integral) && ends(graph).all(|end| end.fract() == 0.0)
 }
 
-fn check_calibration(model: &Model, inputs: &ArrayD<f64>, declared: Option<(i64, i64)>) -> Result<(), LoweringError> {
-    let expected = model.input_shape();
-    if !matches!(inputs.shape(), [_, input @ ..] if input == expected) {
-        return Err(LoweringError::CalibrationShape { expected: expected.to_vec(), got: inputs.shape().to_vec() });
+fn check_calibration(model: &Model, calibration: &[ArrayD<f64>], inputs: &[InputContext]) -> Result<(), LoweringError> {
+    let (expected, got) = (inputs.len(), calibration.len());
+    if got > 0 && got != expected {
+        return Err(LoweringError::CalibrationInputs { expected, got });
     }
-    let Some((lo, hi)) = declared else { return Ok(()) };
-    let is_outside = |input: ndarray::ArrayViewD<f64>| input.iter().any(|&x| !(lo as f64..=hi as f64).contains(&x));
-    match inputs.outer_iter().position(is_outside) {
-        Some(input) => Err(LoweringError::CalibrationRange { input, lo, hi }),
-        None => Ok(()),
+    for (position, ((batch, input), of_model)) in calibration.iter().zip(inputs).zip(model.inputs()).enumerate() {
+        if !matches!(batch.shape(), [_, shape @ ..] if shape == of_model.shape) {
+            let (expected, got) = (of_model.shape.clone(), batch.shape().to_vec());
+            return Err(LoweringError::CalibrationShape { expected, got });
+        }
+        let (expected, got) = (calibration[0].shape()[0], batch.shape()[0]);
+        if expected != got {
+            return Err(LoweringError::CalibrationCount { position, expected, got });
+        }
+        let (lo, hi) = input.range;
+        let is_outside = |input: ArrayViewD<f64>| input.iter().any(|&x| !(lo as f64..=hi as f64).contains(&x));
+        if let Some(input) = batch.outer_iter().position(is_outside).filter(|_| input.is_declared) {
+            return Err(LoweringError::CalibrationRange { input, lo, hi });
+        }
     }
+    Ok(())
 }
 
 #[cfg(test)]

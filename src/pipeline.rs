@@ -15,7 +15,8 @@ use miette::Diagnostic;
 use tracing::{debug, debug_span, info, info_span, trace};
 use zknn_ir::{Graph, NodeId};
 
-/// The model as a graph of integers, which computes exactly what the model does on integers in the input range.
+/// The model as a graph of integers, which computes exactly what the model does on integers in the input range,
+/// which is that of all its inputs.
 ///
 /// The observer sees the graph as lowered and after each pass, with the names that [`passes::names`] lists.
 ///
@@ -29,7 +30,7 @@ pub fn lower_exact(
     let _span = info_span!("lower").entered();
     let lowered = front::lower(model);
     let mut graph = lowered.map_err(|error| diagnose::lowering(model, &error))?;
-    let context = Context { input_range, fixed: None };
+    let context = Context { inputs: vec![input_range.into(); model.inputs().len()], fixed: None };
     passes::run(&mut graph, &context, observer).map_err(|error| diagnose::pass(model, &error))?;
     Ok(graph)
 }
@@ -47,7 +48,7 @@ pub struct Circuit {
 /// The graph has numbers that can't be proved, or is too large.
 pub fn compile(graph: Graph, options: Options) -> Result<Circuit, CompileError> {
     let _span = info_span!("compile").entered();
-    let draft = Draft::new(graph, options, |graph| Plan::new(graph, options.exposure(), options.scheme))?;
+    let draft = Draft::new(graph, options.clone(), |graph| Plan::new(graph, options.exposure(), options.scheme))?;
     let prover = debug_span!("commit").in_scope(|| AnyProver::new(&draft.plan, options.scheme.hash));
     Ok(draft.with(prover))
 }
@@ -80,7 +81,7 @@ impl Draft {
     }
 
     fn with(self, prover: AnyProver) -> Circuit {
-        let options = self.description.options;
+        let options = self.description.options.clone();
         let key = VerifyingKey { description: self.description, shape: self.shape, cap: prover.cap() };
         let leaves = prover.leaves();
         let choices = self.plan.choices.clone();
@@ -103,9 +104,9 @@ impl Circuit {
         if !is_as_large_as_its_program(&file) {
             return Err(LoadError::Differs);
         }
-        let options = file.options;
+        let options = file.options.clone();
         let replay = |graph: &Graph| Plan::replay(graph, options.exposure(), options.scheme, &file.choices);
-        let draft = Draft::new(file.graph, options, replay)?;
+        let draft = Draft::new(file.graph, options.clone(), replay)?;
         // A program that is not the key's is refused before it costs much.
         if draft.description != file.key.description {
             return Err(LoadError::Differs);

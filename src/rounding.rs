@@ -6,7 +6,7 @@
 use crate::evaluate::EvaluateError;
 use crate::front::{Model, lower};
 use crate::input;
-use ndarray::{ArrayD, ArrayViewD, Axis, IxDyn, Slice};
+use ndarray::{ArrayD, ArrayViewD, IxDyn};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 use zknn_ir::eval::{eval_fixed_batch, eval_real_batch};
@@ -28,10 +28,10 @@ pub struct RoundingLoss {
     pub samples: usize,
     /// Whether they were drawn, and not those of the calibration.
     pub is_random: bool,
-    /// The greatest difference of an output, as a fraction of how much the outputs differ from input to input. Of a network
-    /// that ends in argmax the outputs are the scores.
+    /// The greatest difference of an output, as a fraction of how much that differs from input to input. Of an output of classes
+    /// it is that of the scores that they are chosen by.
     pub error: f64,
-    /// How many inputs get the same class; of a network that ends in argmax.
+    /// How many inputs get the same class, where an output is one; of several such outputs, the fewest.
     pub same_class: Option<usize>,
 }
 
@@ -43,53 +43,61 @@ pub struct RoundingLoss {
 pub fn measure(
     graph: &Graph,
     model: &Model,
-    calibration: Option<&ArrayD<f64>>,
+    calibration: &[ArrayD<f64>],
 ) -> Result<Option<RoundingLoss>, EvaluateError> {
     let nodes = graph.topological();
     if !input::rounds(graph) {
         return Ok(None);
     }
-    let given = calibration.filter(|inputs| inputs.shape().first().is_some_and(|&count| count > 0));
+    let given = calibration.iter().filter_map(|batch| batch.shape().first()).min().copied().unwrap_or(0);
     let inputs = match given {
-        Some(inputs) => inputs.slice_axis(Axis(0), Slice::from(..inputs.shape()[0].min(MOST_SAMPLES))).to_owned(),
-        None => random_inputs(graph),
+        0 => random_inputs(graph),
+        _ => input::samples(calibration, 0..given.min(MOST_SAMPLES)),
     };
-    let integers = input::integers_batch(graph, &inputs)?;
+    let integers = input::integers_of_batches(graph, &inputs)?;
+    let samples = integers[0].shape()[0];
     let float = lower(model)?;
-    let mut comparison = Comparison::default();
     let numbers: usize = nodes.iter().map(|&id| graph.node(id).fact.elements()).sum();
     let batch = (BATCH_NUMBERS / numbers.max(1)).clamp(1, RANDOM_SAMPLES);
-    let (real_scores, integer_scores) = (scores(&float), scores(graph));
-    let scale = graph.node(integer_scores).fact.scale().unwrap_or(1.0);
-    for (inputs, integers) in inputs.axis_chunks_iter(Axis(0), batch).zip(integers.axis_chunks_iter(Axis(0), batch)) {
-        let reals = eval_real_batch(&float, &inputs.to_owned())?;
-        let rounded = eval_fixed_batch(graph, &integers.to_owned())?;
-        let rounded = rounded.get(integer_scores).mapv(|integer| integer as f64 * scale);
-        for (reals, rounded) in reals.get(real_scores).outer_iter().zip(rounded.outer_iter()) {
-            comparison.add(reals, rounded);
+    let ends: Vec<(NodeId, NodeId)> = float.outputs().iter().copied().zip(graph.outputs().iter().copied()).collect();
+    let mut comparisons: Vec<Comparison> = ends.iter().map(|_| Comparison::default()).collect();
+    for start in (0..samples).step_by(batch) {
+        let part = start..(start + batch).min(samples);
+        let reals = eval_real_batch(&float, &input::samples(&inputs, part.clone())[..])?;
+        let rounded = eval_fixed_batch(graph, &input::samples(&integers, part)[..])?;
+        for (&(of_float, of_graph), comparison) in ends.iter().zip(&mut comparisons) {
+            let integer_scores = scores(graph, of_graph);
+            let scale = graph.node(integer_scores).fact.scale().unwrap_or(1.0);
+            let rounded = rounded.get(integer_scores).mapv(|integer| integer as f64 * scale);
+            for (reals, rounded) in reals.get(scores(&float, of_float)).outer_iter().zip(rounded.outer_iter()) {
+                comparison.add(reals, rounded);
+            }
         }
     }
-    let is_class = matches!(graph.node(graph.output()).op, Op::Argmax(_) | Op::TopK(_));
+    let is_class = |(_, output): &(NodeId, NodeId)| matches!(graph.node(*output).op, Op::Argmax(_) | Op::TopK(_));
+    let of_classes = ends.iter().zip(&comparisons).filter(|(end, _)| is_class(end));
     Ok(Some(RoundingLoss {
-        samples: comparison.samples,
-        is_random: given.is_none(),
-        error: comparison.error(),
-        same_class: is_class.then_some(comparison.same_class),
+        samples,
+        is_random: given == 0,
+        error: comparisons.iter().map(Comparison::error).fold(0.0, f64::max),
+        same_class: of_classes.map(|(_, comparison)| comparison.same_class).min(),
     }))
 }
 
-/// Inputs from all over the range of the program.
-fn random_inputs(graph: &Graph) -> ArrayD<f64> {
-    let fact = &graph.node(graph.input()).fact;
-    let (scale, (lo, hi)) = (fact.scale().unwrap_or(1.0), fact.interval().unwrap_or_default());
+/// Inputs from all over the ranges of the program.
+fn random_inputs(graph: &Graph) -> Vec<ArrayD<f64>> {
     let mut random = ChaCha20Rng::seed_from_u64(0);
-    let shape = [&[RANDOM_SAMPLES], &fact.shape[..]].concat();
-    ArrayD::from_shape_simple_fn(IxDyn(&shape), || scale * random.gen_range(lo as f64..=hi as f64))
+    let mut batch = |&input: &NodeId| {
+        let fact = &graph.node(input).fact;
+        let (scale, (lo, hi)) = (fact.scale().unwrap_or(1.0), fact.interval().unwrap_or_default());
+        let shape = [&[RANDOM_SAMPLES], &fact.shape[..]].concat();
+        ArrayD::from_shape_simple_fn(IxDyn(&shape), || scale * random.gen_range(lo as f64..=hi as f64))
+    };
+    graph.inputs().iter().map(&mut batch).collect()
 }
 
 /// The node of the numbers that count: the output, or what an argmax at the end chooses from.
-fn scores(graph: &Graph) -> NodeId {
-    let output = graph.output();
+fn scores(graph: &Graph, output: NodeId) -> NodeId {
     match (&graph.node(output).op, &graph.operands(output)[..]) {
         (Op::Argmax(_) | Op::TopK(_), &[scores]) => scores,
         _ => output,
@@ -99,7 +107,6 @@ fn scores(graph: &Graph) -> NodeId {
 /// What has been seen so far.
 #[derive(Debug, Default)]
 struct Comparison {
-    samples: usize,
     same_class: usize,
     greatest_difference: f64,
     /// The least and the greatest number of each output, in floating point.
@@ -116,7 +123,6 @@ impl Comparison {
             self.greatest_difference = self.greatest_difference.max(difference);
             (*lo, *hi) = (lo.min(real), hi.max(real));
         }
-        self.samples += 1;
         self.same_class += usize::from(class(reals) == class(rounded));
     }
 
@@ -164,7 +170,7 @@ mod tests {
     fn errors_are_relative_to_what_inputs_change() {
         // Far apart from each other, and hardly any different from input to input.
         let comparison = compared(&[(&[100.0, 0.0], &[100.0, 1.0]), (&[102.0, 0.0], &[102.0, 0.0])]);
-        assert_eq!((comparison.samples, comparison.same_class, comparison.error()), (2, 2, 0.5));
+        assert_eq!((comparison.same_class, comparison.error()), (2, 0.5));
         let alike = [([3.0, 7.0], [7.0, 3.0]); 2];
         let comparison = compared(&alike.each_ref().map(|(reals, rounded)| (&reals[..], &rounded[..])));
         assert_eq!((comparison.same_class, comparison.error()), (0, 1.0));

@@ -10,7 +10,7 @@ type Layer = (&'static str, &'static [&'static str]);
 /// Each part of the library. `main.rs`, `cli`, `lib.rs`, `announcement`, `audit`, `error` and `pipeline` may name any.
 const LAYERS: &[Layer] = &[
     ("front", &[]),
-    ("nn", &["front"]),
+    ("nn", &["front", "input"]),
     ("passes", &[]),
     ("diagnose", &["front", "passes"]),
     ("input", &[]),

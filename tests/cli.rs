@@ -227,11 +227,11 @@ fn run_prints_json() {
     let json: Value = serde_json::from_str(&text).unwrap();
     let row = serde_json::json!({"name": "conv 6x4", "output_shape": [6], "parameters": 30, "ops": 24});
     assert_eq!(json["table"][0], row);
-    assert_eq!(json["float_output"], serde_json::json!({"dim": [3], "data": [277.0, -92.0, -240.0]}));
+    assert_eq!(json["outputs"][0]["float"], serde_json::json!({"dim": [3], "data": [277.0, -92.0, -240.0]}));
     let output =
         serde_json::json!({"dim": [3], "data": [277.0, -92.0, -240.0], "integers": [277, -92, -240], "scale": 1.0});
-    assert_eq!(json["integer_output"], output);
-    assert_eq!(json["max_difference"], 0.0);
+    assert_eq!(json["outputs"][0]["integer"], output);
+    assert_eq!(json["outputs"][0]["max_difference"], 0.0);
 }
 
 #[test]
@@ -240,8 +240,8 @@ fn normalized_outputs_differ_by_their_rounding_only() {
     let text = stdout(&["run", &model, "--input", MLP_INPUT, "--json"]);
     let json: Value = serde_json::from_str(&text).unwrap();
     let unit = 2_f64.powi(-24);
-    assert_eq!(json["integer_output"]["scale"], unit);
-    let difference = json["max_difference"].as_f64().unwrap();
+    assert_eq!(json["outputs"][0]["integer"]["scale"], unit);
+    let difference = json["outputs"][0]["max_difference"].as_f64().unwrap();
     assert!(difference > 0.0 && difference <= unit / 2.0, "{difference}");
 }
 
@@ -256,8 +256,8 @@ fn the_reference_cnn_runs_exactly() {
     let json: Value = serde_json::from_str(&text).unwrap();
     // The logits over their norm, in units of 2^-24.
     let expected = serde_json::json!([-1916883, -2248735, -7006117, -4157192, 14365786]);
-    assert_eq!(json["integer_output"]["integers"], expected);
-    let difference = json["max_difference"].as_f64().unwrap();
+    assert_eq!(json["outputs"][0]["integer"]["integers"], expected);
+    let difference = json["outputs"][0]["max_difference"].as_f64().unwrap();
     assert!(difference <= 2_f64.powi(-25), "{difference}");
 }
 

@@ -227,11 +227,11 @@ fn a_committed_output_is_the_next_models_input() {
     let opened: Value = serde_json::from_str(&opened).expect("JSON");
     let run = |line: &str| serde_json::from_str::<Value>(&stdout(exits(path, line, DONE))).expect("JSON");
     let expected = run("run first.json --input input.json --json");
-    assert_eq!(opened["integers"], expected["integer_output"]["integers"]);
+    assert_eq!(opened["integers"], expected["outputs"][0]["integer"]["integers"]);
     fs::write(path.join("middle.json"), tensor("[2]", &opened["data"].to_string().replace(['[', ']'], "")))
         .expect("a file");
     let expected = run("run second.json --input-from first.vk --input middle.json --json");
-    assert_eq!(second["output"]["integers"], expected["integer_output"]["integers"]);
+    assert_eq!(second["output"]["integers"], expected["outputs"][0]["integer"]["integers"]);
 
     let statement = stdout(exits(path, "verify first.vk first.zkp", DONE));
     assert!(statement.contains("an output of shape [2]") && statement.contains(digest), "{statement}");

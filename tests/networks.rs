@@ -61,7 +61,7 @@ fn is_proved(folder: &Path) {
         let statement = told(folder, &["verify", "model.vk", &format!("proof-{at}.zkp"), "--json"]);
         let image = format!("image-{at}.json");
         let run = told(folder, &["run", "model.json", "--input", &image, "--calibrate", "calibration.json", "--json"]);
-        assert_eq!(statement["output"]["integers"], run["integer_output"]["integers"]);
+        assert_eq!(statement["output"]["integers"], run["outputs"][0]["integer"]["integers"]);
         let error = run["rounding"]["error"].as_f64().expect("it rounds");
         assert!(error * 100.0 <= MAX_ERROR, "off by {error} of the spread");
     }

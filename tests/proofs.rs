@@ -80,7 +80,7 @@ fn the_proved_output_is_the_one_that_run_computes() {
     let proved_output = json(&exits(proved(), &["verify", "model.vk", "proof.zkp", "--json"], DONE));
     let computed = json(&exits(proved(), &["run", "model.json", "--input", "input.json", "--json"], DONE));
     assert_eq!(proved_output["valid"], true);
-    let computed = computed["integer_output"].as_object().expect("an output");
+    let computed = computed["outputs"][0]["integer"].as_object().expect("an output");
     assert_eq!(computed.keys().collect::<Vec<_>>(), ["data", "dim", "integers", "scale"]);
     for (name, value) in computed {
         assert_eq!(&proved_output["output"][name], value, "{name}");

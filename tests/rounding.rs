@@ -134,11 +134,11 @@ fn what_is_exact_is_not_compared() {
 fn the_loss_is_that_of_single_runs() {
     let model = deep(None);
     for (bits, calibrated) in [(8, false), (16, false), (8, true)] {
-        let calibration = calibrated.then(|| batch(20));
+        let calibration = calibrated.then(|| batch(20)).into_iter().collect();
         let lowering = Lowering { bits: Some(bits), calibration, ..Lowering::default() };
         let graph = lower(&model, &lowering, &mut |_, _| {}).expect("it fits");
-        let loss = measure(&graph, &model, lowering.calibration.as_ref()).expect("inputs").expect("it rounds");
-        let Some(inputs) = lowering.calibration else {
+        let loss = measure(&graph, &model, &lowering.calibration).expect("inputs").expect("it rounds");
+        let [inputs] = &lowering.calibration[..] else {
             assert_eq!((loss.samples, loss.is_random), (RANDOM_SAMPLES, true));
             continue;
         };

@@ -32,7 +32,7 @@ fn other_descriptions(key: &VerifyingKey) -> Vec<VerifyingKey> {
     let scheme = |key: &VerifyingKey| key.description.options.scheme;
     let mut keys = vec![
         changed(key, |key| key.description.model[31] ^= 1),
-        changed(key, |key| key.description.options.visibility = Visibility::Private),
+        changed(key, |key| key.description.options.visibility = Visibility::Private.into()),
         changed(key, |key| {
             key.description.options.scheme = Scheme { zero_knowledge: false, ..scheme(key) };
         }),
@@ -42,7 +42,7 @@ fn other_descriptions(key: &VerifyingKey) -> Vec<VerifyingKey> {
         changed(key, |key| {
             key.description.options.scheme = Scheme { level: Level::Proven, ..scheme(key) };
         }),
-        changed(key, |key| key.description.options.output_visibility = OutputVisibility::Committed),
+        changed(key, |key| key.description.options.output_visibility = OutputVisibility::Committed.into()),
         changed(key, |key| key.description.inputs.push(key.description.outputs[0].clone())),
         changed(key, |key| key.description.outputs.insert(0, key.description.inputs[0].clone())),
     ];

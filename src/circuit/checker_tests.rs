@@ -3,7 +3,7 @@
 use super::*;
 use crate::gadget::field::F;
 use crate::plan::security::{HashKind, Scheme};
-use crate::plan::{Exposure, OutputVisibility, Plan, Visibility};
+use crate::plan::{Each, Exposure, OutputVisibility, Plan, Visibility};
 use plonky2::field::types::{Field, Field64};
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
@@ -121,7 +121,8 @@ fn plan(text: &str, exposure: impl Into<Exposure>, zero_knowledge: bool) -> Plan
     Plan::new(&graph, exposure, Scheme { zero_knowledge, hash: HashKind::Blake3, ..Scheme::default() }).expect("a plan")
 }
 
-const COMMITTED: Exposure = Exposure { input: Visibility::Committed, output: OutputVisibility::Committed };
+const COMMITTED: Exposure =
+    Exposure { inputs: Each::Same(Visibility::Committed), outputs: Each::Same(OutputVisibility::Committed) };
 
 /// Every gate and lowering between them.
 pub(super) fn plans() -> Vec<Plan> {

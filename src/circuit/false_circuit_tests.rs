@@ -26,8 +26,8 @@ fn forge<C: GenericConfig<D, F = F, Hasher: TreeHasher>>(
     wrap: impl Fn(Prover<C>) -> AnyProver,
 ) -> (CircuitFile, ProofFile) {
     let graph = zknn_ir::parse(MODEL).expect("a graph");
-    let plan = Plan::new(&graph, options.visibility, options.scheme).expect("a plan");
-    let honest = compile(graph.clone(), options).expect("a circuit");
+    let plan = Plan::new(&graph, options.exposure(), options.scheme).expect("a plan");
+    let honest = compile(graph.clone(), options.clone()).expect("a circuit");
 
     let prover = wrap(Prover::without_gates(&plan));
     let key = VerifyingKey { cap: prover.cap(), ..honest.key().clone() };
@@ -53,7 +53,7 @@ fn check((file, proof): (CircuitFile, ProofFile)) {
     // The key says what the honest one says, and a lie holds under it.
     let statement = verify(&file.key, &proof).expect("whoever trusts the key believes it");
     assert_eq!(statement.output().integers().expect("a public output").iter().copied().collect::<Vec<_>>(), LIE);
-    let honest = compile(file.graph.clone(), file.options).expect("a circuit");
+    let honest = compile(file.graph.clone(), file.options.clone()).expect("a circuit");
     assert_eq!(file.key.binding(None), honest.key().binding(None));
     assert!(verify(honest.key(), &ProofFile { key: honest.key().digest(), ..proof }).is_err());
     assert!(Audit::new(&honest).is_ok());

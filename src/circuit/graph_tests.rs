@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::plan::security::{HashKind, Level, Scheme};
-use crate::plan::{Exposure, OutputVisibility, Plan, Visibility, Way};
+use crate::plan::{Each, Exposure, OutputVisibility, Plan, Visibility, Way};
 use ndarray::ArrayD;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -93,12 +93,17 @@ fn graphs_agree_in_every_way_to_state_them() {
         let inputs = fixed_inputs_for(&graph).new_tree(&mut runner).expect("inputs").current();
         let expected = eval_fixed(&graph, &inputs[..]).expect("in range");
         tally.floats += usize::from(agrees_with_floats(&graph, &inputs));
-        let input = [Visibility::Committed, Visibility::Public, Visibility::Private][number % 3];
-        let output = [OutputVisibility::Public, OutputVisibility::Committed][number / 3 % 2];
+        // Of several inputs, and of several outputs, each has another visibility than the one before.
+        let of_input = |at| [Visibility::Committed, Visibility::Public, Visibility::Private][(number + at) % 3];
+        let of_output = |at| [OutputVisibility::Public, OutputVisibility::Committed][(number / 3 + at) % 2];
+        let exposure = Exposure {
+            inputs: Each::Own((0..graph.inputs().len()).map(of_input).collect()),
+            outputs: Each::Own((0..graph.outputs().len()).map(of_output).collect()),
+        };
         let zero_knowledge = number % 5 == 0;
         let scheme = Scheme { zero_knowledge, hash: HashKind::Blake3, level: Level::Conjectured };
         // Some have values too wide to compare, or to commit to.
-        let Ok(plans) = Plan::of_all_candidates(&graph, Exposure { input, output }, scheme) else { continue };
+        let Ok(plans) = Plan::of_all_candidates(&graph, exposure, scheme) else { continue };
         for plan in plans {
             let flat: Vec<i64> = inputs.iter().flatten().copied().collect();
             let witness = Witness::new(&plan, &flat, Secrets::fresh());

@@ -54,23 +54,23 @@ impl Args {
             }
         };
         let lowered = timings.measure("lowering", || -> Result<_, Report> {
-            let lowering = self.lowering.read()?;
+            let lowering = self.lowering.read(&model)?;
             Ok((lower(&model, &lowering, &mut observe)?, lowering))
         });
         if let Some(text) = emitted {
             output::result(&text)?;
         }
         let (graph, lowering) = lowered?;
-        if lowering.calibration.is_some() && !input::rounds(&graph) {
+        if !lowering.calibration.is_empty() && !input::rounds(&graph) {
             output::talk(
                 "the network computes with integers exactly: nothing is rounded, and calibration changes nothing",
             );
         }
         // What fits no circuit is not run, either.
-        let options = self.options.options();
+        let options = self.options.options(&model)?;
         let least = LeastSize::of_any(&graph, options.exposure()).and_then(|size| size.check(options.scheme));
         least.map_err(CompileError::Plan)?;
-        let measure = || rounding::measure(&graph, &model, lowering.calibration.as_ref());
+        let measure = || rounding::measure(&graph, &model, &lowering.calibration);
         let loss = timings.measure("comparing", || step("compare with floating point", measure))?;
         drop((model, lowering));
         let compile = || timings.measure("compiling", || compile(graph, options));

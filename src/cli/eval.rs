@@ -22,11 +22,12 @@ pub(super) struct Args {
     /// The model, a JSON file; or a circuit, whose program is compared with itself without rounding
     model: PathBuf,
 
-    /// The inputs, one tensor in a JSON file: its first axis counts them
-    #[arg(long, value_name = "FILE")]
-    inputs: PathBuf,
+    /// The inputs, one tensor in a JSON file: its first axis counts them. For a model of several inputs, once for each of them
+    #[arg(long, value_name = "FILE", required = true)]
+    inputs: Vec<PathBuf>,
 
-    /// The labels, a JSON file with a list of the index of the right output for each input
+    /// The labels, a JSON file with a list of the index of the right output for each input; of a model of several outputs they
+    /// are those of the first
     #[arg(long, value_name = "FILE")]
     labels: PathBuf,
 
@@ -67,7 +68,8 @@ struct Layer {
 impl Args {
     pub(super) fn run(self) -> Result<ExitCode, Report> {
         let (graph, model) = self.program()?;
-        let inputs = read_tensor(&self.inputs).map_err(|error| Report::new(*error))?;
+        let read = |path: &PathBuf| read_tensor(path).map_err(|error| Report::new(*error));
+        let inputs = self.inputs.iter().map(read).collect::<Result<Vec<_>, _>>()?;
         let labels = read_labels(&self.labels).map_err(|error| Report::new(*error))?;
         let bar = ProgressBar::new(labels.len() as u64);
         // The template is a constant; should it ever be wrong, the default will do.

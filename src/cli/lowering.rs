@@ -3,6 +3,7 @@
 use super::range;
 use clap::value_parser;
 use miette::{Diagnostic, Report};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use zknn::artifact::{FileKind, TensorInfo, VerifyingKey, fact_of, read};
 use zknn::front::{Model, read_tensor};
@@ -18,9 +19,9 @@ pub(super) struct Args {
     range: range::Args,
 
     /// Take shape, scale and range of the input from the output of this key's model: its committed output may then be the
-    /// committed input of this model
-    #[arg(long, value_name = "KEY", conflicts_with = "input_range")]
-    input_from: Option<PathBuf>,
+    /// committed input of this model. For one input of several with its name before it, NAME=KEY
+    #[arg(long, value_name = "[NAME=]KEY", conflicts_with = "input_range")]
+    input_from: Vec<String>,
 
     /// Round the model to fixed point, with this many bits for weights and numbers [default: 10 if the model has
     /// fractions, else none are rounded]
@@ -28,32 +29,40 @@ pub(super) struct Args {
     bits: Option<u32>,
 
     /// Inputs to scale the fixed-point numbers by, a tensor with one more axis than an input, the first; without any,
-    /// the scales leave room for all that the weights allow
+    /// the scales leave room for all that the weights allow. For a model of several inputs, once for each of them
     #[arg(long, value_name = "FILE")]
-    calibrate: Option<PathBuf>,
+    calibrate: Vec<PathBuf>,
 }
 
 impl Args {
     /// The model in integers.
     pub(super) fn lower(&self, model: &Model, observer: &mut dyn FnMut(&str, &Graph)) -> Result<Graph, Report> {
-        Ok(lower(model, &self.read()?, observer)?)
+        Ok(lower(model, &self.read(model)?, observer)?)
     }
 
     /// The options, with the calibration inputs that they name.
-    pub(super) fn read(&self) -> Result<Lowering, Report> {
+    pub(super) fn read(&self, model: &Model) -> Result<Lowering, Report> {
         let read = |path: &PathBuf| read_tensor(path).map_err(|error| Report::new(*error));
-        let calibration = self.calibrate.as_ref().map(read).transpose()?;
-        let input = self.input_from.as_ref().map(|path| output_of(path)).transpose()?;
-        Ok(Lowering { input_range: self.range.given(), input, bits: self.bits, calibration })
+        let calibration = self.calibrate.iter().map(read).collect::<Result<_, _>>()?;
+        let mut inputs = BTreeMap::new();
+        for text in &self.input_from {
+            // A path may have an equals sign, too.
+            let named = text
+                .split_once('=')
+                .and_then(|(name, path)| Some((model.inputs().iter().position(|input| input.name == name)?, path)));
+            let (position, path) = named.unwrap_or((0, text));
+            inputs.insert(position, output_of(Path::new(path))?);
+        }
+        Ok(Lowering { input_range: self.range.given(), inputs, bits: self.bits, calibration })
     }
 
     /// The first option that was given.
     pub(super) fn given(&self) -> Option<&'static str> {
         let given = [
             (self.range.given().is_some(), "--input-range"),
-            (self.input_from.is_some(), "--input-from"),
+            (!self.input_from.is_empty(), "--input-from"),
             (self.bits.is_some(), "--bits"),
-            (self.calibrate.is_some(), "--calibrate"),
+            (!self.calibrate.is_empty(), "--calibrate"),
         ];
         given.into_iter().find_map(|(is_given, name)| is_given.then_some(name))
     }

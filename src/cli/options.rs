@@ -1,21 +1,26 @@
 //! The options that say how a circuit is made.
 
 use clap::ValueEnum;
+use miette::{Diagnostic, Report};
+use std::str::FromStr;
 use zknn::artifact::Options;
+use zknn::front::Model;
 use zknn::plan::security::{HashKind, Level, Scheme};
-use zknn::plan::{OutputVisibility, Visibility};
+use zknn::plan::{Each, OutputVisibility, Visibility};
 
 /// The options, for the commands that have them. None has a default here, so that it shows which were given.
 #[derive(Debug, clap::Args)]
 #[group(skip)]
 pub(super) struct Args {
-    /// What the verifier learns about the input: a salted digest, all of it, or nothing [default: committed]
-    #[arg(long, value_name = "VISIBILITY", value_enum)]
-    input_visibility: Option<InputVisibility>,
+    /// What the verifier learns about the inputs: a salted digest, all of it, or nothing [default: committed]; of one input of
+    /// several with its name before it, NAME=public
+    #[arg(long, value_name = "[NAME=]committed|public|private")]
+    input_visibility: Vec<OfEnd<Visibility>>,
 
-    /// What the verifier learns about the output: all of it, or a salted digest [default: public]
-    #[arg(long, value_name = "VISIBILITY", value_enum)]
-    output_visibility: Option<OutputOption>,
+    /// What the verifier learns about the outputs: all of it, or a salted digest [default: public]; of one output of several
+    /// with the name of its layer before it, NAME=committed
+    #[arg(long, value_name = "[NAME=]public|committed")]
+    output_visibility: Vec<OfEnd<OutputVisibility>>,
 
     /// The hash of the Merkle trees; poseidon is slower, for proofs that are verified inside another circuit [default:
     /// blake3]
@@ -32,17 +37,28 @@ pub(super) struct Args {
     no_zk: bool,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum InputVisibility {
-    Committed,
-    Public,
-    Private,
+/// A visibility, of one input or output or of all.
+#[derive(Debug, Clone)]
+struct OfEnd<T> {
+    name: Option<String>,
+    visibility: T,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum OutputOption {
-    Public,
-    Committed,
+/// A visibility of what the model does not have.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+#[error("the model has no {what} named `{name}`")]
+#[diagnostic(code(zknn::options::no_such_end), help("{}", known_names(what, names)))]
+struct NoSuchEnd {
+    what: &'static str,
+    name: String,
+    names: Vec<String>,
+}
+
+fn known_names(what: &str, names: &[String]) -> String {
+    match names {
+        [] => format!("its {what}s have no names: give the visibility of all of them, without a name"),
+        names => format!("its {what}s are named {}", names.join(", ")),
+    }
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -58,21 +74,14 @@ enum Security {
 }
 
 impl Args {
-    /// The options as the library takes them.
-    pub(super) fn options(&self) -> Options {
+    /// The options as the library takes them, for the inputs and outputs of a model.
+    pub(super) fn options(&self, model: &Model) -> Result<Options, Report> {
         let default = Options::default();
-        Options {
-            visibility: match self.input_visibility {
-                None => default.visibility,
-                Some(InputVisibility::Committed) => Visibility::Committed,
-                Some(InputVisibility::Public) => Visibility::Public,
-                Some(InputVisibility::Private) => Visibility::Private,
-            },
-            output_visibility: match self.output_visibility {
-                None => default.output_visibility,
-                Some(OutputOption::Public) => OutputVisibility::Public,
-                Some(OutputOption::Committed) => OutputVisibility::Committed,
-            },
+        let inputs: Vec<Option<&str>> = model.inputs().iter().map(|input| Some(input.name.as_str())).collect();
+        let outputs: Vec<Option<&str>> = model.outputs().iter().map(|&layer| model.layers()[layer].name()).collect();
+        Ok(Options {
+            visibility: each("input", &inputs, &self.input_visibility, default.visibility)?,
+            output_visibility: each("output", &outputs, &self.output_visibility, default.output_visibility)?,
             scheme: Scheme {
                 zero_knowledge: !self.no_zk,
                 hash: match self.hash {
@@ -86,18 +95,78 @@ impl Args {
                     Some(Security::Proven) => Level::Proven,
                 },
             },
-        }
+        })
     }
 
     /// The first option that was given.
     pub(super) fn given(&self) -> Option<&'static str> {
         let given = [
-            (self.input_visibility.is_some(), "--input-visibility"),
-            (self.output_visibility.is_some(), "--output-visibility"),
+            (!self.input_visibility.is_empty(), "--input-visibility"),
+            (!self.output_visibility.is_empty(), "--output-visibility"),
             (self.hash.is_some(), "--hash"),
             (self.security.is_some(), "--security"),
             (self.no_zk, "--no-zk"),
         ];
         given.into_iter().find_map(|(is_given, name)| is_given.then_some(name))
+    }
+}
+
+/// What holds for each of the ends of these names: what is said of all, unless something is said of it by name. Of what is said
+/// twice the last counts.
+fn each<T: Copy + PartialEq>(
+    what: &'static str,
+    names: &[Option<&str>],
+    given: &[OfEnd<T>],
+    default: Each<T>,
+) -> Result<Each<T>, NoSuchEnd> {
+    let of_all = given.iter().rfind(|given| given.name.is_none()).map_or(default, |given| given.visibility.into());
+    let mut named = given.iter().filter_map(|given| Some((given.name.as_deref()?, given.visibility))).peekable();
+    // What is the same for all is said of all: the key does not depend on how it was said.
+    let (Some(mut own), Some(_)) = (of_all.of(names.len()), named.peek()) else { return Ok(of_all) };
+    for (name, visibility) in named {
+        let position = names.iter().position(|&other| other == Some(name)).ok_or_else(|| NoSuchEnd {
+            what,
+            name: name.to_string(),
+            names: names.iter().flatten().map(|name| name.to_string()).collect(),
+        })?;
+        own[position] = visibility;
+    }
+    Ok(if own.iter().all(|other| *other == own[0]) { own[0].into() } else { Each::Own(own) })
+}
+
+impl FromStr for OfEnd<Visibility> {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        let (name, text) = split(text);
+        let visibility = match text {
+            "committed" => Visibility::Committed,
+            "public" => Visibility::Public,
+            "private" => Visibility::Private,
+            _ => return Err("a visibility is committed, public or private"),
+        };
+        Ok(Self { name, visibility })
+    }
+}
+
+impl FromStr for OfEnd<OutputVisibility> {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        let (name, text) = split(text);
+        let visibility = match text {
+            "public" => OutputVisibility::Public,
+            "committed" => OutputVisibility::Committed,
+            _ => return Err("a visibility of an output is public or committed"),
+        };
+        Ok(Self { name, visibility })
+    }
+}
+
+/// The name, if there is one, and what is said of it. No visibility has an equals sign.
+fn split(text: &str) -> (Option<String>, &str) {
+    match text.rsplit_once('=') {
+        Some((name, rest)) => (Some(name.to_string()), rest),
+        None => (None, text),
     }
 }

@@ -25,7 +25,7 @@ impl Args {
     pub(super) fn run(self) -> Result<ExitCode, Report> {
         let model = Model::read(&self.model).map_err(|error| Report::new(*error))?;
         let graph = self.lowering.lower(&model, &mut |_, _| {})?;
-        let options = self.options.options();
+        let options = self.options.options(&model)?;
         let plan = Plan::new(&graph, options.exposure(), options.scheme).map_err(CompileError::Plan)?;
         output::result(&plan.to_string())?;
         Ok(ExitCode::SUCCESS)

@@ -3,13 +3,14 @@
 use super::progress::step;
 use super::{output, timings};
 use miette::{Diagnostic, Report};
-use ndarray::ArrayD;
+use ndarray::{ArrayD, Axis};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use zknn::artifact::{FileKind, Opening, TensorInfo, VerifyingKey, read, to_bytes, write_file};
 use zknn::front::read_tensor;
-use zknn::input::{integers_at, integers_batch};
-use zknn::{Announcement, Circuit, Input, Request, Timings};
+use zknn::input::{InputError, integers_at, integers_of_batches};
+use zknn::plan::Visibility;
+use zknn::{Announcement, Circuit, Input, ProofError, Request, Timings};
 
 /// Prove what a circuit's model gives on an input.
 #[derive(Debug, clap::Args)]
@@ -23,7 +24,8 @@ pub(super) struct Args {
     input: Vec<PathBuf>,
 
     /// The input with the salt that it is committed to with already: an opening that `zknn commit` wrote, or `zknn prove`
-    /// for an output; with --input, the input must be the same. For a model of several inputs, once for each of them
+    /// for an output; with --input, the input must be the same. For a model of several inputs, once for each that it commits
+    /// to, or the first of these; --input then gives the others
     #[arg(long, value_name = "FILE")]
     opening: Vec<PathBuf>,
 
@@ -91,16 +93,46 @@ impl Args {
         self.check(&circuit, key.as_ref(), &openings)?;
         if openings.is_empty() {
             self.prove_tensors(&circuit, &inputs, timings)?;
-            return Ok(ExitCode::SUCCESS);
+        } else {
+            let inputs = self.with_openings(&circuit, &inputs, &openings)?;
+            self.prove(&circuit, &inputs, &self.output, timings)?;
         }
-        for (position, ((input, opening), path)) in inputs.iter().zip(&openings).zip(&self.opening).enumerate() {
-            if integers_at(&circuit.file().graph, position, input)? != opening.integers() {
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// The inputs of the model: openings of the first that it commits to, and tensors. Where there are tensors for all, those of
+    /// openings must be the same.
+    fn with_openings<'a>(
+        &self,
+        circuit: &Circuit,
+        tensors: &'a [ArrayD<f64>],
+        openings: &'a [Opening],
+    ) -> Result<Vec<Input<'a>>, Report> {
+        let count = circuit.key().description.inputs.len();
+        let visibilities = circuit.file().options.visibility.of(count).unwrap_or_default().into_iter().enumerate();
+        let committed = visibilities.filter(|(_, visibility)| *visibility == Visibility::Committed);
+        let mut opened: Vec<Option<(&Opening, &PathBuf)>> = vec![None; count];
+        let mut places = committed.map(|(position, _)| position);
+        for opening in openings.iter().zip(&self.opening) {
+            opened[places.next().ok_or(ProofError::NotCommitted)?] = Some(opening);
+        }
+        let is_all = tensors.len() == count;
+        if !is_all && tensors.len() + openings.len() != count {
+            return Err(InputError::Count { expected: count, got: tensors.len() + openings.len() }.into());
+        }
+        let mut tensors = tensors.iter();
+        let mut inputs = Vec::new();
+        for (position, opening) in opened.into_iter().enumerate() {
+            let tensor = if is_all || opening.is_none() { tensors.next() } else { None };
+            if let (Some(tensor), Some((opening, path))) = (tensor, opening)
+                && integers_at(&circuit.file().graph, position, tensor)? != opening.integers()
+            {
                 return Err(Refusal::OtherInput { path: path.clone() }.into());
             }
+            let opening = opening.map(|(opening, _)| opening);
+            inputs.extend(opening.map(Input::Opening).or(tensor.map(Input::Tensor)));
         }
-        let openings: Vec<Input<'_>> = openings.iter().map(Input::Opening).collect();
-        self.prove(&circuit, &openings, &self.output, timings)?;
-        Ok(ExitCode::SUCCESS)
+        Ok(inputs)
     }
 
     /// Tells what is about to be proved, and whether it may be.
@@ -120,21 +152,22 @@ impl Args {
         Ok(())
     }
 
-    /// Proves for the inputs of a model, or for each of many of the only one.
+    /// Proves for the inputs of a model, or for each sample of batches of them.
     fn prove_tensors(&self, circuit: &Circuit, inputs: &[ArrayD<f64>], mut timings: Timings) -> Result<(), Report> {
-        let is_batch = |input: &ArrayD<f64>, tensor: &TensorInfo| input.ndim() == tensor.shape.len() + 1;
-        let input = match (inputs, &circuit.key().description.inputs[..]) {
-            ([input], [tensor]) if is_batch(input, tensor) => input,
-            _ => {
-                let inputs: Vec<Input<'_>> = inputs.iter().map(Input::Tensor).collect();
-                return self.prove(circuit, &inputs, &self.output, timings);
-            }
-        };
+        let tensors = &circuit.key().description.inputs;
+        let mut pairs = inputs.iter().zip(tensors);
+        let is_batch = |(input, tensor): (&ArrayD<f64>, &TensorInfo)| input.ndim() == tensor.shape.len() + 1;
+        if inputs.len() != tensors.len() || !pairs.all(is_batch) {
+            let inputs: Vec<Input<'_>> = inputs.iter().map(Input::Tensor).collect();
+            return self.prove(circuit, &inputs, &self.output, timings);
+        }
         // Before the first proof, for each takes its time.
-        integers_batch(&circuit.file().graph, input)?;
-        for (index, input) in input.outer_iter().enumerate() {
-            let path = numbered(&self.output, index);
-            self.prove(circuit, &[Input::Tensor(&input.to_owned())], &path, std::mem::take(&mut timings))?;
+        integers_of_batches(&circuit.file().graph, inputs)?;
+        for index in 0..inputs[0].shape()[0] {
+            let sample: Vec<ArrayD<f64>> =
+                inputs.iter().map(|input| input.index_axis(Axis(0), index).to_owned()).collect();
+            let sample: Vec<Input<'_>> = sample.iter().map(Input::Tensor).collect();
+            self.prove(circuit, &sample, &numbered(&self.output, index), std::mem::take(&mut timings))?;
         }
         Ok(())
     }
@@ -150,6 +183,7 @@ impl Args {
         let of_inputs = of_inputs.filter(|(position, _)| !has_opening(position)).map(|(_, opening)| opening);
         let of_outputs = numbered_names("output.", proved.outputs.len()).into_iter().zip(&proved.outputs);
         for (name, opening) in of_inputs.chain(of_outputs).filter(|_| !self.no_opening) {
+            let Some(opening) = opening else { continue };
             let beside = beside(path, &name);
             if let Err(error) = write_file(&beside, FileKind::Opening, opening) {
                 // Nobody could ever open what it commits to. If it can't be removed, the error is told all the same.

@@ -19,9 +19,9 @@ pub(super) struct Args {
     /// The model, a JSON file
     model: PathBuf,
 
-    /// The input, a tensor in a JSON file
-    #[arg(long, value_name = "FILE")]
-    input: PathBuf,
+    /// The input, a tensor in a JSON file. For a model of several inputs, once for each of them
+    #[arg(long, value_name = "FILE", required = true)]
+    input: Vec<PathBuf>,
 
     /// Print JSON, for other programs
     #[arg(long)]
@@ -34,12 +34,20 @@ pub(super) struct Args {
 #[derive(Serialize)]
 struct Outcome {
     table: Vec<Row>,
-    float_output: FloatOutput,
-    integer_output: IntegerOutput,
-    /// The greatest difference of the two outputs; not a number where the float output is not.
-    max_difference: f64,
+    /// In their order.
+    outputs: Vec<ModelOutput>,
     /// Nothing where nothing is rounded.
     rounding: Option<Rounding>,
+}
+
+#[derive(Serialize)]
+struct ModelOutput {
+    /// The layer that it is the output of, counted from zero.
+    layer: usize,
+    float: FloatOutput,
+    integer: IntegerOutput,
+    /// The greatest difference of the two; not a number where a float is not.
+    max_difference: f64,
 }
 
 #[derive(Serialize)]
@@ -86,47 +94,65 @@ struct IntegerOutput {
 impl Args {
     pub(super) fn run(self) -> Result<ExitCode, Report> {
         let model = Model::read(&self.model).map_err(|error| Report::new(*error))?;
-        let x = read_tensor(&self.input).map_err(|error| Report::new(*error))?;
-        let lowering = self.lowering.read()?;
+        let read = |path: &PathBuf| read_tensor(path).map_err(|error| Report::new(*error));
+        let inputs = self.input.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        let lowering = self.lowering.read(&model)?;
         let graph = lower(&model, &lowering, &mut |_, _| {})?;
-        let integers = input::integers(&graph, &x)?;
-
-        let float = nn::run(&model, &x)?;
-        // The graph was validated and the input is in its range, so nothing is left that can be wrong.
-        let values = eval_fixed(&graph, &integers).into_diagnostic()?;
-        let scale = graph.node(graph.output()).fact.scale().unwrap_or(1.0);
-        let fixed = values.output();
-        let reals = fixed.mapv(|integer| integer as f64 * scale);
-        let max_difference = max_difference(&float, &reals);
-        let loss = rounding::measure(&graph, &model, lowering.calibration.as_ref())?;
+        let integers = input::integers_of_each(&graph, &inputs)?;
+        let floats = nn::run_all(&model, &inputs[..])?;
+        // The graph was validated and the inputs are in their ranges, so nothing is left that can be wrong.
+        let values = eval_fixed(&graph, &integers[..]).into_diagnostic()?;
+        let nodes = graph.outputs().iter().zip(values.outputs()).zip(model.outputs());
+        let outputs = nodes.map(|((&node, fixed), &layer)| {
+            let scale = graph.node(node).fact.scale().unwrap_or(1.0);
+            (layer, &floats[layer], fixed, scale)
+        });
+        let loss = rounding::measure(&graph, &model, &lowering.calibration)?;
 
         if self.json {
             let outcome = Outcome {
                 table: rows(&model),
-                float_output: FloatOutput { dim: float.shape().to_vec(), data: float.iter().copied().collect() },
-                integer_output: IntegerOutput {
-                    dim: fixed.shape().to_vec(),
-                    data: reals.iter().copied().collect(),
-                    integers: fixed.iter().copied().collect(),
-                    scale,
-                },
-                max_difference,
+                outputs: outputs.map(model_output).collect(),
                 rounding: loss.as_ref().map(Rounding::from),
             };
             output::result(&serde_json::to_string(&outcome).into_diagnostic()?)?;
         } else {
-            let table = model.table();
+            let outputs: Vec<String> = outputs.map(in_words).collect();
             let rounding = loss.as_ref().map(|loss| format!("\n{}", told::text(loss))).unwrap_or_default();
-            output::result(&format!(
-                "{table}\n\nfloat output:\n{float}\n\ninteger output, in units of {scale}:\n{fixed}\n\n\
-                 integer output, as real numbers:\n{reals}\n\nmax difference: {max_difference:?}{rounding}"
-            ))?;
+            output::result(&format!("{}\n\n{}{rounding}", model.table(), outputs.join("\n\n")))?;
         }
         if let Some(loss) = &loss {
             told::warn(loss);
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// An output of a layer, in floating point and in integers times a scale.
+type Output<'a> = (usize, &'a ArrayD<f64>, &'a ArrayD<i64>, f64);
+
+fn model_output((layer, float, fixed, scale): Output<'_>) -> ModelOutput {
+    let reals = fixed.mapv(|integer| integer as f64 * scale);
+    ModelOutput {
+        layer,
+        float: FloatOutput { dim: float.shape().to_vec(), data: float.iter().copied().collect() },
+        max_difference: max_difference(float, &reals),
+        integer: IntegerOutput {
+            dim: fixed.shape().to_vec(),
+            data: reals.iter().copied().collect(),
+            integers: fixed.iter().copied().collect(),
+            scale,
+        },
+    }
+}
+
+fn in_words((_, float, fixed, scale): Output<'_>) -> String {
+    let reals = fixed.mapv(|integer| integer as f64 * scale);
+    let max_difference = max_difference(float, &reals);
+    format!(
+        "float output:\n{float}\n\ninteger output, in units of {scale}:\n{fixed}\n\ninteger output, as real \
+         numbers:\n{reals}\n\nmax difference: {max_difference:?}"
+    )
 }
 
 fn rows(model: &Model) -> Vec<Row> {

@@ -105,7 +105,8 @@ impl Args {
     fn derived(&self, path: &Path) -> Result<VerifyingKey, Report> {
         let model = step("read the model", || Model::read(path)).map_err(|error| Report::new(*error))?;
         let graph = self.lowering.lower(&model, &mut |_, _| {})?;
-        let circuit = step("compile", || compile(graph, self.options.options()))?;
+        let options = self.options.options(&model)?;
+        let circuit = step("compile", || compile(graph, options))?;
         Ok(circuit.key().clone())
     }
 

@@ -13,10 +13,10 @@ fn digits(name: &str) -> PathBuf {
 
 fn evaluated(name: &str, bits: u32, is_calibrated: bool) -> Evaluation {
     let model = Model::read(&digits(name)).unwrap();
-    let calibration = is_calibrated.then(|| read_tensor(&digits("calibration")).unwrap());
+    let calibration = is_calibrated.then(|| read_tensor(&digits("calibration")).unwrap()).into_iter().collect();
     let lowering = Lowering { bits: Some(bits), calibration, ..Lowering::default() };
     let graph = crate::lower(&model, &lowering, &mut |_, _| {}).unwrap();
-    let inputs = read_tensor(&digits("test_inputs")).unwrap();
+    let inputs = [read_tensor(&digits("test_inputs")).unwrap()];
     let labels = crate::front::read_labels(&digits("test_labels")).unwrap();
     let mut done = 0;
     let evaluation = evaluate(&graph, Some(&model), &inputs, &labels, &mut |count| done += count).unwrap();
@@ -63,7 +63,7 @@ fn a_program_is_its_own_counterpart() {
         output %2",
     )
     .unwrap();
-    let inputs = arr2(&[[1.0, 9.0], [3.0, 4.0], [-9.0, -7.0]]).into_dyn();
+    let inputs = [arr2(&[[1.0, 9.0], [3.0, 4.0], [-9.0, -7.0]]).into_dyn()];
     let evaluation = evaluate(&graph, None, &inputs, &[1, 1, 0], &mut |_| {}).unwrap();
     // Rounded, the second is a tie; the third is one with clamps.
     assert_eq!(evaluation.float_accuracy, 1.0);
@@ -77,7 +77,7 @@ fn a_program_is_its_own_counterpart() {
 fn inputs_and_labels_that_do_not_fit_are_refused() {
     let graph = zknn_ir::parse("%0 = input : [2] fixed(scale 1, -9..=9)\noutput %0").unwrap();
     let refused = |inputs: ArrayD<f64>, labels: &[usize]| {
-        evaluate(&graph, None, &inputs, labels, &mut |_| {}).unwrap_err().to_string()
+        evaluate(&graph, None, &[inputs], labels, &mut |_| {}).unwrap_err().to_string()
     };
     let inputs = arr2(&[[1.0, 2.0], [3.0, 4.0]]).into_dyn();
     insta::assert_snapshot!(refused(inputs.clone(), &[1]), @"there are 1 labels for 2 inputs");

@@ -156,9 +156,37 @@ pub enum Problem {
     )]
     Border,
 
-    #[error("layer {layer} is named `input`, which is the name of the model's input")]
+    #[error("layer {layer} is named `{name}`, which is the name of an input of the model")]
     #[diagnostic(code(zknn::model::reserved_name), help("choose another name"))]
-    ReservedName { layer: usize },
+    ReservedName { layer: usize, name: String },
+
+    #[error("{what} lists nothing")]
+    #[diagnostic(code(zknn::model::no_ends), help("list one at least, or leave the field out"))]
+    NoEnds { what: &'static str },
+
+    #[error("two inputs are named `{name}`")]
+    #[diagnostic(code(zknn::model::repeated_input), help("give each input a name of its own"))]
+    RepeatedInput { name: String },
+
+    #[error("no layer reads the input `{name}`")]
+    #[diagnostic(
+        code(zknn::model::unread_input),
+        help(
+            "a layer reads it by name, `\"inputs\": [{name:?}]`; the first layer reads the first input where it names none"
+        )
+    )]
+    UnreadInput { name: String },
+
+    #[error("the output `{name}` is no layer's name")]
+    #[diagnostic(
+        code(zknn::model::unknown_output),
+        help("`outputs` lists the names of layers; give the layer a `name`")
+    )]
+    UnknownOutput { name: String },
+
+    #[error("the output `{name}` is listed twice")]
+    #[diagnostic(code(zknn::model::repeated_output), help("list each layer once"))]
+    RepeatedOutput { name: String },
 
     #[error("layers {first} and {layer} are both named `{name}`")]
     #[diagnostic(code(zknn::model::duplicate_name), help("give each layer a name of its own, or none"))]
@@ -182,7 +210,11 @@ pub enum Problem {
     #[error("no layer reads layer {layer}")]
     #[diagnostic(
         code(zknn::model::unread_layer),
-        help("the output is that of the last layer, {}; every other must be among the `inputs` of one", layers - 1)
+        help(
+            "an output of the model is that of the last layer, {}, or of those that `outputs` names; every other layer must be \
+             among the `inputs` of one",
+            layers - 1
+        )
     )]
     Unread { layer: usize, layers: usize },
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::composed::{self, Composed};
+use super::ends::Ends;
 use super::error::{FrontError, Problem, Result};
 use super::fields::{Object, closest, list};
 use super::piece::Piece;
@@ -118,8 +119,9 @@ impl<'a> Fields<'a> {
 
 pub(super) fn read(source: Source) -> Result<Model> {
     let root = Piece::root(&source)?;
-    let model = Object::new(root, "the model")?.only(&["input_range", "layers"])?;
+    let model = Object::new(root, "the model")?.only(&["input_range", "inputs", "outputs", "layers"])?;
     let input_range = model.optional("input_range").map(input_range).transpose()?;
+    let ends = Ends::read(&model)?;
 
     let list = model.required("layers")?;
     let mut layers: Vec<Layer> = Vec::new();
@@ -130,7 +132,7 @@ pub(super) fn read(source: Source) -> Result<Model> {
     if layers.is_empty() {
         return Err(list.error(Problem::NoLayers, "empty"));
     }
-    Model::settled(layers, input_range, Some(Arc::new(source)))
+    Model::settled(layers, input_range, ends, Some(Arc::new(source)))
 }
 
 fn read_layer(piece: Piece, index: usize) -> Result<Layer> {
@@ -256,7 +258,7 @@ pub(super) fn shape_error(
     }
 }
 
-fn input_range(piece: Piece) -> Result<(i64, i64)> {
+pub(super) fn input_range(piece: Piece) -> Result<(i64, i64)> {
     match integers(piece, "`input_range`")?.as_slice() {
         [Some(lo), Some(hi)] if super::is_input_range(*lo, *hi) => Ok((*lo, *hi)),
         _ => Err(piece.error(Problem::InputRange, "not such a range")),

@@ -26,22 +26,23 @@ pub struct LowerError {
 /// The model as a graph of real numbers. Each node names the layer that it came from; the input came from none.
 pub fn lower(model: &Model) -> Result<Graph, LowerError> {
     let mut graph = Graph::new();
-    let input = Op::Input(op::Input { shape: model.input_shape().to_vec(), number: Number::Real, rounds: false });
-    let added = graph.add(input, &[], None);
-    let input = added.map_err(|error| LowerError { layer: 0, error })?;
-    // The input stands for every layer that is not there yet, and the order has none such read.
-    let mut nodes = vec![input; model.layers().len()];
+    let mut inputs = Vec::new();
+    for input in model.inputs() {
+        let op = Op::Input(op::Input { shape: input.shape.clone(), number: Number::Real, rounds: false });
+        inputs.push(graph.add(op, &[], None).map_err(|error| LowerError { layer: 0, error })?);
+    }
+    // The first input stands for every layer that is not there yet, and the order has none such read.
+    let mut nodes = vec![inputs[0]; model.layers().len()];
     for &layer in model.order() {
         let node = |source: &Source| match source {
-            Source::Input => input,
+            Source::Input(position) => inputs[*position],
             Source::Layer(read) => nodes[*read],
         };
         let operands: Vec<NodeId> = model.reads(layer).iter().map(node).collect();
         let added = add(&mut graph, &model.layers()[layer].kind, &operands, layer);
         nodes[layer] = added.map_err(|error| LowerError { layer, error })?;
     }
-    // A model has a layer.
-    graph.set_output(nodes[nodes.len() - 1]);
+    graph.set_outputs(model.outputs().iter().map(|&layer| nodes[layer]).collect());
     Ok(graph)
 }
 

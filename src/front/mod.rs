@@ -5,6 +5,7 @@
 //! can make the reader panic, or allocate more than its own size calls for.
 
 mod composed;
+mod ends;
 mod error;
 mod fields;
 mod json;
@@ -28,14 +29,16 @@ use std::sync::Arc;
 use ndarray::ArrayD;
 
 pub use composed::{Attribute, Composed, NoSuchLayer};
+use ends::Ends;
+pub use ends::{INPUT, ModelInput};
 pub use error::{FrontError, LayerDiagnostic, Problem};
 pub use kind::{LayerKind, Steps};
 pub use lower::{LowerError, lower};
 use piece::Piece;
 pub use shapes::ShapeError;
 use source::Source as File;
-use wiring::Wiring;
-pub use wiring::{INPUT, Source};
+pub use wiring::Source;
+use wiring::{Place, Wiring};
 
 /// The most elements a tensor may have: far beyond what can be proved, and safe to multiply with on any machine.
 pub const MAX_ELEMENTS: usize = 1 << 31;
@@ -51,9 +54,10 @@ pub const MAX_RANK: usize = 8;
 pub const MAX_BORDER: usize = 1 << 16;
 
 /// A neural network: layers that read the output of the one before, or of those that they name. The output is that of the
-/// last.
+/// last, unless others are named.
 #[derive(Debug, Clone)]
 pub struct Model {
+    inputs: Vec<ModelInput>,
     layers: Vec<Layer>,
     wiring: Wiring,
     input_range: Option<(i64, i64)>,
@@ -96,40 +100,60 @@ impl Model {
         json::read(File { name: name.to_string(), text })
     }
 
-    /// A model made in memory, under the same rules as one that is read.
-    pub fn new(mut layers: Vec<Layer>, input_range: Option<(i64, i64)>) -> Result<Model, Box<FrontError>> {
+    /// A model of one input and one output made in memory, under the same rules as one that is read.
+    pub fn new(layers: Vec<Layer>, input_range: Option<(i64, i64)>) -> Result<Model, Box<FrontError>> {
+        Model::unread(layers, input_range, Ends::default())
+    }
+
+    /// A model made in memory of these inputs, whose outputs are those of the layers with these names.
+    pub fn with_ends(inputs: Vec<ModelInput>, layers: Vec<Layer>, outputs: &[&str]) -> Result<Model, Box<FrontError>> {
+        let outputs = outputs.iter().map(|name| name.to_string()).collect();
+        Model::unread(layers, None, Ends { inputs: Some(inputs), outputs: Some(outputs) })
+    }
+
+    fn unread(mut layers: Vec<Layer>, input_range: Option<(i64, i64)>, ends: Ends) -> Result<Model, Box<FrontError>> {
         if layers.is_empty() {
             return Err(FrontError::unplaced(Problem::NoLayers));
         }
         if input_range.is_some_and(|(lo, hi)| !is_input_range(lo, hi)) {
             return Err(FrontError::unplaced(Problem::InputRange));
         }
+        ends::check(&ends)?;
         layers.iter_mut().for_each(|layer| layer.spans = LayerSpans::default());
-        Model::settled(layers, input_range, None)
+        Model::settled(layers, input_range, ends, None)
     }
 
     /// Resolves what layers read, and checks their shapes.
     fn settled(
         mut layers: Vec<Layer>,
         input_range: Option<(i64, i64)>,
+        ends: Ends,
         source: Option<Arc<File>>,
     ) -> Result<Model, Box<FrontError>> {
-        let wiring = Wiring::of(&layers).map_err(|error| {
-            let place = layers[error.layer].spans.element(source.as_deref(), error.place);
-            match place {
+        let wiring = Wiring::of(&layers, &ends).map_err(|error| {
+            match source.as_deref().and_then(|source| piece_at(source, &layers, error.place)) {
                 Some(place) => place.error(*error.problem, error.label),
                 None => FrontError::unplaced(*error.problem),
             }
         })?;
-        let mut input: Option<Vec<usize>> = None;
+        let mut shapes: Vec<Option<Vec<usize>>> = match &ends.inputs {
+            None => vec![None],
+            Some(inputs) => inputs.iter().map(|input| Some(input.shape.clone())).collect(),
+        };
         let mut together = 0;
         for &index in &wiring.order {
-            let settled = settle(&mut layers, &wiring, &mut input, &mut together, index);
+            let settled = settle(&mut layers, &wiring, &mut shapes, &mut together, index);
             if let Err(error) = settled {
                 return Err(json::shape_error(source.as_deref(), index, &layers[index], error));
             }
         }
-        Ok(Model { layers, wiring, input_range, source })
+        let only = || {
+            // Layers without a cycle, of which each reads something, end at the input.
+            let shape = shapes.into_iter().flatten().next().unwrap_or_default();
+            vec![ModelInput { name: INPUT.to_string(), shape, range: None }]
+        };
+        let inputs = ends.inputs.unwrap_or_else(only);
+        Ok(Model { inputs, layers, wiring, input_range, source })
     }
 
     /// Writes the model as JSON, byte for byte as Python's `json.dump` does.
@@ -145,9 +169,19 @@ impl Model {
         &self.layers
     }
 
-    /// The range that every element of the input is in, if the model declares one.
+    /// The range that every element of the inputs is in that have none of their own, if the model declares one.
     pub fn input_range(&self) -> Option<(i64, i64)> {
         self.input_range
+    }
+
+    /// The inputs, at least one.
+    pub fn inputs(&self) -> &[ModelInput] {
+        &self.inputs
+    }
+
+    /// The layers whose outputs are the model's, at least one.
+    pub fn outputs(&self) -> &[usize] {
+        &self.wiring.outputs
     }
 
     /// What a layer reads, in order.
@@ -164,7 +198,7 @@ impl Model {
     /// If there is no layer of that index.
     pub fn read_shapes(&self, layer: usize) -> Vec<&[usize]> {
         let shape = |source: &Source| match source {
-            Source::Input => self.input_shape(),
+            Source::Input(position) => self.inputs[*position].shape.as_slice(),
             Source::Layer(read) => &self.layers[*read].output_shape,
         };
         self.reads(layer).iter().map(shape).collect()
@@ -175,16 +209,14 @@ impl Model {
         &self.wiring.order
     }
 
-    /// The shape of the input.
+    /// The shape of the only input, or of the first of several.
     pub fn input_shape(&self) -> &[usize] {
-        let reader = self.wiring.reads.iter().position(|reads| reads.contains(&Source::Input));
-        // Layers without a cycle, of which each reads something, end at the input.
-        reader.map_or(&[], |layer| &self.layers[layer].input_shape)
+        &self.inputs[0].shape
     }
 
-    /// The shape of the output.
+    /// The shape of the only output, or of the first of several.
     pub fn output_shape(&self) -> &[usize] {
-        self.layers.last().map_or(&[], |layer| &layer.output_shape)
+        &self.layers[self.wiring.outputs[0]].output_shape
     }
 
     /// A diagnostic that points into the model's file, for passes that find fault with a layer later on.
@@ -233,8 +265,8 @@ impl Layer {
         Layer { name: Some(name.to_string()), ..self }
     }
 
-    /// The same layer, reading the layers of these names; [`INPUT`] is the model's input. Without this it reads the layer
-    /// before it.
+    /// The same layer, reading the layers of these names; those of the model's inputs count among
+    /// them, [`INPUT`] where the model does not name its inputs. Without this it reads the layer before it.
     #[must_use]
     pub fn reading(self, names: &[&str]) -> Layer {
         Layer { inputs: Some(names.iter().map(|name| name.to_string()).collect()), ..self }
@@ -251,12 +283,22 @@ impl Layer {
     }
 }
 
-/// Checks a layer against itself and what it reads, and keeps its output shape. `input` is the shape of the model's input,
-/// which the first layer that reads it decides; `together` counts the elements of all layers.
+/// The piece of the source that is at fault.
+fn piece_at<'a>(source: &'a File, layers: &[Layer], place: Place) -> Option<Piece<'a>> {
+    let of_model = |field| Piece::root(source).ok()?.member(field);
+    match place {
+        Place::Layer { layer, field, element } => layers[layer].spans.element(source, field, element),
+        Place::Input(at) => of_model("inputs")?.element(at)?.member("name"),
+        Place::Output(at) => of_model("outputs")?.element(at),
+    }
+}
+
+/// Checks a layer against itself and what it reads, and keeps its output shape. `inputs` are the shapes of the model's inputs;
+/// one that is not known is decided by the first layer that reads it. `together` counts the elements of all layers.
 fn settle(
     layers: &mut [Layer],
     wiring: &Wiring,
-    input: &mut Option<Vec<usize>>,
+    inputs: &mut [Option<Vec<usize>>],
     together: &mut usize,
     index: usize,
 ) -> Result<(), ShapeError> {
@@ -265,7 +307,7 @@ fn settle(
     for source in &wiring.reads[index] {
         reads.push(
             match source {
-                Source::Input => &*input.get_or_insert_with(|| layer.input_shape.clone()),
+                Source::Input(position) => &*inputs[*position].get_or_insert_with(|| layer.input_shape.clone()),
                 Source::Layer(read) => &layers[*read].output_shape,
             }
             .clone(),
@@ -284,8 +326,8 @@ impl LayerSpans {
     }
 
     /// The piece of the source where a field stands, or an element of it; of the layer type, where the field is not there.
-    fn element<'a>(&self, source: Option<&'a File>, (field, at): (&str, Option<usize>)) -> Option<Piece<'a>> {
-        let piece = Piece::at(source?, self.field(field).or_else(|| self.field("layer_type"))?)?;
+    fn element<'a>(&self, source: &'a File, field: &str, at: Option<usize>) -> Option<Piece<'a>> {
+        let piece = Piece::at(source, self.field(field).or_else(|| self.field("layer_type"))?)?;
         Some(at.and_then(|at| piece.element(at)).unwrap_or(piece))
     }
 }

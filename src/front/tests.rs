@@ -2,7 +2,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
-use ndarray::{ArrayD, arr1};
+use ndarray::{ArrayD, arr1, arr2};
 use proptest::prelude::*;
 
 use super::*;
@@ -96,7 +96,7 @@ const RESIDUAL: &str = r#"{"layers": [{"layer_type": "padding", "input_shape": [
 fn layers_read_what_they_name_in_any_order() {
     let model = Model::parse("residual", RESIDUAL.to_string()).unwrap();
     assert_eq!((model.input_shape(), model.output_shape()), (&[2, 2, 1][..], &[1][..]));
-    assert_eq!(model.reads(1), [Source::Input, Source::Layer(4), Source::Input]);
+    assert_eq!(model.reads(1), [Source::Input(0), Source::Layer(4), Source::Input(0)]);
     assert_eq!(model.reads(3), [Source::Layer(2)]);
     let mut written = Vec::new();
     model.write(&mut written).unwrap();
@@ -110,6 +110,55 @@ fn layers_read_what_they_name_in_any_order() {
     assert_eq!(zknn_ir::validate(&graph), Ok(()));
     assert_eq!(zknn_ir::eval::eval_real(&graph, &input).unwrap().output(), &expected);
     insta::assert_snapshot!(zknn_ir::print(&graph));
+}
+
+/// A question to a table: the scores of its rows, and the row with the greatest.
+const LOOKUP: &str = r#"{"inputs": [{"name": "question", "shape": [2], "range": [0, 3]}, {"name": "table", "shape": [3, 2], "range": [-5, 4]}], "outputs": ["best", "scores"], "layers": [{"layer_type": "multiply", "input_shape": [3, 2], "inputs": ["table", "question"]}, {"layer_type": "reduce_sum", "input_shape": [3, 2], "axes": [1], "name": "scores"}, {"layer_type": "argmax", "input_shape": [3], "name": "best"}]}"#;
+
+#[test]
+fn inputs_and_outputs_have_names() {
+    let model = Model::parse("lookup", LOOKUP.to_string()).unwrap();
+    let ranges: Vec<_> = model.inputs().iter().map(|input| (input.name.as_str(), input.range)).collect();
+    assert_eq!(ranges, [("question", Some((0, 3))), ("table", Some((-5, 4)))]);
+    assert_eq!((model.reads(0), model.outputs()), (&[Source::Input(1), Source::Input(0)][..], &[2, 1][..]));
+    let mut written = Vec::new();
+    model.write(&mut written).unwrap();
+    assert_eq!(String::from_utf8(written).unwrap(), LOOKUP);
+
+    let inputs = [arr1(&[3.0, 1.0]).into_dyn(), arr2(&[[1.0, 4.0], [4.0, -5.0], [2.0, 0.0]]).into_dyn()];
+    let [scores, best] = [arr1(&[7.0, 7.0, 6.0]).into_dyn(), arr1(&[0.0]).into_dyn()];
+    assert_eq!(crate::nn::run(&model, &inputs[..]).unwrap(), best);
+    assert_eq!(crate::nn::run_all(&model, &inputs[..]).unwrap()[1..], [scores.clone(), best.clone()]);
+    let error = crate::nn::run(&model, &inputs[0]).unwrap_err();
+    assert_eq!(error.to_string(), "the model takes inputs of shapes [[2], [3, 2]], got an input of shape [2]");
+    let graph = lower(&model).unwrap();
+    assert_eq!(zknn_ir::validate(&graph), Ok(()));
+    let values = zknn_ir::eval::eval_real(&graph, &inputs[..]).unwrap();
+    assert_eq!(values.outputs().collect::<Vec<_>>(), [&best, &scores]);
+
+    // The same in memory; and the form of a model with one input, where a file says no more than that.
+    let again = Model::with_ends(model.inputs().to_vec(), model.layers().to_vec(), &["best", "scores"]).unwrap();
+    assert_eq!((again.outputs(), again.read_shapes(0)), (model.outputs(), model.read_shapes(0)));
+    let short = r#"{"layers": [{"layer_type": "relu", "input_shape": [2]}]}"#;
+    let long = short.replace("{\"layers", r#"{"inputs": [{"name": "input", "shape": [2]}], "layers"#);
+    let mut written = Vec::new();
+    Model::parse("long", long).unwrap().write(&mut written).unwrap();
+    assert_eq!(String::from_utf8(written).unwrap(), short);
+}
+
+#[test]
+fn ends_made_in_memory_are_checked_too() {
+    let input = |range| ModelInput { name: "x".into(), shape: vec![2], range };
+    let relu = || vec![Layer::new(LayerKind::Relu, [2]).named("y")];
+    let code = |inputs, outputs: &[&str]| {
+        Model::with_ends(inputs, relu(), outputs).map(|_| ()).map_err(|error| error.code().unwrap().to_string())
+    };
+    assert_eq!(code(vec![input(None)], &["y"]), Ok(()));
+    assert_eq!(code(vec![], &["y"]), Err("zknn::model::no_ends".to_string()));
+    assert_eq!(code(vec![input(None)], &[]), Err("zknn::model::no_ends".to_string()));
+    assert_eq!(code(vec![input(None)], &["x"]), Err("zknn::model::unknown_output".to_string()));
+    assert_eq!(code(vec![input(Some((1, 0)))], &["y"]), Err("zknn::model::input_range".to_string()));
+    assert_eq!(code(vec![input(None), input(None)], &["y"]), Err("zknn::model::repeated_input".to_string()));
 }
 
 /// A chain whose layers name each other the wrong way round, so that the walk goes all the way down.

@@ -4,18 +4,16 @@ use std::collections::BTreeMap;
 
 use super::Layer;
 use super::composed::Reads;
+use super::ends::Ends;
 use super::error::Problem;
 use super::fields::{closest, quoted};
 use super::source::shown;
 
-/// The name of the model's input among those that layers read.
-pub const INPUT: &str = "input";
-
 /// Where a layer takes a tensor from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
-    /// The model's input.
-    Input,
+    /// The model's input at this position.
+    Input(usize),
     /// The output of the layer with this index.
     Layer(usize),
 }
@@ -27,27 +25,39 @@ pub(super) struct Wiring {
     pub(super) reads: Vec<Vec<Source>>,
     /// The layers, each after those it reads.
     pub(super) order: Vec<usize>,
+    /// The layers whose outputs are the model's.
+    pub(super) outputs: Vec<usize>,
 }
 
 /// Why layers do not make a network, and where that shows.
 #[derive(Debug)]
 pub(super) struct WiringError {
     pub(super) problem: Box<Problem>,
-    pub(super) layer: usize,
-    /// The field, and the element of it.
-    pub(super) place: (&'static str, Option<usize>),
+    pub(super) place: Place,
     pub(super) label: String,
+}
+
+/// What of a model is at fault.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Place {
+    /// A field of a layer, or an element of it.
+    Layer { layer: usize, field: &'static str, element: Option<usize> },
+    /// The name of an input.
+    Input(usize),
+    /// The name of an output.
+    Output(usize),
 }
 
 impl Wiring {
     /// Resolves the names that layers read. A layer that names nothing reads the layer before it, the first one the
-    /// model's input.
-    pub(super) fn of(layers: &[Layer]) -> Result<Wiring, WiringError> {
-        let known = names(layers)?;
+    /// model's first input.
+    pub(super) fn of(layers: &[Layer], ends: &Ends) -> Result<Wiring, WiringError> {
+        ends.check_names()?;
+        let known = names(layers, ends)?;
         let mut reads: Vec<Vec<Source>> = Vec::with_capacity(layers.len());
         for (index, layer) in layers.iter().enumerate() {
             let sources = match &layer.inputs {
-                None => vec![index.checked_sub(1).map_or(Source::Input, Source::Layer)],
+                None => vec![index.checked_sub(1).map_or(Source::Input(0), Source::Layer)],
                 Some(names) => {
                     let find = |(at, name): (usize, &String)| find(&known, index, at, name);
                     names.iter().enumerate().map(find).collect::<Result<_, _>>()?
@@ -56,42 +66,45 @@ impl Wiring {
             check_count(layer, index, sources.len())?;
             reads.push(sources);
         }
-        let order = order(&reads)?;
-        check_read(layers, &reads)?;
-        Ok(Wiring { reads, order })
+        let (order, outputs) = (order(&reads)?, ends.output_layers(&known, layers.len())?);
+        check_read(layers, ends, &reads, &outputs)?;
+        Ok(Wiring { reads, order, outputs })
     }
 }
 
-/// The layers by their names.
-fn names(layers: &[Layer]) -> Result<BTreeMap<&str, usize>, WiringError> {
-    let mut names = BTreeMap::new();
+/// The inputs and the layers by their names.
+fn names<'a>(layers: &'a [Layer], ends: &'a Ends) -> Result<BTreeMap<&'a str, Source>, WiringError> {
+    let inputs = ends.input_names().into_iter().enumerate();
+    let mut names: BTreeMap<&str, Source> = inputs.map(|(position, name)| (name, Source::Input(position))).collect();
     for (layer, name) in layers.iter().enumerate().filter_map(|(index, layer)| Some((index, layer.name.as_deref()?))) {
-        let (problem, label) = if name == INPUT {
-            (Problem::ReservedName { layer }, "taken".to_string())
-        } else if let Some(first) = names.insert(name, layer) {
-            (Problem::DuplicateName { layer, first, name: shown(name) }, format!("layer {first} has it"))
-        } else {
-            continue;
+        let (problem, label) = match names.insert(name, Source::Layer(layer)) {
+            None => continue,
+            Some(Source::Input(_)) => (Problem::ReservedName { layer, name: shown(name) }, "taken".to_string()),
+            Some(Source::Layer(first)) => {
+                (Problem::DuplicateName { layer, first, name: shown(name) }, format!("layer {first} has it"))
+            }
         };
-        return Err(WiringError { problem: Box::new(problem), layer, place: ("name", None), label });
+        let place = Place::Layer { layer, field: "name", element: None };
+        return Err(WiringError { problem: Box::new(problem), place, label });
     }
     Ok(names)
 }
 
-fn find(names: &BTreeMap<&str, usize>, layer: usize, at: usize, name: &str) -> Result<Source, WiringError> {
-    if name == INPUT {
-        return Ok(Source::Input);
-    }
+fn find(names: &BTreeMap<&str, Source>, layer: usize, at: usize, name: &str) -> Result<Source, WiringError> {
     if let Some(&found) = names.get(name) {
-        return Ok(Source::Layer(found));
+        return Ok(found);
     }
-    let known: Vec<&str> = [INPUT].into_iter().chain(names.keys().copied()).collect();
+    // The inputs first.
+    let mut known: Vec<(&str, Source)> = names.iter().map(|(name, source)| (*name, *source)).collect();
+    known.sort_by_key(|(_, source)| matches!(source, Source::Layer(_)));
+    let known: Vec<&str> = known.into_iter().map(|(name, _)| name).collect();
     let label = match closest(name, &known) {
         Some(close) => format!("did you mean `{}`?", shown(close)),
         None => "unknown".to_string(),
     };
     let problem = Box::new(Problem::UnknownInput { layer, name: shown(name), advice: advice(&known) });
-    Err(WiringError { problem, layer, place: ("inputs", Some(at)), label })
+    let place = Place::Layer { layer, field: "inputs", element: Some(at) };
+    Err(WiringError { problem, place, label })
 }
 
 /// The names that there are, or some of them.
@@ -116,8 +129,7 @@ fn check_count(layer: &Layer, index: usize, got: usize) -> Result<(), WiringErro
     let layer_type = layer.kind.layer_type();
     Err(WiringError {
         problem: Box::new(Problem::InputCount { layer: index, layer_type, expected, got }),
-        layer: index,
-        place: ("inputs", None),
+        place: Place::Layer { layer: index, field: "inputs", element: None },
         label: format!("expected {expected}"),
     })
 }
@@ -157,9 +169,9 @@ fn order(reads: &[Vec<Source>]) -> Result<Vec<usize>, WiringError> {
                 }
                 State::OnTheWay => {
                     let problem = Box::new(Problem::Cycle { layer, read });
-                    let place = ("inputs", Some(at));
+                    let place = Place::Layer { layer, field: "inputs", element: Some(at) };
                     let label = if layer == read { "itself" } else { "depends on this layer" };
-                    return Err(WiringError { problem, layer, place, label: label.to_string() });
+                    return Err(WiringError { problem, place, label: label.to_string() });
                 }
             }
         }
@@ -167,22 +179,24 @@ fn order(reads: &[Vec<Source>]) -> Result<Vec<usize>, WiringError> {
     Ok(order)
 }
 
-/// The last layer is the output, and every other is read.
-fn check_read(layers: &[Layer], reads: &[Vec<Source>]) -> Result<(), WiringError> {
-    let mut is_read = vec![false; layers.len()];
+/// Every input is read, and every layer, unless it is an output.
+fn check_read(layers: &[Layer], ends: &Ends, reads: &[Vec<Source>], outputs: &[usize]) -> Result<(), WiringError> {
+    let names = ends.input_names();
+    let (mut is_read, mut is_used) = (vec![false; names.len()], vec![false; layers.len()]);
+    outputs.iter().for_each(|&output| is_used[output] = true);
     for source in reads.iter().flatten() {
-        if let Source::Layer(read) = source {
-            is_read[*read] = true;
+        match source {
+            Source::Input(position) => is_read[*position] = true,
+            Source::Layer(read) => is_used[*read] = true,
         }
     }
-    let unread = is_read.iter().position(|is_read| !is_read).filter(|&layer| layer + 1 < layers.len());
-    match unread {
-        None => Ok(()),
-        Some(layer) => Err(WiringError {
-            problem: Box::new(Problem::Unread { layer, layers: layers.len() }),
-            layer,
-            place: ("layer_type", None),
-            label: "nothing reads it".to_string(),
-        }),
-    }
+    let (problem, place) = if let Some(layer) = is_used.iter().position(|is_used| !is_used) {
+        let place = Place::Layer { layer, field: "layer_type", element: None };
+        (Problem::Unread { layer, layers: layers.len() }, place)
+    } else if let Some(position) = is_read.iter().position(|is_read| !is_read) {
+        (Problem::UnreadInput { name: shown(names[position]) }, Place::Input(position))
+    } else {
+        return Ok(());
+    };
+    Err(WiringError { problem: Box::new(problem), place, label: "nothing reads it".to_string() })
 }

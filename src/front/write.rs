@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, Write};
 
 use ndarray::ArrayD;
 
-use super::{Attribute, Composed, LayerKind, Model};
+use super::{Attribute, Composed, INPUT, LayerKind, Model, ModelInput};
 
 pub(super) fn model(model: &Model, w: impl Write) -> io::Result<()> {
     let w = &mut BufWriter::with_capacity(1 << 16, w);
@@ -12,6 +12,7 @@ pub(super) fn model(model: &Model, w: impl Write) -> io::Result<()> {
     if let Some((lo, hi)) = model.input_range {
         write!(w, "\"input_range\": [{lo}, {hi}], ")?;
     }
+    ends(w, model)?;
     write!(w, "\"layers\": [")?;
     for (index, layer) in model.layers.iter().enumerate() {
         let separator = if index == 0 { "" } else { ", " };
@@ -66,6 +67,25 @@ pub(super) fn model(model: &Model, w: impl Write) -> io::Result<()> {
     }
     write!(w, "]}}")?;
     w.flush()
+}
+
+/// The inputs and outputs, where they are not what they would be without a word.
+fn ends(w: &mut impl Write, model: &Model) -> io::Result<()> {
+    if !matches!(model.inputs(), [only] if only.name == INPUT && only.range.is_none()) {
+        let input = |input: &ModelInput| {
+            let name = serde_json::to_string(&input.name)?;
+            let range = input.range.map(|(lo, hi)| format!(", \"range\": [{lo}, {hi}]")).unwrap_or_default();
+            Ok(format!("{{\"name\": {name}, \"shape\": {:?}{range}}}", input.shape))
+        };
+        let inputs = model.inputs().iter().map(input).collect::<io::Result<Vec<_>>>()?;
+        write!(w, "\"inputs\": [{}], ", inputs.join(", "))?;
+    }
+    if model.outputs() != [model.layers.len() - 1] {
+        // An output that is not the last layer's was named.
+        let names = model.outputs().iter().map(|&layer| serde_json::to_string(&model.layers[layer].name));
+        write!(w, "\"outputs\": [{}], ", names.collect::<Result<Vec<_>, _>>()?.join(", "))?;
+    }
+    Ok(())
 }
 
 pub(super) fn tensor_file(tensor: &ArrayD<f64>, w: impl Write) -> io::Result<()> {

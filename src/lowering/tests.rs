@@ -33,7 +33,10 @@ fn integers_alone() -> [Option<ArrayD<f64>>; 2] {
 fn networks_with_fractions_take_inputs_with_fractions() {
     let model = model(vec![dense(0.5)]);
     for calibration in [vec![None], integers_alone().to_vec()].concat() {
-        let graph = lowered(&model, &Lowering { calibration: calibration.clone(), ..Lowering::default() });
+        let graph = lowered(
+            &model,
+            &Lowering { calibration: calibration.clone().into_iter().collect(), ..Lowering::default() },
+        );
         assert!(input::rounds(&graph));
         // Half a step of the input, by the weights of a row, and that of the output.
         let step = graph.node(graph.input()).fact.scale().unwrap();
@@ -54,10 +57,11 @@ fn networks_of_integers_stay_exact_unless_bits_are_given() {
     let fraction = arr1(&[0.5, 0.0]).into_dyn();
     assert!(matches!(input::integers(&exact, &fraction), Err(input::InputError::Fractional { .. })));
     for calibration in integers_alone() {
-        let calibrated = lowered(&model, &Lowering { calibration, ..Lowering::default() });
+        let calibrated =
+            lowered(&model, &Lowering { calibration: calibration.into_iter().collect(), ..Lowering::default() });
         assert_eq!(calibrated.digest(), exact.digest());
     }
-    let lowering = Lowering { calibration: Some(arr2(&[[1.0, 2.0], [0.5, 1.0]]).into_dyn()), ..Lowering::default() };
+    let lowering = Lowering { calibration: vec![arr2(&[[1.0, 2.0], [0.5, 1.0]]).into_dyn()], ..Lowering::default() };
     let error = lower(&model, &lowering, &mut |_, _| {}).unwrap_err();
     assert!(matches!(error, LoweringError::CalibrationFraction { input: 1 }), "{error}");
     // With as many bits as the range needs, the scale of the input is 1, and it rounds all the same.
@@ -88,7 +92,8 @@ fn networks_without_weights_take_fractions_and_keep_integers() {
         let calibration = calibration.map(|inputs| inputs.into_shape_with_order(shape).unwrap());
         for calibration in [None, calibration] {
             let is_calibrated = calibration.is_some();
-            let graph = lowered(&model, &Lowering { calibration, ..Lowering::default() });
+            let graph =
+                lowered(&model, &Lowering { calibration: calibration.into_iter().collect(), ..Lowering::default() });
             let input = ArrayD::from_shape_vec(model.input_shape(), vec![0.5, -0.25]).unwrap();
             let integers = input::integers(&graph, &input).unwrap();
             let scale = graph.node(graph.output()).fact.scale().unwrap();

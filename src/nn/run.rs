@@ -8,49 +8,54 @@ use ndarray::{
 use thiserror::Error;
 
 use crate::front::{Composed, Layer, LayerKind, Model, Source, Steps};
+use crate::input::Inputs;
 use zknn_ir::eval::eval_real;
 
-/// An input of another shape than the model takes.
+/// Inputs of other shapes than the model takes, or of another number.
 #[derive(Debug, Clone, PartialEq, Eq, Error, Diagnostic)]
-#[error("the model takes an input of shape {expected:?}, got {got:?}")]
+#[error("the model takes {}, got {}", inputs_of(expected), inputs_of(got))]
 #[diagnostic(
     code(zknn::nn::wrong_input),
-    help("the shape of an input is its `dim`; the model's is the `input_shape` of its first layer")
+    help("the shape of an input is its `dim`; the model's is the `input_shape` of the layer that reads it")
 )]
 pub struct WrongInput {
-    /// The input shape of the model.
-    pub expected: Vec<usize>,
-    /// The shape of the input.
-    pub got: Vec<usize>,
+    /// The shapes of the model's inputs.
+    pub expected: Vec<Vec<usize>>,
+    /// The shapes of the inputs.
+    pub got: Vec<Vec<usize>>,
 }
 
-/// The output of the model.
-pub fn run(model: &Model, input: &ArrayD<f64>) -> Result<ArrayD<f64>, WrongInput> {
-    let mut outputs = run_all(model, input)?;
-    // A model has a layer.
-    Ok(outputs.pop().expect("an output for each layer"))
+fn inputs_of(shapes: &[Vec<usize>]) -> String {
+    match shapes {
+        [shape] => format!("an input of shape {shape:?}"),
+        shapes => format!("inputs of shapes {shapes:?}"),
+    }
+}
+
+/// The output of the model; of several, the first.
+pub fn run<I: Inputs + ?Sized>(model: &Model, inputs: &I) -> Result<ArrayD<f64>, WrongInput> {
+    let mut outputs = run_all(model, inputs)?;
+    Ok(outputs.swap_remove(model.outputs()[0]))
 }
 
 /// The outputs of all layers, in order.
-pub fn run_all(model: &Model, input: &ArrayD<f64>) -> Result<Vec<ArrayD<f64>>, WrongInput> {
-    check_input(model, input)?;
+pub fn run_all<I: Inputs + ?Sized>(model: &Model, inputs: &I) -> Result<Vec<ArrayD<f64>>, WrongInput> {
+    let inputs = inputs.tensors();
+    let expected: Vec<Vec<usize>> = model.inputs().iter().map(|input| input.shape.clone()).collect();
+    let got: Vec<Vec<usize>> = inputs.iter().map(|input| input.shape().to_vec()).collect();
+    if got != expected {
+        return Err(WrongInput { expected, got });
+    }
     let mut outputs: Vec<ArrayD<f64>> = vec![ArrayD::zeros(IxDyn(&[0])); model.layers().len()];
     for &layer in model.order() {
         let read = |source: &Source| match source {
-            Source::Input => input,
+            Source::Input(position) => &inputs[*position],
             Source::Layer(read) => &outputs[*read],
         };
         let reads: Vec<&ArrayD<f64>> = model.reads(layer).iter().map(read).collect();
         outputs[layer] = apply(&model.layers()[layer], &reads);
     }
     Ok(outputs)
-}
-
-fn check_input(model: &Model, input: &ArrayD<f64>) -> Result<(), WrongInput> {
-    if input.shape() == model.input_shape() {
-        return Ok(());
-    }
-    Err(WrongInput { expected: model.input_shape().to_vec(), got: input.shape().to_vec() })
 }
 
 /// One layer of a model, on inputs of the shape the layer declares: one, or two and more.

@@ -105,8 +105,8 @@ fn argmax_is_the_lowest_index_of_the_greatest() {
 #[test]
 fn an_input_of_another_shape_is_refused() {
     let model = Model::new(vec![Layer::new(LayerKind::Relu, [2, 3])], None).unwrap();
-    let input = ArrayD::zeros(IxDyn(&[3, 2]));
-    let error = WrongInput { expected: vec![2, 3], got: vec![3, 2] };
+    let input: ArrayD<f64> = ArrayD::zeros(IxDyn(&[3, 2]));
+    let error = WrongInput { expected: vec![vec![2, 3]], got: vec![vec![3, 2]] };
     assert_eq!(run(&model, &input), Err(error.clone()));
     assert_eq!(run_all(&model, &input), Err(error));
 }

@@ -26,10 +26,34 @@ use zknn_ir::{Graph, InferError, NodeId, Number, Violation, validate};
 /// What the passes are told beside the graph.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Context {
-    /// The least and the greatest integer that an element of the input may be.
-    pub input_range: (i64, i64),
+    /// What is known of the inputs, of each in their order.
+    pub inputs: Vec<InputContext>,
     /// How to round real numbers; without it they have to be integers, and stay what they are.
     pub fixed: Option<FixedPoint>,
+}
+
+/// What is known of an input.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InputContext {
+    /// The least and the greatest integer that an element may be.
+    pub range: (i64, i64),
+    /// Whether the range is a promise, and not only what is assumed where nothing is known.
+    pub is_declared: bool,
+    /// The numbers, where they are not to be chosen by range and calibration.
+    pub number: Option<Number>,
+}
+
+impl From<(i64, i64)> for InputContext {
+    fn from(range: (i64, i64)) -> Self {
+        Self { range, is_declared: true, number: None }
+    }
+}
+
+impl Context {
+    /// Of one input, whose range is declared.
+    pub fn of_one(range: (i64, i64), fixed: Option<FixedPoint>) -> Self {
+        Self { inputs: vec![range.into()], fixed }
+    }
 }
 
 /// How real numbers become fixed-point ones.
@@ -37,12 +61,9 @@ pub struct Context {
 pub struct FixedPoint {
     /// How many bits weights have, and the numbers between layers: [`MIN_BITS`] to [`MAX_BITS`].
     pub bits: u32,
-    /// Inputs, in a batch, to see how large numbers get; without any they are as large as the weights allow.
-    pub calibration: Option<ArrayD<f64>>,
-    /// Whether the input range is a promise, and not only what is assumed where nothing is known.
-    pub input_declared: bool,
-    /// The numbers of the input, where they are not to be chosen by its range and calibration.
-    pub input: Option<Number>,
+    /// A batch of each input, in their order, to see how large numbers get; without any they are as large as the weights
+    /// allow.
+    pub calibration: Vec<ArrayD<f64>>,
 }
 
 /// The bits of weights and numbers where none are asked for.
@@ -135,8 +156,8 @@ pub enum PassError {
         channel: Option<usize>,
         /// The least power of two that no sum exceeds in magnitude.
         bits: u32,
-        /// The input range that led to it.
-        input_range: (i64, i64),
+        /// The input ranges that led to it.
+        input_ranges: Vec<(i64, i64)>,
     },
     /// Sums that leave no room for the multiplier that requantizes them.
     #[error("{node}: at {bits} bits its sums, multiplied, need {needed} bits, and there is room for {room}")]
@@ -151,6 +172,14 @@ pub enum PassError {
         needed: u32,
         /// The bits that there are.
         room: u32,
+    },
+    /// A context of another number of inputs than the graph has.
+    #[error("the passes are told of {got} inputs, the graph has {expected}")]
+    Inputs {
+        /// How many the graph has.
+        expected: usize,
+        /// How many the context has.
+        got: usize,
     },
     /// Calibration inputs that the network does not take.
     #[error("calibration: {0}")]
@@ -188,6 +217,10 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 /// That of the first pass which fails. The graph is then between two passes, and good only for being looked at.
 pub fn run(graph: &mut Graph, context: &Context, observer: &mut dyn FnMut(&str, &Graph)) -> Result<(), PassError> {
     check(LOWER, graph)?;
+    let (expected, got) = (graph.inputs().len(), context.inputs.len());
+    if expected != got {
+        return Err(PassError::Inputs { expected, got });
+    }
     observer(LOWER, graph);
     for pass in PIPELINE {
         (pass.run)(graph, context)?;

@@ -53,7 +53,14 @@ pub(super) fn run(graph: &mut Graph, context: &Context) -> Result<(), PassError>
             operands
         };
         let operand_scale = operands.first().and_then(|&operand| quantized.node(operand).fact.scale());
-        let op = quantized_op(id, node, operand_scale.unwrap_or(1.0), context)?;
+        let op = match (&node.op, graph.inputs().iter().position(|&input| input == id)) {
+            (Op::Input(op::Input { shape, .. }), Some(position)) => {
+                let (lo, hi) = context.inputs[position].range;
+                let number = Number::Fixed { scale: 1.0, lo, hi };
+                Op::Input(op::Input { shape: shape.clone(), number, rounds: false })
+            }
+            _ => quantized_op(id, node, operand_scale.unwrap_or(1.0))?,
+        };
         let added = quantized.add(op, &operands, node.layer);
         let added = added.map_err(|error| refusal(error, id, node.layer, context))?;
         new_ids.insert(id, added);
@@ -63,7 +70,7 @@ pub(super) fn run(graph: &mut Graph, context: &Context) -> Result<(), PassError>
     Ok(())
 }
 
-fn quantized_op(id: NodeId, node: &Node, operand_scale: f64, context: &Context) -> Result<Op, PassError> {
+fn quantized_op(id: NodeId, node: &Node, operand_scale: f64) -> Result<Op, PassError> {
     let quantize = |tensor, weights: &Weights, scale, bits| {
         let place = Place { id, node, tensor };
         integers(&place, weights, scale, bits)
@@ -72,11 +79,6 @@ fn quantized_op(id: NodeId, node: &Node, operand_scale: f64, context: &Context) 
     let quantize_bias =
         |bias: Option<&Weights>| bias.map(|bias| quantize("bias", bias, operand_scale, BIAS_BITS)).transpose();
     Ok(match (&node.op, node.op.factors()) {
-        (Op::Input(op::Input { shape, .. }), _) => {
-            let (lo, hi) = context.input_range;
-            let number = Number::Fixed { scale: 1.0, lo, hi };
-            Op::Input(op::Input { shape: shape.clone(), number, rounds: false })
-        }
         (op, Some(Factors { name, weights, bias })) => {
             op.with_factors(quantize(name, weights, 1.0, WEIGHT_BITS)?, quantize_bias(bias)?)
         }
@@ -171,7 +173,7 @@ fn refusal(error: InferError, node: NodeId, layer: Option<usize>, context: &Cont
             layer,
             channel,
             bits: magnitude_bits(magnitude),
-            input_range: context.input_range,
+            input_ranges: context.inputs.iter().map(|input| input.range).collect(),
         },
         error => PassError::Infer { layer, error },
     }

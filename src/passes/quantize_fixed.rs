@@ -61,12 +61,15 @@ pub(super) fn run(graph: &mut Graph, context: &Context) -> Result<(), PassError>
     if !graph.try_input().is_some_and(is_real) {
         return Ok(());
     }
-    let input = ranges::input_number(context, fixed);
-    let ranges = ranges::of_nodes(graph, &input, fixed)?;
+    let mut inputs = HashMap::new();
+    for (position, (&id, input)) in graph.inputs().iter().zip(&context.inputs).enumerate() {
+        inputs.insert(id, ranges::input_number(input, fixed.calibration.get(position), fixed.bits));
+    }
+    let ranges = ranges::of_nodes(graph, &inputs, fixed)?;
     let mut quantizer =
         Quantizer { old: graph, new: Graph::new(), ids: HashMap::new(), sums: HashMap::new(), ranges, fixed };
     for id in graph.topological() {
-        quantizer.node(id, &input)?;
+        quantizer.node(id, &inputs)?;
     }
     let mut quantized = quantizer.new;
     quantized.set_outputs(graph.outputs().iter().filter_map(|output| quantizer.ids.get(output).copied()).collect());
@@ -106,13 +109,13 @@ struct Linear {
 }
 
 impl Quantizer<'_> {
-    fn node(&mut self, id: NodeId, input: &Number) -> Result<(), PassError> {
+    fn node(&mut self, id: NodeId, inputs: &HashMap<NodeId, Number>) -> Result<(), PassError> {
         let node = self.old.node(id);
         let operands: Vec<NodeId> = self.old.operands(id).iter().filter_map(|id| self.ids.get(id).copied()).collect();
         let added = match (node.op.class(), &node.op) {
             (Class::Input, _) => {
                 let shape = node.fact.shape.clone();
-                self.add(id, Op::Input(op::Input { shape, number: input.clone(), rounds: true }), &[])?
+                self.add(id, Op::Input(op::Input { shape, number: inputs[&id].clone(), rounds: true }), &[])?
             }
             (Class::Linear, op) => self.linear(id, op, &operands)?,
             (Class::Sum, op) => self.sum(id, op)?,

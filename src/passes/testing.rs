@@ -4,14 +4,16 @@ use zknn_ir::{Graph, parse, print, validate};
 
 use super::{Context, PassError};
 
-/// The input range of the tests that are not about it.
-pub(super) const CONTEXT: Context = Context { input_range: (-5, 4), fixed: None };
+/// What is known in the tests that are not about it.
+pub(super) fn context() -> Context {
+    Context::of_one((-5, 4), None)
+}
 
 type Run = fn(&mut Graph, &Context) -> Result<(), PassError>;
 
 /// The text of a graph after one pass, which must leave it valid and be idle when it runs again.
 pub(super) fn after(run: Run, text: &str) -> String {
-    after_with(run, &CONTEXT, text)
+    after_with(run, &context(), text)
 }
 
 /// The same in another context.
@@ -27,7 +29,7 @@ pub(super) fn after_with(run: Run, context: &Context, text: &str) -> String {
 
 /// The error of one pass.
 pub(super) fn error_after(run: Run, text: &str) -> String {
-    error_with(run, &CONTEXT, text)
+    error_with(run, &context(), text)
 }
 
 /// The same in another context.

@@ -46,8 +46,8 @@ fn graph(text: &str) -> Graph {
 
 fn options(visibility: Visibility, output_visibility: OutputVisibility) -> Options {
     Options {
-        visibility,
-        output_visibility,
+        visibility: visibility.into(),
+        output_visibility: output_visibility.into(),
         scheme: Scheme { zero_knowledge: false, hash: HashKind::Blake3, ..Scheme::default() },
     }
 }
@@ -111,7 +111,8 @@ fn a_commitment_is_the_documented_digest() {
     let (proved, statement) = proved(&circuit, Input::Tensor(&integers().mapv(|x| x as f64)), None);
     let expected = eval_fixed(&graph(FIRST), &integers()).expect("in range");
     let (input, output) = commitments(&statement);
-    let (of_input, of_output) = (&proved.inputs[0], &proved.outputs[0]);
+    let committed = |opening: &Option<Opening>| opening.clone().expect("it is committed to");
+    let (of_input, of_output) = (&committed(&proved.inputs[0]), &committed(&proved.outputs[0]));
     assert_eq!((of_input.integers(), &of_output.integers()), (integers(), expected.output()));
     for (opening, commitment, shape) in [(of_input, input, vec![5, 4, 1]), (of_output, output, vec![3])] {
         assert_eq!(opening.tensor().shape, shape);
@@ -167,7 +168,7 @@ fn a_commitment_binds_all_there_is() {
 #[test]
 fn two_models_prove_on_one_commitment() {
     let opening = opening();
-    let other = Options { output_visibility: OutputVisibility::Public, ..circuit(FIRST).file().options };
+    let other = Options { output_visibility: OutputVisibility::Public.into(), ..circuit(FIRST).file().options.clone() };
     for circuit in [circuit(FIRST), compile(graph(OTHER), other).expect("a circuit")] {
         let (_, statement) = proved(&circuit, Input::Opening(&opening), None);
         assert_eq!(statement.input().disclosure, Disclosure::Committed(opening.commitment()));
@@ -182,13 +183,14 @@ fn a_committed_output_is_the_input_of_the_next_model() {
     let TensorInfo { lo, hi, .. } = first.key().description.outputs[0];
     let text = SECOND.replace("LO", &lo.to_string()).replace("HI", &hi.to_string());
     let second = circuit(&text);
-    let handed_over = of_first.outputs[0].clone();
+    let handed_over = of_first.outputs[0].clone().expect("it is committed to");
     let (of_second, statement) = proved(&second, Input::Opening(&handed_over), None);
     assert_eq!(commitments(&statement).0, between);
     // The two programs, one after the other.
     let middle = eval_fixed(&graph(FIRST), &integers()).expect("in range");
     let last = eval_fixed(&graph(&text), middle.output()).expect("in range");
-    assert_eq!(&of_second.outputs[0].integers(), last.output());
+    let of_last = of_second.outputs[0].as_ref().expect("it is committed to");
+    assert_eq!(&of_last.integers(), last.output());
 
     // With a range that is one wider, the digest would be another; the opening is refused.
     let wider = circuit(&SECOND.replace("LO", &(lo - 1).to_string()).replace("HI", &hi.to_string()));

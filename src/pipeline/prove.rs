@@ -38,10 +38,10 @@ pub enum Input<'a> {
 pub struct Proved {
     /// The proof.
     pub proof: ProofFile,
-    /// The openings of the commitments to the inputs, if there are such.
-    pub inputs: Vec<Opening>,
-    /// The openings of the commitments to the outputs, if there are such.
-    pub outputs: Vec<Opening>,
+    /// For each input the opening of the commitment to it, if there is one.
+    pub inputs: Vec<Option<Opening>>,
+    /// For each output likewise.
+    pub outputs: Vec<Option<Opening>>,
 }
 
 impl Circuit {
@@ -85,17 +85,16 @@ impl Circuit {
         if !witness.outputs().eq(expected.outputs().flatten().copied()) {
             return Err(self.fault(&flat).unwrap_or(ProofError::Disagreement));
         }
-        let (options, key) = (self.file.options, self.key());
+        let key = self.key();
         let (input_salts, output_salts) = witness.salts();
-        let Description { inputs: of_inputs, outputs: of_outputs, .. } = &key.description;
-        let input_openings = match options.visibility {
-            Visibility::Committed => openings(of_inputs, input_salts, inputs.0.iter())?,
-            Visibility::Public | Visibility::Private => Vec::new(),
-        };
-        let output_openings = match options.output_visibility {
-            OutputVisibility::Committed => openings(of_outputs, output_salts, expected.outputs())?,
-            OutputVisibility::Public => Vec::new(),
-        };
+        let Description { inputs: of_inputs, outputs: of_outputs, options, .. } = &key.description;
+        // A circuit has as many visibilities as it has inputs, and outputs.
+        let is_committed = options.visibility.of(of_inputs.len()).unwrap_or_default().into_iter();
+        let is_committed = is_committed.map(|visibility| visibility == Visibility::Committed);
+        let input_openings = openings(of_inputs, input_salts, inputs.0.iter(), is_committed)?;
+        let is_committed = options.output_visibility.of(of_outputs.len()).unwrap_or_default().into_iter();
+        let is_committed = is_committed.map(|visibility| visibility == OutputVisibility::Committed);
+        let output_openings = openings(of_outputs, output_salts, expected.outputs(), is_committed)?;
 
         let binding = key.binding(request.context);
         let proof = debug_span!("proof system").in_scope(|| self.prover.prove(&witness, &binding, timings))?;
@@ -114,16 +113,13 @@ impl Circuit {
     /// The integers of the inputs, and the secrets to prove them with.
     fn secrets(&self, inputs: &[Input<'_>]) -> Result<(Vec<ArrayD<i64>>, Secrets), ProofError> {
         let tensors = &self.key().description.inputs;
-        if inputs.len() != tensors.len() {
-            return Err(ProofError::InputCount { expected: tensors.len(), got: inputs.len() });
-        }
+        input::check_count(&self.file.graph, inputs.len())?;
+        let visibilities = self.file.options.visibility.of(tensors.len()).unwrap_or_default();
         let (mut integers, mut salts) = (Vec::new(), Vec::new());
-        for (position, (input, expected)) in inputs.iter().zip(tensors).enumerate() {
+        for (position, ((input, expected), visibility)) in inputs.iter().zip(tensors).zip(visibilities).enumerate() {
             let (of_input, salt) = match input {
                 Input::Tensor(tensor) => (input::integers_at(&self.file.graph, position, tensor)?, None),
-                Input::Opening(_) if self.file.options.visibility != Visibility::Committed => {
-                    return Err(ProofError::NotCommitted);
-                }
+                Input::Opening(_) if visibility != Visibility::Committed => return Err(ProofError::NotCommitted),
                 Input::Opening(opening) if opening.tensor() != expected => {
                     let (expected, got) = (expected.to_string(), opening.tensor().to_string());
                     return Err(ProofError::OtherTensor { expected, got });
@@ -145,16 +141,18 @@ impl Circuit {
     }
 }
 
-/// The openings of commitments to tensors with these salts.
+/// The openings of commitments to tensors with these salts, of those that are committed to.
 fn openings<'a>(
     tensors: &[TensorInfo],
     salts: &[[F; DIGEST]],
     integers: impl Iterator<Item = &'a ArrayD<i64>>,
-) -> Result<Vec<Opening>, OpeningError> {
-    let opening = |((tensor, &salt), integers): ((&TensorInfo, &[F; DIGEST]), &ArrayD<i64>)| {
-        Opening::with_salt(tensor.clone(), salt, integers.iter().copied().collect())
+    is_committed: impl Iterator<Item = bool>,
+) -> Result<Vec<Option<Opening>>, OpeningError> {
+    let all = tensors.iter().zip(salts).zip(integers).zip(is_committed);
+    let opening = |(((tensor, &salt), integers), is_committed): (((&TensorInfo, _), &ArrayD<i64>), bool)| {
+        is_committed.then(|| Opening::with_salt(tensor.clone(), salt, integers.iter().copied().collect())).transpose()
     };
-    tensors.iter().zip(salts).zip(integers).map(opening).collect()
+    all.map(opening).collect()
 }
 
 /// Inputs that are overwritten when they are dropped.
@@ -177,8 +175,8 @@ impl Proved {
             OutputDisclosure::Committed(commitment) => Some(*commitment),
             OutputDisclosure::Public(_) => None,
         });
-        inputs.eq(self.inputs.iter().map(Opening::commitment))
-            && outputs.eq(self.outputs.iter().map(Opening::commitment))
+        inputs.eq(self.inputs.iter().flatten().map(Opening::commitment))
+            && outputs.eq(self.outputs.iter().flatten().map(Opening::commitment))
     }
 }
 
@@ -189,15 +187,6 @@ pub enum ProofError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Input(#[from] InputError),
-    /// Too few or too many inputs.
-    #[error("there are {got} inputs, the model takes {expected}")]
-    #[diagnostic(code(zknn::prove::input_count), help("give each input of the model, in the order of the key"))]
-    InputCount {
-        /// How many the model has.
-        expected: usize,
-        /// How many were given.
-        got: usize,
-    },
     /// The opening is of another sort of tensor.
     #[error("the opening is of another tensor than the circuit takes: expected {expected}, got {got}")]
     #[diagnostic(

@@ -119,7 +119,7 @@ fn commitments_are_salted() {
 
 #[test]
 fn a_public_input_is_printed_as_it_was() {
-    let options = Options { visibility: Visibility::Public, ..options() };
+    let options = Options { visibility: Visibility::Public.into(), ..options() };
     let circuit = compile(graph(MODEL), options).expect("a circuit");
     let statement = verify(circuit.key(), &circuit.prove(&input(-5)).expect("a proof")).expect("it holds");
     assert_eq!(statement.input().disclosure, Disclosure::Public(integers(-5)));
@@ -128,7 +128,7 @@ fn a_public_input_is_printed_as_it_was() {
 #[test]
 fn a_private_input_is_said_to_be_unbound() {
     let scheme = Scheme { zero_knowledge: true, hash: HashKind::Poseidon, ..Scheme::default() };
-    let options = Options { visibility: Visibility::Private, scheme, ..options() };
+    let options = Options { visibility: Visibility::Private.into(), scheme, ..options() };
     let circuit = compile(graph(MODEL), options).expect("a circuit");
     let statement = verify(circuit.key(), &circuit.prove(&input(1)).expect("a proof")).expect("it holds");
     assert!(statement.to_string().contains("Nothing binds X"));
@@ -170,8 +170,8 @@ fn an_edited_description_is_rejected() {
         |key| key.description.outputs[0].scale = 2.0,
         |key| key.description.inputs[0].lo = -6,
         |key| key.description.inputs[0].shape = vec![16],
-        |key| key.description.options.visibility = Visibility::Private,
-        |key| key.description.options.output_visibility = OutputVisibility::Committed,
+        |key| key.description.options.visibility = Visibility::Private.into(),
+        |key| key.description.options.output_visibility = OutputVisibility::Committed.into(),
         |key| key.description.outputs[0].hi += 1,
     ];
     for edit in edits {
@@ -324,7 +324,7 @@ fn a_key_of_absurd_shape_is_an_error() {
 #[test]
 fn the_soundness_report() {
     let scheme = |zero_knowledge, hash| Scheme { zero_knowledge, hash, ..Scheme::default() };
-    let with = |visibility, scheme| Options { visibility, scheme, ..options() };
+    let with = |visibility: Visibility, scheme| Options { visibility: visibility.into(), scheme, ..options() };
     for (name, text, options) in [
         ("audit", MODEL, with(Visibility::Committed, scheme(true, HashKind::Blake3))),
         ("audit_without_zero_knowledge", MODEL, options()),

@@ -43,22 +43,30 @@ pub(super) struct End<'a> {
 
 impl<'a> End<'a> {
     /// The inputs, in their order. Every element of an input is shown to be in its range.
-    pub(super) fn inputs(graph: &'a Graph, exposure: Exposure) -> Result<Vec<Self>, PlanError> {
-        let told = match exposure.input {
-            Visibility::Committed => Told::Commitment,
-            Visibility::Public => Told::Words,
-            Visibility::Private => Told::Nothing,
+    pub(super) fn inputs(graph: &'a Graph, exposure: &Exposure) -> Result<Vec<Self>, PlanError> {
+        let visibilities = exposure.inputs.of(graph.inputs().len()).ok_or(PlanError::Visibility("inputs"))?;
+        let input = |(&id, visibility)| {
+            let told = match visibility {
+                Visibility::Committed => Told::Commitment,
+                Visibility::Public => Told::Words,
+                Visibility::Private => Told::Nothing,
+            };
+            Self::new(Node { graph, id }, "input", told, true)
         };
-        graph.inputs().iter().map(|&id| Self::new(Node { graph, id }, "input", told, true)).collect()
+        graph.inputs().iter().zip(visibilities).map(input).collect()
     }
 
     /// The outputs, in their order.
-    pub(super) fn outputs(graph: &'a Graph, exposure: Exposure) -> Result<Vec<Self>, PlanError> {
-        let (told, is_packed) = match exposure.output {
-            OutputVisibility::Public => (Told::Elements, false),
-            OutputVisibility::Committed => (Told::Commitment, true),
+    pub(super) fn outputs(graph: &'a Graph, exposure: &Exposure) -> Result<Vec<Self>, PlanError> {
+        let visibilities = exposure.outputs.of(graph.outputs().len()).ok_or(PlanError::Visibility("outputs"))?;
+        let output = |(&id, visibility)| {
+            let (told, is_packed) = match visibility {
+                OutputVisibility::Public => (Told::Elements, false),
+                OutputVisibility::Committed => (Told::Commitment, true),
+            };
+            Self::new(Node { graph, id }, "output", told, is_packed)
         };
-        graph.outputs().iter().map(|&id| Self::new(Node { graph, id }, "output", told, is_packed)).collect()
+        graph.outputs().iter().zip(visibilities).map(output).collect()
     }
 
     fn new(node: Node<'a>, name: &'static str, told: Told, is_packed: bool) -> Result<Self, PlanError> {

@@ -35,6 +35,9 @@ pub enum PlanError {
         /// Its elements.
         elements: usize,
     },
+    /// Visibilities that are said of another number of inputs, or of outputs, than the graph has.
+    #[error("the circuit is told the visibility of another number of {0} than the model has")]
+    Visibility(&'static str),
     /// The choices of another graph, or of no planner.
     #[error("the choices of rows and columns are not for this program")]
     Choices,

@@ -43,7 +43,7 @@ pub use zknn_verifier::row::{
     row_constraints, soundness, sum, total,
 };
 pub use zknn_verifier::security;
-pub use zknn_verifier::visibility::{Exposure, OutputVisibility, Visibility};
+pub use zknn_verifier::visibility::{Each, Exposure, OutputVisibility, Visibility};
 
 use program::{Picks, Statable};
 use security::Scheme;

@@ -87,10 +87,10 @@ impl<'a> Statable<'a> {
     /// A node whose values can't be stated: a real number, an interval too wide to compare in, a vector too long to
     /// normalize.
     pub(super) fn new(graph: &'a Graph, exposure: Exposure) -> Result<Self, PlanError> {
-        let inputs = End::inputs(graph, exposure)?;
+        let inputs = End::inputs(graph, &exposure)?;
         let of_node = |id| Ok((id, candidates(Node { graph, id })?));
         let nodes = graph.topological().into_iter().map(of_node).collect::<Result<Vec<_>, PlanError>>()?;
-        let outputs = End::outputs(graph, exposure)?;
+        let outputs = End::outputs(graph, &exposure)?;
         let numbers = Numbers::new(inputs.iter().chain(&outputs));
         let mut first = vec![numbers.demand()];
         for input in &inputs {

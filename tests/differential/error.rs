@@ -28,7 +28,7 @@ impl Bound {
         };
         // Numbers that calibration has seen are not clamped; or to an end of their range, which is no farther off.
         let is_seen = |inputs: &ArrayD<f64>| inputs.outer_iter().any(|seen| seen == input);
-        if !fixed.calibration.as_ref().is_none_or(is_seen) {
+        if !fixed.calibration.iter().all(is_seen) {
             return None;
         }
         let outputs = nn::run_all(model, input).expect("the shape is the model's");
@@ -39,7 +39,7 @@ impl Bound {
         let mut layers: Vec<Option<Numbers>> = vec![None; outputs.len()];
         for &index in model.order() {
             let read = |source: &Source| match source {
-                Source::Input => Some(given),
+                Source::Input(_) => Some(given),
                 Source::Layer(read) => layers[*read],
             };
             let reads: Vec<Numbers> = model.reads(index).iter().map(read).collect::<Option<_>>()?;

@@ -128,7 +128,7 @@ fn proofs_agree_with_the_interpreter() {
             let Some(graph) = trial.lowered(off) else { continue };
             let Ok(circuit) = compile(
                 graph.clone(),
-                Options { visibility: Visibility::Public, scheme: SCHEME, ..Options::default() },
+                Options { visibility: Visibility::Public.into(), scheme: SCHEME, ..Options::default() },
             ) else {
                 continue;
             };

@@ -65,10 +65,10 @@ impl Trial {
     fn of(model: Model, sort: Sort, random: &mut ChaCha20Rng) -> Self {
         let input_range = model.input_range().expect("it was declared");
         let inputs = models::inputs(&model, input_range, random);
-        let calibration = random.r#gen::<bool>().then(|| models::batch(&inputs[2..]));
+        let calibration = random.r#gen::<bool>().then(|| models::batch(&inputs[2..])).into_iter().collect();
         let bits = random.gen_range(MIN_BITS..=MAX_BITS);
-        let fixed = (sort == Sort::Real).then_some(FixedPoint { bits, calibration, input_declared: true, input: None });
-        Self { model, context: Context { input_range, fixed }, inputs }
+        let fixed = (sort == Sort::Real).then_some(FixedPoint { bits, calibration });
+        Self { model, context: Context::of_one(input_range, fixed), inputs }
     }
 
     /// The integer program without the passes named, unless it has sums beyond the field, or beyond what can be
@@ -155,8 +155,8 @@ impl Trial {
 
 impl Display for Trial {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let (lo, hi) = self.context.input_range;
-        let rounding = self.context.fixed.as_ref().map(|fixed| (fixed.bits, fixed.calibration.is_some()));
+        let (lo, hi) = self.context.inputs[0].range;
+        let rounding = self.context.fixed.as_ref().map(|fixed| (fixed.bits, !fixed.calibration.is_empty()));
         match rounding {
             None => writeln!(f, "exact, inputs {lo}..{hi}")?,
             Some((bits, calibrated)) => writeln!(f, "{bits} bits, calibrated: {calibrated}, inputs {lo}..{hi}")?,

@@ -193,7 +193,7 @@ fn commands_refuse_shapes_that_fit_no_circuit() {
         output %3",
     )
     .expect("a graph");
-    circuit.options.visibility = Visibility::Private;
+    circuit.options.visibility = Visibility::Private.into();
     circuit.options.scheme.zero_knowledge = false;
     let path = file.path().join("large.zkc");
     fs::write(&path, to_bytes(FileKind::Circuit, &circuit)).expect("a file");

@@ -14,9 +14,9 @@ use zknn::{Circuit, Lowering, compile, lower, verify};
 const WRITE: &str = "ZKNN_WRITE_FIXTURES";
 
 fn fixtures() -> [(&'static str, Options); 3] {
-    let options = |visibility, hash, zero_knowledge| {
+    let options = |visibility: Visibility, hash, zero_knowledge| {
         let scheme = Scheme { zero_knowledge, hash, ..Scheme::default() };
-        Options { visibility, scheme, ..Options::default() }
+        Options { visibility: visibility.into(), scheme, ..Options::default() }
     };
     [
         ("mlp", Options::default()),

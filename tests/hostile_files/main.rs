@@ -36,7 +36,7 @@ struct Files {
 fn files(text: &str, hash: HashKind) -> Files {
     let graph = zknn_ir::parse(text).expect("a graph");
     let scheme = Scheme { zero_knowledge: false, hash, ..Scheme::default() };
-    let options = Options { visibility: Visibility::Public, scheme, ..Options::default() };
+    let options = Options { visibility: Visibility::Public.into(), scheme, ..Options::default() };
     let circuit = compile(graph, options).expect("a circuit");
     let input = ndarray::arr1(&[1.0, -5.0, 4.0]).into_dyn();
     let proof = circuit.prove(&input).expect("a proof");

@@ -22,18 +22,43 @@ pub enum OutputVisibility {
     Committed,
 }
 
+/// What holds for each of a model's inputs, or outputs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Each<T> {
+    /// The same for all, however many there are.
+    Same(T),
+    /// Something for each, in their order.
+    Own(Vec<T>),
+}
+
+impl<T: Copy> Each<T> {
+    /// What holds for each of so many; nothing if it is said of another number.
+    pub fn of(&self, count: usize) -> Option<Vec<T>> {
+        match self {
+            Self::Same(all) => Some(vec![*all; count]),
+            Self::Own(own) => (own.len() == count).then(|| own.clone()),
+        }
+    }
+}
+
+impl<T> From<T> for Each<T> {
+    fn from(all: T) -> Self {
+        Self::Same(all)
+    }
+}
+
 /// What the verifier learns about both.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exposure {
-    /// About the input.
-    pub input: Visibility,
-    /// About the output.
-    pub output: OutputVisibility,
+    /// About the inputs.
+    pub inputs: Each<Visibility>,
+    /// About the outputs.
+    pub outputs: Each<OutputVisibility>,
 }
 
 /// The output is public unless said otherwise.
 impl From<Visibility> for Exposure {
     fn from(input: Visibility) -> Self {
-        Self { input, output: OutputVisibility::Public }
+        Self { inputs: input.into(), outputs: OutputVisibility::Public.into() }
     }
 }

@@ -139,7 +139,7 @@ fn classifier(name: &str, visibility: Visibility) -> (Plan, Graph) {
     layers.push(Layer::new(LayerKind::Argmax { axis: None }, model.output_shape()));
     let model = Model::new(layers, model.input_range()).expect("the layers chain");
     let calibration = front::read_tensor(&digits("calibration.json")).expect("inputs");
-    let lowering = Lowering { calibration: Some(calibration), ..Lowering::default() };
+    let lowering = Lowering { calibration: vec![calibration], ..Lowering::default() };
     let graph = lower(&model, &lowering, &mut |_, _| {}).expect("an integer program");
     (Plan::new(&graph, visibility, BLINDED).expect("a plan"), graph)
 }

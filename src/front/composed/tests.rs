@@ -457,7 +457,7 @@ fn layers_are_computed_and_proved() {
             let lowering = crate::Lowering {
                 input_range: Some((-40, 40)),
                 bits: (factor == 1.0).then_some(12),
-                calibration: Some(ndarray::stack(ndarray::Axis(0), &views).expect("one shape")),
+                calibration: vec![ndarray::stack(ndarray::Axis(0), &views).expect("one shape")],
                 ..crate::Lowering::default()
             };
             let graph = crate::lower(&model, &lowering, &mut |_, _| {});

@@ -4,8 +4,9 @@ use super::super::testing::{after_with, error_with};
 use super::*;
 
 fn context(bits: u32, calibration: Option<(&[usize], &[f64])>) -> Context {
-    let calibration = calibration.map(|(shape, data)| ArrayD::from_shape_vec(IxDyn(shape), data.to_vec()).unwrap());
-    Context { input_range: (-4, 4), fixed: Some(FixedPoint { bits, calibration, input_declared: true, input: None }) }
+    let batch = |(shape, data): (&[usize], &[f64])| ArrayD::from_shape_vec(IxDyn(shape), data.to_vec()).unwrap();
+    let calibration = calibration.map(batch).into_iter().collect();
+    Context::of_one((-4, 4), Some(FixedPoint { bits, calibration }))
 }
 
 const CNN: &str = "
@@ -96,6 +97,6 @@ fn sums_that_no_multiplier_leaves_room_for_are_named() {
     let (narrow, graph) = text(12);
     after_with(run, &narrow, &graph);
     let (wide, graph) = text(16);
-    let error = error_with(run, &Context { input_range: (-(1 << 31), 1 << 31), ..wide }, &graph);
+    let error = error_with(run, &Context { inputs: vec![(-(1 << 31), 1 << 31).into()], ..wide }, &graph);
     insta::assert_snapshot!(error);
 }

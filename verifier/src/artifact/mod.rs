@@ -12,32 +12,32 @@ pub use statement::{Disclosure, InputStatement, OutputDisclosure, OutputStatemen
 
 use crate::circuit::{Binding, CircuitShape};
 use crate::security::Scheme;
-use crate::visibility::{Exposure, OutputVisibility, Visibility};
+use crate::visibility::{Each, Exposure, OutputVisibility, Visibility};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// How a circuit is made from a model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Options {
     /// What the verifier learns about the inputs.
-    pub visibility: Visibility,
+    pub visibility: Each<Visibility>,
     /// What the verifier learns about the outputs.
-    pub output_visibility: OutputVisibility,
+    pub output_visibility: Each<OutputVisibility>,
     /// How proofs are made.
     pub scheme: Scheme,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        let (visibility, output_visibility) = (Visibility::Committed, OutputVisibility::Public);
+        let (visibility, output_visibility) = (Visibility::Committed.into(), OutputVisibility::Public.into());
         Self { visibility, output_visibility, scheme: Scheme::default() }
     }
 }
 
 impl Options {
-    /// What the verifier learns about input and output.
+    /// What the verifier learns about inputs and outputs.
     pub fn exposure(&self) -> Exposure {
-        Exposure { input: self.visibility, output: self.output_visibility }
+        Exposure { inputs: self.visibility.clone(), outputs: self.output_visibility.clone() }
     }
 }
 

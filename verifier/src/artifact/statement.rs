@@ -96,8 +96,11 @@ impl Statement {
     pub fn public_inputs(description: &Description) -> Option<usize> {
         let Description { inputs, outputs, options, .. } = description;
         (!inputs.is_empty() && !outputs.is_empty()).then_some(())?;
-        let of_inputs = inputs.iter().map(|input| public_of_input(input, options.visibility));
-        let of_outputs = outputs.iter().map(|output| public_of_output(output, options.output_visibility));
+        let visibilities = options.visibility.of(inputs.len())?.into_iter();
+        let of_inputs = inputs.iter().zip(visibilities).map(|(input, visibility)| public_of_input(input, visibility));
+        let visibilities = options.output_visibility.of(outputs.len())?.into_iter();
+        let of_outputs =
+            outputs.iter().zip(visibilities).map(|(output, visibility)| public_of_output(output, visibility));
         of_outputs.chain(of_inputs).try_fold(0usize, |sum, count| sum.checked_add(count?))
     }
 
@@ -113,18 +116,20 @@ impl Statement {
         if Self::public_inputs(description)? != public.len() {
             return None;
         }
-        let options = description.options;
+        let Description { inputs, outputs, options, .. } = description;
         let mut left = public;
-        let outputs = description.outputs.iter().map(|tensor| {
-            let (own, rest) = left.split_at_checked(public_of_output(tensor, options.output_visibility)?)?;
+        let visibilities = options.output_visibility.of(outputs.len())?;
+        let outputs = outputs.iter().zip(visibilities).map(|(tensor, visibility)| {
+            let (own, rest) = left.split_at_checked(public_of_output(tensor, visibility)?)?;
             left = rest;
-            OutputStatement::new(tensor, options.output_visibility, own)
+            OutputStatement::new(tensor, visibility, own)
         });
         let outputs = outputs.collect::<Option<_>>()?;
-        let inputs = description.inputs.iter().map(|tensor| {
-            let (own, rest) = left.split_at_checked(public_of_input(tensor, options.visibility)?)?;
+        let visibilities = options.visibility.of(inputs.len())?;
+        let inputs = inputs.iter().zip(visibilities).map(|(tensor, visibility)| {
+            let (own, rest) = left.split_at_checked(public_of_input(tensor, visibility)?)?;
             left = rest;
-            InputStatement::new(tensor, options.visibility, own)
+            InputStatement::new(tensor, visibility, own)
         });
         Some(Self {
             key,
