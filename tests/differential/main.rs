@@ -84,6 +84,12 @@ fn branches_and_joins_agree() {
 }
 
 #[test]
+fn layers_of_the_table_agree() {
+    let Tally { models, with_float, rounding, .. } = compare(0..TRIALS, Trial::composed);
+    assert!(models > 200 && with_float > 300 && rounding > 80);
+}
+
+#[test]
 fn what_failed_once_agrees() {
     let Tally { models, with_float, .. } = compare(MENDED.iter().copied(), Trial::new);
     assert_eq!((models, with_float), (MENDED.len(), 4 * MENDED.len()));
@@ -116,12 +122,12 @@ fn a_constant_is_as_exact_as_it_would_be_alone() {
     }
 }
 
-/// The same, to the end: what verifying a proof says is what the interpreter computes. Each seed is a chain of layers and a
-/// model with branches, with all passes and without one of the optional ones.
+/// The same, to the end: what verifying a proof says is what the interpreter computes. Each seed is a chain of layers, a
+/// model with branches, and one of layers of the table, with all passes and without one of the optional ones.
 #[test]
 fn proofs_agree_with_the_interpreter() {
     let mut proved = 0;
-    for (seed, draw) in (0..10).flat_map(|seed| [Trial::new, Trial::graph].map(|draw| (seed, draw))) {
+    for (seed, draw) in (0..10).flat_map(|seed| [Trial::new, Trial::graph, Trial::composed].map(|draw| (seed, draw))) {
         let trial = draw(seed);
         let off = OPTIONAL[seed as usize % OPTIONAL.len()];
         for off in [&[][..], &[off]] {

@@ -4,7 +4,7 @@ use ndarray::{ArrayD, ArrayViewMutD, Axis, IxDyn};
 use rand::Rng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha20Rng;
-use zknn::front::{Composed, INPUT, Layer, LayerKind, Model, Steps};
+use zknn::front::{Attribute, Composed, INPUT, Layer, LayerKind, Model, Steps};
 
 /// What weights are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,6 +102,67 @@ pub fn stepping(sort: Sort, random: &mut ChaCha20Rng) -> Model {
     Model::new(growing.layers, range).expect("the layers chain")
 }
 
+/// Layers of the table, each of which reads the one before and, where it takes two tensors, another of the same shape.
+pub fn composed(sort: Sort, random: &mut ChaCha20Rng) -> Model {
+    let shape = (0..random.gen_range(1..=3)).map(|_| random.gen_range(1..=5)).collect();
+    let mut growing = Growing { layers: Vec::new(), shape, last: INPUT.to_string() };
+    for _ in 0..random.gen_range(1..=5) {
+        let (layer_type, attributes, reads_two) = composed_layer(&growing.shape, sort, random);
+        let kind = LayerKind::Composed(Composed::new(layer_type, attributes).expect("a type with its fields"));
+        if reads_two {
+            growing.push_pair(kind, sort, random);
+        } else {
+            growing.push(kind);
+        }
+    }
+    let range = [(-128, 127), (0, 255), (-5, 4), (7, 7), (-1, 0)].choose(random).copied();
+    Model::new(growing.layers, range).expect("the layers chain")
+}
+
+type Attributes = Vec<(&'static str, Attribute)>;
+
+/// The type of a layer that fits an input of this shape, its fields, and whether it reads two tensors.
+fn composed_layer(shape: &[usize], sort: Sort, random: &mut ChaCha20Rng) -> (&'static str, Attributes, bool) {
+    let axis = random.gen_range(0..shape.len());
+    let integers = |values: &[usize]| Attribute::Integers(values.to_vec());
+    let one = |name: &'static str, attribute: Attribute| vec![(name, attribute)];
+    let number = |largest: i32, random: &mut ChaCha20Rng| {
+        let whole = f64::from(random.gen_range(0..=largest));
+        Attribute::Number(if sort == Sort::Integer { whole } else { whole * random.gen_range(0.01..1.0) })
+    };
+    match random.gen_range(0..20) {
+        0 => {
+            let which = if random.r#gen() { shape } else { &shape[shape.len() - 1..] };
+            let mut field = |name| (name, Attribute::Tensor(tensor(which, 127, sort, random)));
+            ("affine", vec![field("weights"), field("biases")], false)
+        }
+        // Their weights are fractions, if they sum more than one number.
+        1 if shape.len() == 3 && sort == Sort::Real => ("global_average_pool", vec![], false),
+        2 if sort == Sort::Real => ("reduce_mean", one("axes", integers(&[axis])), false),
+        3 if shape.len() == 3 => ("global_max_pool", vec![], false),
+        4 => ("reduce_sum", one("axes", integers(&[axis])), false),
+        5 => ("reduce_max", one("axes", integers(&[axis])), false),
+        6 => ("reduce_min", one("axes", integers(&[axis])), false),
+        7 => ("leaky_relu", one("slope", number(3, random)), false),
+        8 => ("clip", one(["least", "greatest"][random.gen_range(0..2)], number(200, random)), false),
+        9 => ("absolute", vec![], false),
+        10 => ("negate", vec![], false),
+        11 => ("square", vec![], false),
+        12 => ("slice", vec![("axis", integers(&[axis])), ("start", integers(&[0])), ("end", integers(&[1]))], false),
+        13 => {
+            let mut axes: Vec<usize> = (0..shape.len()).collect();
+            axes.shuffle(random);
+            ("transpose", one("axes", integers(&axes)), false)
+        }
+        14 if shape[axis] > 1 => ("top_k", vec![("k", integers(&[2])), ("axis", integers(&[axis]))], false),
+        15 => ("concat", one("axis", integers(&[axis])), true),
+        16 => ("multiply", vec![], true),
+        17 => ("subtract", vec![], true),
+        18 => ("minimum", vec![], true),
+        _ => ("maximum", vec![], true),
+    }
+}
+
 /// A model that grows layer by layer, each with a name of its own.
 struct Growing {
     layers: Vec<Layer>,
@@ -118,6 +179,21 @@ impl Growing {
         self.last = format!("layer {}", self.layers.len());
         self.layers.push(layer.named(&self.last));
         self.shape = alone.output_shape().to_vec();
+    }
+
+    /// A layer that reads the last one and a branch of the same shape, in any order.
+    fn push_pair(&mut self, kind: LayerKind, sort: Sort, random: &mut ChaCha20Rng) {
+        let (trunk, shape) = (self.last.clone(), self.shape.clone());
+        self.keep_shape(sort, random);
+        let mut reads = [trunk.as_str(), self.last.as_str()];
+        reads.shuffle(random);
+        let name = format!("layer {}", self.layers.len());
+        let layer = Layer::new(kind, shape.clone()).reading(&reads).named(&name);
+        let branch = Layer::new(LayerKind::Relu, shape).named("branch");
+        let pair = vec![branch, layer.clone().reading(&[INPUT, "branch"])];
+        self.shape = Model::new(pair, None).expect("two tensors of one shape").output_shape().to_vec();
+        self.layers.push(layer);
+        self.last = name;
     }
 
     /// One or two branches that keep the shape, and their sum with what they branch off from.

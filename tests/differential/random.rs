@@ -84,8 +84,8 @@ fn run(seed: Option<u64>, minutes: f64, count: u64) -> ExitCode {
 }
 
 /// The trials of a seed.
-fn trials(seed: u64) -> [Trial; 4] {
-    [Trial::new(seed), Trial::degenerate(seed), Trial::graph(seed), Trial::stepping(seed)]
+fn trials(seed: u64) -> [Trial; 5] {
+    [Trial::new(seed), Trial::degenerate(seed), Trial::graph(seed), Trial::stepping(seed), Trial::composed(seed)]
 }
 
 /// Runs the trials of a seed: how many have a circuit. Prints the seed if one fails, or panics, and why.

@@ -21,10 +21,15 @@ pub const SCHEME: Scheme = Scheme { zero_knowledge: false, hash: HashKind::Blake
 /// Passes that only make the program smaller. The others state what the circuit needs.
 pub const OPTIONAL: &[&str] = &["canonicalize", "commute_pool", "fuse_relu", "drop_idle_relu", "sink_requantize"];
 
+/// Those of them that come after numbers are rounded.
+const OF_INTEGERS: &[&str] = &["drop_idle_relu", "sink_requantize"];
+
 /// A random model, how it is lowered, and what it is run on.
 pub struct Trial {
     model: Model,
     context: Context,
+    /// Passes without which the program computes the same.
+    optional: &'static [&'static str],
     /// At the lower end of the range, at the upper, at either, and anywhere.
     pub inputs: Vec<ArrayD<f64>>,
 }
@@ -62,13 +67,24 @@ impl Trial {
         Self::of(model, sort, &mut random)
     }
 
+    /// A trial of layers of the table.
+    pub fn composed(seed: u64) -> Self {
+        let mut random = ChaCha20Rng::seed_from_u64(seed);
+        let sort = if random.r#gen() { Sort::Integer } else { Sort::Real };
+        let model = models::composed(sort, &mut random);
+        let trial = Self::of(model, sort, &mut random);
+        // Factors are folded into the layers beside them, and rounded once, where nothing idle stands between.
+        let optional = if sort == Sort::Real { OF_INTEGERS } else { OPTIONAL };
+        Self { optional, ..trial }
+    }
+
     fn of(model: Model, sort: Sort, random: &mut ChaCha20Rng) -> Self {
         let input_range = model.input_range().expect("it was declared");
         let inputs = models::inputs(&model, input_range, random);
         let calibration = random.r#gen::<bool>().then(|| models::batch(&inputs[2..])).into_iter().collect();
         let bits = random.gen_range(MIN_BITS..=MAX_BITS);
         let fixed = (sort == Sort::Real).then_some(FixedPoint { bits, calibration });
-        Self { model, context: Context::of_one(input_range, fixed), inputs }
+        Self { model, context: Context::of_one(input_range, fixed), optional: OPTIONAL, inputs }
     }
 
     /// The integer program without the passes named, unless it has sums beyond the field, or beyond what can be
@@ -87,7 +103,7 @@ impl Trial {
     pub fn compare(&self) -> Result<Option<Compared>, TestCaseError> {
         self.compare_shapes()?;
         let Some(graph) = self.lowered(&[]) else { return Ok(None) };
-        let choices = OPTIONAL.iter().map(|off| vec![*off]).chain([OPTIONAL.to_vec()]);
+        let choices = self.optional.iter().map(|off| vec![*off]).chain([self.optional.to_vec()]);
         let variants: Vec<Graph> = choices.filter_map(|off| self.lowered(&off)).collect();
         let Ok(plan) = Plan::new(&graph, Visibility::Committed, SCHEME) else { return Ok(None) };
         let checker = Checker::new(&plan);
