@@ -86,6 +86,9 @@ impl fmt::Display for Announcement<'_> {
                 OutputVisibility::Committed => writeln!(f, "a commitment to it, with a new salt, is public")?,
             }
         }
+        if options.uncalibrated {
+            writeln!(f, "  rounding: UNCALIBRATED, the program may be far from the network")?;
+        }
         let zero_knowledge = if options.scheme.zero_knowledge { "on" } else { "OFF" };
         writeln!(f, "  zero knowledge: {zero_knowledge}")?;
         match self.context {

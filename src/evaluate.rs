@@ -1,6 +1,5 @@
 //! How good the integers are: accuracy on a labelled set, and what rounding and clamping do to each layer.
 
-use crate::front::{LowerError, Model, lower};
 use crate::input::{self, InputError};
 use miette::Diagnostic;
 use ndarray::{ArrayD, ArrayView1, ArrayViewD};
@@ -77,36 +76,32 @@ pub enum EvaluateError {
         /// The number of classes.
         classes: usize,
     },
-    /// The model is not one that the IR has.
-    #[error(transparent)]
-    #[diagnostic(code(zknn::eval::model), help("this is a bug in zknn: please report it with the model"))]
-    Model(#[from] LowerError),
     /// The interpreter refuses the inputs.
     #[error("the model can't be evaluated: {0}")]
     #[diagnostic(code(zknn::eval::failed), help("this is a bug in zknn: please report it with the model"))]
     Eval(#[from] EvalError),
 }
 
-/// Runs an integer program and its model in floating point on a batch of each input and compares both with the labels, which
+/// Runs an integer program and its network in floating point on a batch of each input and compares both with the labels, which
 /// are those of the first output.
 ///
-/// Without a model the program itself is run in floating point: with the weights it has, but without rounding.
+/// Without the network in real numbers, as [`crate::lower_with_reals`] gives it, the program itself is run in floating point:
+/// with the weights it has, but without rounding.
 /// `progress` is called with the number of inputs done.
 ///
 /// # Errors
 /// Inputs or labels that do not fit the program.
 pub fn evaluate(
     graph: &Graph,
-    model: Option<&Model>,
+    reals: Option<&Graph>,
     inputs: &[ArrayD<f64>],
     labels: &[usize],
     progress: &mut dyn FnMut(usize),
 ) -> Result<Evaluation, EvaluateError> {
     let integers = input::integers_of_batches(graph, inputs)?;
     check_labels(graph, integers[0].shape()[0], labels)?;
-    let lowered = model.map(lower).transpose()?;
-    let float = lowered.as_ref().unwrap_or(graph);
-    let stations = stations(graph, lowered.as_ref());
+    let float = reals.unwrap_or(graph);
+    let stations = stations(graph, reals);
 
     let mut counts = [0; 3];
     let mut drifts: Vec<Drift> = stations.iter().map(|station| station.unmoved(graph)).collect();
@@ -172,17 +167,17 @@ fn classes(graph: &Graph, outputs: ArrayViewD<f64>) -> Vec<usize> {
 }
 
 /// A tensor that the integer program and the floating-point one both have.
-struct Station {
-    layer: usize,
-    integer: NodeId,
-    float: NodeId,
+pub(crate) struct Station {
+    pub(crate) layer: usize,
+    pub(crate) integer: NodeId,
+    pub(crate) float: NodeId,
     /// The requantize that the integers come from, if they do.
     requantize: Option<NodeId>,
 }
 
 /// The tensors that layers read which sum, normalize or choose, and the output. What they are in floating point is what
-/// the same layer reads there; without a lowered model the program is its own counterpart.
-fn stations(graph: &Graph, lowered: Option<&Graph>) -> Vec<Station> {
+/// the same layer reads there; without a network in real numbers the program is its own counterpart.
+pub(crate) fn stations(graph: &Graph, reals: Option<&Graph>) -> Vec<Station> {
     let mut stations = Vec::new();
     for integer in graph.topological() {
         let source = source(graph, integer);
@@ -198,32 +193,32 @@ fn stations(graph: &Graph, lowered: Option<&Graph>) -> Vec<Station> {
         let float = match graph.users(integer).into_iter().find(computes) {
             _ if graph.outputs().contains(&integer) => {
                 let position = graph.outputs().iter().position(|&output| output == integer);
-                lowered.map_or(Some(integer), |lowered| lowered.outputs().get(position?).copied())
+                reals.map_or(Some(integer), |reals| reals.outputs().get(position?).copied())
             }
-            Some(user) => lowered.map_or(Some(integer), |lowered| counterpart(graph, lowered, integer, user)),
+            Some(user) => reals.map_or(Some(integer), |reals| counterpart(graph, reals, integer, user)),
             None => None,
         };
         let Some(float) = float else { continue };
         // In a program that was not lowered here, the layer is the one that its own node came from.
-        let Some(layer) = lowered.unwrap_or(graph).node(float).layer else { continue };
+        let Some(layer) = reals.unwrap_or(graph).node(float).layer else { continue };
         let requantize = Some(source).filter(|&id| matches!(graph.node(id).op, Op::Requantize(_)));
         stations.push(Station { layer, integer, float, requantize });
     }
     stations
 }
 
-/// What the layer of `user` reads in the lowered model, where `user` reads `integer`: passes leave operands in order. Nothing
+/// What the layer of `user` reads in the network of real numbers, where `user` reads `integer`: passes leave operands in order. Nothing
 /// where a layer has several such operations, or none, as it became part of another.
-fn counterpart(graph: &Graph, lowered: &Graph, integer: NodeId, user: NodeId) -> Option<NodeId> {
+fn counterpart(graph: &Graph, reals: &Graph, integer: NodeId, user: NodeId) -> Option<NodeId> {
     let layer = graph.node(user).layer?;
     let position = graph.operands(user).iter().position(|&operand| operand == integer)?;
     let is_same = |id: &NodeId| {
-        let node = lowered.node(*id);
+        let node = reals.node(*id);
         node.layer == Some(layer) && node.op.name() == graph.node(user).op.name()
     };
-    let mut nodes = lowered.topological().into_iter().filter(is_same);
+    let mut nodes = reals.topological().into_iter().filter(is_same);
     let (Some(node), None) = (nodes.next(), nodes.next()) else { return None };
-    lowered.operands(node).get(position).copied()
+    reals.operands(node).get(position).copied()
 }
 
 /// The node that made the numbers, which others between only selected.

@@ -7,7 +7,7 @@ use thiserror::Error;
 use zknn_ir::{Fact, Graph, Number, Op, op};
 
 /// Why a tensor is no input of a graph. An input may be private: no message holds a value of it.
-#[derive(Debug, Clone, PartialEq, Eq, Error, Diagnostic)]
+#[derive(Debug, Clone, PartialEq, Error, Diagnostic)]
 pub enum InputError {
     /// A tensor of another shape than the graph takes.
     #[error("the network takes an input of shape {expected:?}, got {got:?}")]
@@ -74,10 +74,10 @@ pub enum InputError {
     OutOfRange {
         /// Where the first such element stands.
         index: Vec<usize>,
-        /// The least integer allowed.
-        lo: i64,
-        /// The greatest integer allowed.
-        hi: i64,
+        /// The least number allowed.
+        lo: f64,
+        /// The greatest number allowed.
+        hi: f64,
     },
     /// A graph of real numbers, or without an input.
     #[error("the network does not compute in integers")]
@@ -222,6 +222,7 @@ fn converted(fact: &Fact, rounds: bool, input: &ArrayD<f64>) -> Result<ArrayD<i6
         }
         // The cast saturates, and the range is far from the ends of `i64`.
         if !(lo..=hi).contains(&(integer as i64)) {
+            let [lo, hi] = [lo, hi].map(|end| end as f64 * scale);
             return Err(InputError::OutOfRange { index: place(nth), lo, hi });
         }
     }
@@ -262,7 +263,7 @@ mod tests {
         }
         for outside in [3.0, -2.5, 1e300] {
             let error = integers(&graph, &input(outside)).unwrap_err();
-            assert_eq!(error.to_string(), "the input has at [1, 1] a number outside the input range -4..5");
+            assert_eq!(error.to_string(), "the input has at [1, 1] a number outside the input range -2..2.5");
         }
         let error = integers(&graph, &ndarray::arr1(&[1.0]).into_dyn()).unwrap_err();
         assert_eq!(error.to_string(), "the network takes an input of shape [2, 2], got [1]");

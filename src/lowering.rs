@@ -135,6 +135,36 @@ pub fn lower(
     lowering: &Lowering,
     observer: &mut dyn FnMut(&str, &Graph),
 ) -> Result<Graph, LoweringError> {
+    integers(model, lowering, observer)
+}
+
+/// As [`lower`], with the network in real numbers, as it is before it is rounded: channels have the factors that they have in the
+/// program, and what could be folded is.
+///
+/// # Errors
+/// As [`lower`].
+pub fn lower_with_reals(
+    model: &Model,
+    lowering: &Lowering,
+    observer: &mut dyn FnMut(&str, &Graph),
+) -> Result<(Graph, Graph), LoweringError> {
+    let mut reals = None;
+    let program = integers(model, lowering, &mut |pass, graph| {
+        if pass == passes::LAST_OF_REALS {
+            reals = Some(graph.clone());
+        }
+        observer(pass, graph);
+    })?;
+    // The pass is in the list.
+    let reals = reals.expect("all passes have run");
+    Ok((program, reals))
+}
+
+fn integers(
+    model: &Model,
+    lowering: &Lowering,
+    observer: &mut dyn FnMut(&str, &Graph),
+) -> Result<Graph, LoweringError> {
     let lowered = front::lower(model);
     let mut graph = lowered.map_err(|error| LoweringError::Layer(diagnose::lowering(model, &error)))?;
     let context = context(model, &graph, lowering)?;

@@ -1,6 +1,7 @@
 //! `zknn compile`
 
 use super::progress::step;
+use super::rounding::Percent;
 use super::{lowering, options, output, rounding as told, timings};
 use clap::builder::PossibleValuesParser;
 use miette::Report;
@@ -9,7 +10,7 @@ use std::process::ExitCode;
 use zknn::artifact::{FileKind, write_file};
 use zknn::front::Model;
 use zknn::plan::LeastSize;
-use zknn::{CompileError, Timings, compile, input, lower, passes, rounding};
+use zknn::{CompileError, Timings, compile, input, passes, rounding};
 
 /// Compile a model to a circuit, which proves, and a key, which verifies.
 #[derive(Debug, clap::Args)]
@@ -28,6 +29,11 @@ pub(super) struct Args {
     /// Print the intermediate representation as it is after this pass
     #[arg(long, value_name = "PASS", value_parser = PossibleValuesParser::new(passes::names()))]
     emit_ir: Option<String>,
+
+    /// Refuse to compile where rounding changes outputs by more than this fraction of how much they differ from input to input,
+    /// in the root of the mean square
+    #[arg(long, value_name = "PERCENT", default_value = "1%")]
+    max_error: Percent,
 
     #[command(flatten)]
     lowering: lowering::Args,
@@ -53,14 +59,12 @@ impl Args {
                 emitted = Some(zknn_ir::print(graph));
             }
         };
-        let lowered = timings.measure("lowering", || -> Result<_, Report> {
-            let lowering = self.lowering.read(&model)?;
-            Ok((lower(&model, &lowering, &mut observe)?, lowering))
-        });
+        let lowered = timings
+            .measure("lowering", || -> Result<_, Report> { self.lowering.lower_with_reals(&model, &mut observe) });
         if let Some(text) = emitted {
             output::result(&text)?;
         }
-        let (graph, lowering) = lowered?;
+        let (graph, reals, lowering) = lowered?;
         if !lowering.calibration.is_empty() && !input::rounds(&graph) {
             output::talk(
                 "the network computes with integers exactly: nothing is rounded, and calibration changes nothing",
@@ -70,18 +74,18 @@ impl Args {
         let options = self.options.options(&model)?;
         let least = LeastSize::of_any(&graph, options.exposure()).and_then(|size| size.check(options.scheme));
         least.map_err(CompileError::Plan)?;
-        let measure = || rounding::measure(&graph, &model, &lowering.calibration);
+        let measure = || rounding::measure(&graph, &reals, &lowering.calibration);
         let loss = timings.measure("comparing", || step("compare with floating point", measure))?;
-        drop((model, lowering));
+        if let Some(loss) = &loss {
+            output::talk(&told::text(loss));
+            told::check(loss, &model, self.max_error, options.uncalibrated)?;
+        }
+        drop((model, reals, lowering));
         let compile = || timings.measure("compiling", || compile(graph, options));
         let circuit = step("compile", compile)?;
         timings.measure("writing", || write_file(&circuit_path, FileKind::Circuit, circuit.file()))?;
         write_file(&key_path, FileKind::Key, circuit.key())?;
         self.timings.tell(&timings);
-        if let Some(loss) = &loss {
-            output::talk(&told::text(loss));
-            told::warn(loss);
-        }
         output::talk(&format!("wrote {} and {}", circuit_path.display(), key_path.display()));
         Ok(ExitCode::SUCCESS)
     }

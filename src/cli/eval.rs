@@ -67,7 +67,7 @@ struct Layer {
 
 impl Args {
     pub(super) fn run(self) -> Result<ExitCode, Report> {
-        let (graph, model) = self.program()?;
+        let (graph, reals) = self.program()?;
         let read = |path: &PathBuf| read_tensor(path).map_err(|error| Report::new(*error));
         let inputs = self.inputs.iter().map(read).collect::<Result<Vec<_>, _>>()?;
         let labels = read_labels(&self.labels).map_err(|error| Report::new(*error))?;
@@ -76,7 +76,7 @@ impl Args {
         if let Ok(style) = ProgressStyle::with_template("evaluate {bar:40} {pos}/{len} {eta}") {
             bar.set_style(style);
         }
-        let evaluation = evaluate(&graph, model.as_ref(), &inputs, &labels, &mut |done| bar.inc(done as u64));
+        let evaluation = evaluate(&graph, reals.as_ref(), &inputs, &labels, &mut |done| bar.inc(done as u64));
         bar.finish_and_clear();
         let evaluation = evaluation?;
         output::result(&if self.json { json(&evaluation)? } else { text(&evaluation) })?;
@@ -92,15 +92,15 @@ impl Args {
         }
     }
 
-    /// The integer program, and the model if that is what was given.
-    fn program(&self) -> Result<(Graph, Option<Model>), Report> {
+    /// The integer program, and the network in real numbers if a model was given.
+    fn program(&self) -> Result<(Graph, Option<Graph>), Report> {
         if is_circuit(&self.model) {
             let file: CircuitFile = read(&self.model, FileKind::Circuit)?;
             return Ok((file.graph, None));
         }
         let model = Model::read(&self.model).map_err(|error| Report::new(*error))?;
-        let graph = self.lowering.lower(&model, &mut |_, _| {})?;
-        Ok((graph, Some(model)))
+        let (graph, reals, _) = self.lowering.lower_with_reals(&model, &mut |_, _| {})?;
+        Ok((graph, Some(reals)))
     }
 }
 

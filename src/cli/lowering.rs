@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use zknn::artifact::{FileKind, TensorInfo, VerifyingKey, fact_of, read};
 use zknn::front::{Model, read_tensor};
 use zknn::passes::{MAX_BITS, MIN_BITS};
-use zknn::{Lowering, lower};
+use zknn::{Lowering, lower, lower_with_reals};
 use zknn_ir::{Fact, Graph};
 
 /// The options, for the commands that have them.
@@ -40,8 +40,19 @@ impl Args {
         Ok(lower(model, &self.read(model)?, observer)?)
     }
 
+    /// The model in integers and in real numbers, and the options with the calibration inputs that they name.
+    pub(super) fn lower_with_reals(
+        &self,
+        model: &Model,
+        observer: &mut dyn FnMut(&str, &Graph),
+    ) -> Result<(Graph, Graph, Lowering), Report> {
+        let lowering = self.read(model)?;
+        let (graph, reals) = lower_with_reals(model, &lowering, observer)?;
+        Ok((graph, reals, lowering))
+    }
+
     /// The options, with the calibration inputs that they name.
-    pub(super) fn read(&self, model: &Model) -> Result<Lowering, Report> {
+    fn read(&self, model: &Model) -> Result<Lowering, Report> {
         let read = |path: &PathBuf| read_tensor(path).map_err(|error| Report::new(*error));
         let calibration = self.calibrate.iter().map(read).collect::<Result<_, _>>()?;
         let mut inputs = BTreeMap::new();

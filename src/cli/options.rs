@@ -35,6 +35,10 @@ pub(super) struct Args {
     /// Make proofs that may tell more than they state
     #[arg(long)]
     no_zk: bool,
+
+    /// Compile even if rounding changes outputs; the key, and all that is proved under it, say that the model is uncalibrated
+    #[arg(long)]
+    force: bool,
 }
 
 /// A visibility, of one input or output or of all.
@@ -82,6 +86,7 @@ impl Args {
         Ok(Options {
             visibility: each("input", &inputs, &self.input_visibility, default.visibility)?,
             output_visibility: each("output", &outputs, &self.output_visibility, default.output_visibility)?,
+            uncalibrated: self.force,
             scheme: Scheme {
                 zero_knowledge: !self.no_zk,
                 hash: match self.hash {
@@ -106,6 +111,7 @@ impl Args {
             (self.hash.is_some(), "--hash"),
             (self.security.is_some(), "--security"),
             (self.no_zk, "--no-zk"),
+            (self.force, "--force"),
         ];
         given.into_iter().find_map(|(is_given, name)| is_given.then_some(name))
     }

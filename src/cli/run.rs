@@ -8,7 +8,7 @@ use ndarray::ArrayD;
 use serde::Serialize;
 use zknn::front::{Model, read_tensor};
 use zknn::rounding::{self, RoundingLoss};
-use zknn::{input, lower, nn};
+use zknn::{input, nn};
 use zknn_ir::eval::eval_fixed;
 
 use super::{lowering, output, rounding as told};
@@ -55,16 +55,19 @@ struct Rounding {
     samples: usize,
     /// Whether the inputs were drawn, and not those of the calibration.
     random: bool,
-    /// The greatest difference of an output, by how much outputs differ from input to input; null if that is not at all.
+    /// The root of the mean square of the differences of an output, by how much that differs from input to input; null if that is
+    /// not at all.
     error: f64,
+    /// The greatest difference likewise.
+    greatest: f64,
     /// How many inputs get the same class, of a model that ends in argmax.
     same_class: Option<usize>,
 }
 
 impl From<&RoundingLoss> for Rounding {
     fn from(loss: &RoundingLoss) -> Self {
-        let RoundingLoss { samples, is_random, error, same_class } = *loss;
-        Self { samples, random: is_random, error, same_class }
+        let RoundingLoss { samples, is_random, error, greatest, same_class, .. } = *loss;
+        Self { samples, random: is_random, error, greatest, same_class }
     }
 }
 
@@ -96,8 +99,7 @@ impl Args {
         let model = Model::read(&self.model).map_err(|error| Report::new(*error))?;
         let read = |path: &PathBuf| read_tensor(path).map_err(|error| Report::new(*error));
         let inputs = self.input.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-        let lowering = self.lowering.read(&model)?;
-        let graph = lower(&model, &lowering, &mut |_, _| {})?;
+        let (graph, reals, lowering) = self.lowering.lower_with_reals(&model, &mut |_, _| {})?;
         let integers = input::integers_of_each(&graph, &inputs)?;
         let floats = nn::run_all(&model, &inputs[..])?;
         // The graph was validated and the inputs are in their ranges, so nothing is left that can be wrong.
@@ -107,7 +109,7 @@ impl Args {
             let scale = graph.node(node).fact.scale().unwrap_or(1.0);
             (layer, &floats[layer], fixed, scale)
         });
-        let loss = rounding::measure(&graph, &model, &lowering.calibration)?;
+        let loss = rounding::measure(&graph, &reals, &lowering.calibration)?;
 
         if self.json {
             let outcome = Outcome {
@@ -122,7 +124,7 @@ impl Args {
             output::result(&format!("{}\n\n{}{rounding}", model.table(), outputs.join("\n\n")))?;
         }
         if let Some(loss) = &loss {
-            told::warn(loss);
+            told::warn(loss, &model, told::MAX_ERROR);
         }
         Ok(ExitCode::SUCCESS)
     }

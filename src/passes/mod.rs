@@ -7,16 +7,20 @@
 mod canonicalize;
 mod commute_pool;
 mod drop_idle_relu;
+mod equalize;
 mod fold_affine;
 mod fuse_relu;
 mod quantize_exact;
 mod quantize_fixed;
 mod ranges;
+mod samples;
 mod sink_requantize;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
+
+pub use samples::random_samples;
 
 use ndarray::ArrayD;
 use thiserror::Error;
@@ -105,11 +109,15 @@ pub const PIPELINE: &[Pass] = &[
     Pass { name: "fold_affine", run: fold_affine::run },
     Pass { name: "commute_pool", run: commute_pool::run },
     Pass { name: "fuse_relu", run: fuse_relu::run },
+    Pass { name: "equalize", run: equalize::run },
     Pass { name: "quantize_exact", run: quantize_exact::run },
     Pass { name: "quantize_fixed", run: quantize_fixed::run },
     Pass { name: "drop_idle_relu", run: drop_idle_relu::run },
     Pass { name: "sink_requantize", run: sink_requantize::run },
 ];
+
+/// The pass after which numbers are still real, and as they are when they are rounded.
+pub const LAST_OF_REALS: &str = "equalize";
 
 /// Why a pass gave up. Nodes are those of the graph that the pass was given.
 #[derive(Debug, Clone, PartialEq, Error)]

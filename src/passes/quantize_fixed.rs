@@ -61,10 +61,7 @@ pub(super) fn run(graph: &mut Graph, context: &Context) -> Result<(), PassError>
     if !graph.try_input().is_some_and(is_real) {
         return Ok(());
     }
-    let mut inputs = HashMap::new();
-    for (position, (&id, input)) in graph.inputs().iter().zip(&context.inputs).enumerate() {
-        inputs.insert(id, ranges::input_number(input, fixed.calibration.get(position), fixed.bits));
-    }
+    let inputs = ranges::input_numbers(graph, context, fixed);
     let ranges = ranges::of_nodes(graph, &inputs, fixed)?;
     let mut quantizer =
         Quantizer { old: graph, new: Graph::new(), ids: HashMap::new(), sums: HashMap::new(), ranges, fixed };
@@ -141,7 +138,9 @@ impl Quantizer<'_> {
         let (Some(Factors { weights, bias, .. }), &[operand]) = (op.factors(), operands) else {
             return self.add(id, op.clone(), operands);
         };
-        let Linear { weights, bias, units } = self.integers(operand, weights, bias);
+        // As fine as sums are told.
+        let of_bias = 2 * self.fixed.bits - 1 + if self.destination(id).is_summed { 0 } else { WIDE_BITS };
+        let Linear { weights, bias, units } = self.integers(operand, weights, bias, of_bias);
         let sums = self.add(id, op.with_factors(weights, bias), operands)?;
         self.requantize_unless_left(id, sums, units)
     }
@@ -282,7 +281,7 @@ impl Quantizer<'_> {
         PassError::TooNarrow { node: id, layer: node.layer, bits: self.fixed.bits, needed, room: ROOM_BITS }
     }
 
-    fn integers(&self, operand: NodeId, weights: &Weights, bias: Option<&Weights>) -> Linear {
+    fn integers(&self, operand: NodeId, weights: &Weights, bias: Option<&Weights>, of_bias: u32) -> Linear {
         let bits = self.fixed.bits;
         // The graph under construction is fixed-point from its input on.
         let unit = self.new.node(operand).fact.scale().unwrap_or(1.0);
@@ -306,7 +305,7 @@ impl Quantizer<'_> {
                     .iter()
                     .map(|&weight| if weight > 0.0 { weight } else { greatest(&rows_greatest) })
                     .collect(),
-                false => channel_scales(&rows_greatest, &biases, bits),
+                false => channel_scales(&rows_greatest, &biases, elements.len() / channels, bits, of_bias),
             };
         let coarsest = greatest(&scales);
         let integers = rows().zip(&scales).flat_map(|(row, scale)| row.iter().map(move |w| (w / scale).round() as i64));
@@ -430,21 +429,22 @@ fn ceil_log2(number: f64) -> u32 {
 }
 
 /// A scale for the weights of each output channel, given the greatest magnitude of its weights, and its bias in units of the
-/// operand: that at which the weights just fit `bits` bits.
+/// operand: that at which the weights just fit `bits` bits; or a coarser one, at which the bias is no greater than the sums of so
+/// many products as there are in a row, which it has `of_bias` bits for, since numbers are told no finer than their greatest allows.
 ///
 /// A channel whose weights are all zero is its bias, and no scale is too fine for it but for what it costs. It takes the
 /// coarsest of the others, unless that tells the bias more coarsely than scores are told, or makes it larger than a
 /// product of a weight and a number.
-fn channel_scales(weights: &[f64], biases: &[f64], bits: u32) -> Vec<f64> {
+fn channel_scales(weights: &[f64], biases: &[f64], row: usize, bits: u32, of_bias: u32) -> Vec<f64> {
     let power = |exponent: u32| 0.5f64.powi(exponent as i32);
     // In this order, since there are 8 bits at least.
-    let of_bias = |bias: f64| (bias.abs() * power(2 * bits - 1), bias.abs() * power(bits + WIDE_BITS));
+    let alone = |bias: f64| (bias.abs() * power(2 * bits - 1), bias.abs() * power(bits + WIDE_BITS));
     let most = ((1i64 << (bits - 1)) - 1) as f64;
     let live = greatest(weights) / most;
     let scale = |(&weight, &bias): (&f64, &f64)| match weight > 0.0 {
-        true => weight / most,
+        true => (weight / most).max(bias.abs() * power(of_bias) / row.max(1) as f64),
         false => {
-            let (least, greatest) = of_bias(bias);
+            let (least, greatest) = alone(bias);
             if live > 0.0 { live.clamp(least, greatest) } else { greatest }
         }
     };

@@ -1,4 +1,5 @@
-//! In which ranges the real numbers of a network lie: as found on calibration inputs, or as the weights allow.
+//! In which ranges the real numbers of a network lie: as found on calibration inputs, or on random ones, as far as the weights
+//! allow.
 
 use std::collections::HashMap;
 
@@ -6,32 +7,87 @@ use ndarray::{ArrayD, Axis, Slice};
 use zknn_ir::eval::eval_real_batch_in_order;
 use zknn_ir::{Class, Graph, NodeId, Number, Op, Range};
 
-use super::{FixedPoint, InputContext, PassError};
+use super::samples::random_samples;
+use super::{Context, FixedPoint, InputContext, PassError};
 
-/// How many calibration inputs are evaluated at a time, at most.
+/// The range of each channel, index of the last axis, of each node.
+pub(super) type ChannelRanges = HashMap<NodeId, Vec<Range>>;
+
+/// How many inputs are evaluated at a time, at most.
 const BATCH: usize = 32;
-
-/// From this many steps on, integers are as fine as a byte's: half a step is less than half a percent of the range.
-const FINE: f64 = 127.0;
 
 /// How many numbers are held at a time, where one input does not have more.
 const BATCH_NUMBERS: usize = 1 << 25;
 
+/// How many random inputs are looked at where there are none for calibration, at most.
+const SAMPLES: usize = 32;
+
+/// How many random inputs are looked at to compare channels.
+const FEW_SAMPLES: usize = 8;
+
+/// How many products random inputs may cost: some seconds.
+const MOST_PRODUCTS: usize = 1 << 33;
+
+/// What they are drawn from.
+const SEED: u64 = 16;
+
+/// How much farther than on random inputs numbers may go: real inputs are no noise.
+const HEADROOM: f64 = 2.0;
+
+/// How much farther inputs may go than those of the calibration, as a fraction of how far these do.
+const INPUT_HEADROOM: f64 = 0.25;
+
+/// From this many steps on, integers are as fine as a byte's: half a step is less than half a percent of the range.
+const FINE: f64 = 127.0;
+
+/// Up to which ratio features are told at one scale without more ado.
+const UNLIKE: f64 = 4.0;
+
+/// How many bits more than others an input may take whose features are of unlike size, if its sums leave room.
+const FEATURE_BITS: u32 = 10;
+
+/// How many bits an input may take whose features are brought to one size behind it: the greatest number times the greatest
+/// factor, which makes the smallest one as large, is to fit the room of a requantize.
+const SEPARATE_BITS: u32 = 29;
+
+/// How many bits sums, weights and what tells the results apart may take together.
+const ROOM_BITS: u32 = 57;
+
+/// The integers that stand for each input.
+pub(super) fn input_numbers(graph: &Graph, context: &Context, fixed: &FixedPoint) -> HashMap<NodeId, Number> {
+    let mut numbers = HashMap::new();
+    for (position, (&id, input)) in graph.inputs().iter().zip(&context.inputs).enumerate() {
+        let (shape, calibration) = (&graph.node(id).fact.shape, fixed.calibration.get(position));
+        let is_separate = calibration.is_some_and(|batch| has_separate_features(graph, id, batch));
+        let elements = graph.node(id).fact.elements().max(1);
+        let room = match is_separate {
+            true => SEPARATE_BITS,
+            false => ROOM_BITS.saturating_sub(2 * fixed.bits + elements.ilog2()).min(fixed.bits + FEATURE_BITS),
+        };
+        numbers.insert(id, input_number(input, shape, calibration, [fixed.bits, room.max(fixed.bits)]));
+    }
+    numbers
+}
+
 /// The integers that stand for an input, with the batch of it to calibrate with.
 ///
-/// They may be given. Otherwise their range is the declared one, or the one found. Where no calibration input has a fraction,
-/// and the range fits `bits` bits, the scale is a power of two, and integers stay what they are: one if the calibration
-/// inputs are integers as fine as those of an image; else the finest at which the range fits, as nothing says that inputs will
-/// be integers. In all other cases the scale is such that the greatest magnitude just fits.
-pub(super) fn input_number(input: &InputContext, calibration: Option<&ArrayD<f64>>, bits: u32) -> Number {
+/// They may be given. Otherwise their range is the declared one, or the one found and some more. Where no calibration input has
+/// a fraction, and the range fits `bits` bits, the scale is a power of two, and integers stay what they are: one if the
+/// calibration inputs are integers as fine as those of an image; else the finest at which the range fits, as nothing says that
+/// inputs will be integers. In all other cases the scale is such that the greatest magnitude found just fits; of features, indices
+/// of the last axis, that of the smallest, as far as there is room for so many bits.
+fn input_number(
+    input: &InputContext,
+    shape: &[usize],
+    calibration: Option<&ArrayD<f64>>,
+    [bits, room]: [u32; 2],
+) -> Number {
     if let Some(given) = &input.number {
         return given.clone();
     }
     let declared = Range { lo: input.range.0 as f64, hi: input.range.1 as f64 };
-    let range = match calibration {
-        Some(inputs) if !input.is_declared => Range::of(inputs),
-        _ => declared,
-    };
+    let found = calibration.map(Range::of).filter(|_| !input.is_declared);
+    let range = found.unwrap_or(declared);
     let is_integral = calibration.into_iter().flatten().all(|value| value.fract() == 0.0);
     if is_integral && range.hi - range.lo < f64::from(1u32 << bits) {
         let is_fine = calibration.is_some() && range.hi - range.lo >= FINE;
@@ -39,12 +95,50 @@ pub(super) fn input_number(input: &InputContext, calibration: Option<&ArrayD<f64
         // Casts saturate, and `infer` refuses what is beyond ±2^62.
         return Number::Fixed { scale: 1.0 / steps, lo: (range.lo * steps) as i64, hi: (range.hi * steps) as i64 };
     }
-    let (lo, hi) = match range.lo >= 0.0 {
-        true => (0, (1i64 << bits) - 1),
-        false => (-(1i64 << (bits - 1)), (1i64 << (bits - 1)) - 1),
-    };
-    let scale = range.lo.abs().max(range.hi.abs()) / hi as f64;
-    Number::Fixed { scale: if scale > 0.0 { scale } else { 0.5 }, lo, hi }
+    let range = found.map_or(range, with_headroom);
+    let sign = u32::from(range.lo < 0.0);
+    let scale_of = |reach: f64, bits: u32| reach / ((1i64 << (bits - sign)) - 1) as f64;
+    let smallest = calibration.map_or(range.reach(), |inputs| smallest_feature(shape, inputs));
+    let smallest = if smallest > 0.0 { smallest } else { range.reach() };
+    let smallest = (UNLIKE * smallest).min(range.reach());
+    let scale = scale_of(smallest, bits).max(scale_of(range.reach(), room));
+    let scale = if scale > 0.0 { scale } else { 0.5 };
+    // As inputs at the ends are rounded.
+    Number::Fixed { scale, lo: (range.lo / scale).round() as i64, hi: (range.hi / scale).round() as i64 }
+}
+
+/// More than the inputs that were seen; but none below zero where there was none.
+fn with_headroom(range: Range) -> Range {
+    let more = INPUT_HEADROOM * (range.hi - range.lo);
+    let lo = if range.lo >= 0.0 { (range.lo - more).max(0.0) } else { range.lo - more };
+    Range { lo, hi: range.hi + more }
+}
+
+/// Whether features of an input, indices of the last axis, are of unlike size, and may be brought to one behind it, since only
+/// linear operations read it.
+pub(super) fn has_separate_features(graph: &Graph, input: NodeId, inputs: &ArrayD<f64>) -> bool {
+    let reach = feature_reach(graph.node(input).fact.shape.last().copied().unwrap_or(1), inputs);
+    let greatest = reach.iter().copied().fold(0.0, f64::max);
+    let is_linear = |user: &NodeId| graph.node(*user).op.class() == Class::Linear;
+    reach.iter().any(|reach| *reach > 0.0 && UNLIKE * reach < greatest)
+        && graph.users(input).iter().all(is_linear)
+        && !graph.is_output(input)
+}
+
+/// The greatest magnitude of the feature that has the smallest one, apart from those that are always zero.
+fn smallest_feature(shape: &[usize], inputs: &ArrayD<f64>) -> f64 {
+    let reach = feature_reach(shape.last().copied().unwrap_or(1), inputs);
+    reach.into_iter().filter(|reach| *reach > 0.0).fold(f64::INFINITY, f64::min)
+}
+
+/// The greatest magnitude of each feature, index of the last axis.
+fn feature_reach(features: usize, inputs: &ArrayD<f64>) -> Vec<f64> {
+    let mut reach = vec![0.0f64; features.max(1)];
+    for (at, value) in inputs.iter().enumerate() {
+        let reach = &mut reach[at % features.max(1)];
+        *reach = reach.max(value.abs());
+    }
+    reach
 }
 
 /// The greatest power of two by which a range of integers can be multiplied and still fit so many bits, at least one.
@@ -62,23 +156,98 @@ pub(super) fn of_nodes(
     inputs: &HashMap<NodeId, Number>,
     fixed: &FixedPoint,
 ) -> Result<HashMap<NodeId, Range>, PassError> {
-    let Some(first) = fixed.calibration.first() else { return Ok(by_weights(graph, inputs)) };
-    let mut ranges: HashMap<NodeId, Range> = HashMap::new();
-    let numbers: usize = graph.topological().iter().map(|&id| graph.node(id).fact.elements()).sum();
+    let of_channels = ranges(graph, inputs, fixed, SAMPLES)?;
+    let of_node = |(id, channels): (NodeId, Vec<Range>)| (id, channels.into_iter().fold(Range::EMPTY, Range::union));
+    Ok(of_channels.into_iter().map(of_node).collect())
+}
+
+/// The range of each channel of each node; of random inputs a few tell it.
+pub(super) fn of_channels(
+    graph: &Graph,
+    inputs: &HashMap<NodeId, Number>,
+    fixed: &FixedPoint,
+) -> Result<ChannelRanges, PassError> {
+    ranges(graph, inputs, fixed, FEW_SAMPLES)
+}
+
+/// The range of each channel of each node, on at most so many samples where they are random.
+fn ranges(
+    graph: &Graph,
+    inputs: &HashMap<NodeId, Number>,
+    fixed: &FixedPoint,
+    most: usize,
+) -> Result<ChannelRanges, PassError> {
+    let given = fixed.calibration.first().and_then(|batch| batch.shape().first()).copied().unwrap_or(0);
+    if given > 0 {
+        return found(graph, &fixed.calibration, given);
+    }
+    let mut by_weights = by_weights(graph, inputs);
+    let samples = affordable(graph).min(most);
+    if samples == 0 {
+        let channels = |id: NodeId| graph.node(id).fact.shape.last().copied().unwrap_or(1);
+        return Ok(by_weights.drain().map(|(id, range)| (id, vec![range; channels(id)])).collect());
+    }
+    let random = |(&id, seed): (&NodeId, u64)| {
+        random_samples(&graph.node(id).fact.shape, real_range(&inputs[&id]), samples, seed)
+    };
+    let random: Vec<ArrayD<f64>> = graph.inputs().iter().zip(SEED..).map(random).collect();
+    let mut ranges = found(graph, &random, samples)?;
+    for (id, most) in by_weights {
+        let is_input = graph.inputs().contains(&id);
+        for range in ranges.entry(id).or_default() {
+            let (lo, hi) = (range.lo.min(HEADROOM * range.lo), range.hi.max(HEADROOM * range.hi));
+            *range = if is_input { most } else { Range { lo: lo.max(most.lo), hi: hi.min(most.hi) } };
+        }
+    }
+    Ok(ranges)
+}
+
+/// How many random samples there is time and room to evaluate.
+fn affordable(graph: &Graph) -> usize {
+    let (mut numbers, mut products) = (0usize, 0usize);
+    for id in graph.topological() {
+        let node = graph.node(id);
+        let of_element =
+            node.op.factors().map_or(0, |factors| factors.weights.shape().iter().skip(1).product::<usize>());
+        numbers = numbers.saturating_add(node.fact.elements());
+        products = products.saturating_add(node.fact.elements().saturating_mul(of_element));
+    }
+    match (BATCH_NUMBERS / numbers.max(1), MOST_PRODUCTS / products.max(1)) {
+        (0, _) => 0,
+        // As many of each kind, if any.
+        (_, samples) => samples / 4 * 4,
+    }
+}
+
+fn real_range(number: &Number) -> (f64, f64) {
+    let (scale, (lo, hi)) = (number.scale().unwrap_or(1.0), number.interval().unwrap_or_default());
+    (lo as f64 * scale, hi as f64 * scale)
+}
+
+/// The ranges that are found on so many samples of batches of the inputs.
+fn found(graph: &Graph, batches: &[ArrayD<f64>], samples: usize) -> Result<ChannelRanges, PassError> {
+    let nodes = graph.topological();
+    let mut ranges: ChannelRanges = HashMap::new();
+    let numbers: usize = nodes.iter().map(|&id| graph.node(id).fact.elements()).sum();
     let batch = (BATCH_NUMBERS / numbers.max(1)).clamp(1, BATCH);
-    let samples = first.shape().first().copied().unwrap_or(0);
     for start in (0..samples).step_by(batch) {
         // Batches of unlike lengths are refused by the evaluation.
         let slice = |inputs: &ArrayD<f64>| {
-            let end = inputs.shape().first().copied().unwrap_or(0);
+            let end = inputs.shape().first().copied().unwrap_or(0).min(samples);
             inputs.slice_axis(Axis(0), Slice::from(start.min(end)..(start + batch).min(end))).to_owned()
         };
-        let batch: Vec<ArrayD<f64>> = fixed.calibration.iter().map(slice).collect();
+        let batch: Vec<ArrayD<f64>> = batches.iter().map(slice).collect();
         // The same on every machine: keys depend on it.
         let values = eval_real_batch_in_order(graph, &batch[..])?;
-        for id in graph.topological() {
-            let range = ranges.entry(id).or_insert(Range::EMPTY);
-            *range = range.union(Range::of(values.get(id)));
+        for &id in &nodes {
+            let channels = graph.node(id).fact.shape.last().copied().unwrap_or(1);
+            let ranges = ranges.entry(id).or_insert_with(|| vec![Range::EMPTY; channels]);
+            let values = values.get(id).as_standard_layout();
+            for pixel in values.as_slice().unwrap_or_default().chunks(channels.max(1)) {
+                for (range, &value) in ranges.iter_mut().zip(pixel) {
+                    *range = Range { lo: range.lo.min(value), hi: range.hi.max(value) };
+                }
+            }
         }
     }
     Ok(ranges)

@@ -48,6 +48,7 @@ fn options(visibility: Visibility, output_visibility: OutputVisibility) -> Optio
     Options {
         visibility: visibility.into(),
         output_visibility: output_visibility.into(),
+        uncalibrated: false,
         scheme: Scheme { zero_knowledge: false, hash: HashKind::Blake3, ..Scheme::default() },
     }
 }

@@ -21,7 +21,8 @@ output %4 %3
 fn circuit(visibility: impl Into<Each<Visibility>>, output_visibility: impl Into<Each<OutputVisibility>>) -> Circuit {
     let scheme = Scheme { zero_knowledge: false, hash: HashKind::Blake3, ..Scheme::default() };
     let graph = zknn_ir::parse(TEXT).expect("a graph");
-    let options = Options { visibility: visibility.into(), output_visibility: output_visibility.into(), scheme };
+    let (visibility, output_visibility) = (visibility.into(), output_visibility.into());
+    let options = Options { visibility, output_visibility, scheme, ..Options::default() };
     compile(graph, options).expect("a circuit")
 }
 

@@ -2,8 +2,9 @@
 
 use ndarray::ArrayD;
 use zknn::front::{LayerKind, Model, Source};
-use zknn::nn;
 use zknn::passes::Context;
+use zknn::{input, nn};
+use zknn_ir::eval::eval_fixed;
 use zknn_ir::{Graph, NodeId, Op};
 
 /// Below this, sums of integers are exact in floating point.
@@ -29,6 +30,9 @@ impl Bound {
         // Numbers that calibration has seen are not clamped; or to an end of their range, which is no farther off.
         let is_seen = |inputs: &ArrayD<f64>| inputs.outer_iter().any(|seen| seen == input);
         if !fixed.calibration.iter().all(is_seen) {
+            return None;
+        }
+        if is_clamped(graph, &input::integers(graph, input).ok()?) {
             return None;
         }
         let outputs = nn::run_all(model, input).expect("the shape is the model's");
@@ -168,4 +172,19 @@ fn unambiguous(from: &ArrayD<f64>, error: f64) -> Option<f64> {
 
 fn greatest<'a>(numbers: impl Iterator<Item = &'a f64>) -> f64 {
     numbers.fold(0.0, |most, x| f64::max(most, x.abs()))
+}
+
+/// Whether a number lies farther beyond the range that it is held to than rounding explains, apart from those that a relu makes
+/// zero.
+fn is_clamped(graph: &Graph, input: &ArrayD<i64>) -> bool {
+    let values = eval_fixed(graph, input).expect("in range");
+    graph.topological().into_iter().any(|id| {
+        let Op::Requantize(op) = &graph.node(id).op else { return false };
+        let sums = values.get(graph.operands(id)[0]);
+        let is_beyond = |(position, &sum): (usize, &i64)| {
+            let quotient = op.quotient(position, sum);
+            quotient > op.hi + 1 || (quotient < op.lo - 1 && op.lo != 0)
+        };
+        sums.iter().enumerate().any(is_beyond)
+    })
 }

@@ -27,6 +27,8 @@ struct Acceptance<'a> {
     /// Several outputs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     outputs: Vec<Tensor<'a>>,
+    /// Whether rounding may have made another network of the one that was compiled.
+    uncalibrated: bool,
     zero_knowledge: bool,
     security: Security,
 }
@@ -99,6 +101,7 @@ pub(super) fn statement<'a>(statement: &'a Statement) -> Result<String, Report> 
         inputs,
         output,
         outputs,
+        uncalibrated: statement.uncalibrated,
         zero_knowledge: statement.zero_knowledge,
         security: statement.security.in_tenths(),
     };

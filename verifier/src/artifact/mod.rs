@@ -23,6 +23,8 @@ pub struct Options {
     pub visibility: Each<Visibility>,
     /// What the verifier learns about the outputs.
     pub output_visibility: Each<OutputVisibility>,
+    /// Whether whoever compiled accepted that rounding may have changed what the network computes: the statement says so.
+    pub uncalibrated: bool,
     /// How proofs are made.
     pub scheme: Scheme,
 }
@@ -30,7 +32,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         let (visibility, output_visibility) = (Visibility::Committed.into(), OutputVisibility::Public.into());
-        Self { visibility, output_visibility, scheme: Scheme::default() }
+        Self { visibility, output_visibility, uncalibrated: false, scheme: Scheme::default() }
     }
 }
 

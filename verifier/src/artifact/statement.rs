@@ -22,6 +22,8 @@ pub struct Statement {
     pub outputs: Vec<OutputStatement>,
     /// The text that the proof was made for, if any: it holds for no other.
     pub context: Option<String>,
+    /// Whether the integer program may be far from the network that it was rounded from: whoever compiled it accepted that.
+    pub uncalibrated: bool,
     /// Whether the proof was made to hide what is not disclosed.
     pub zero_knowledge: bool,
     /// Bits of security, the least over all rounds of the protocol.
@@ -137,6 +139,7 @@ impl Statement {
             inputs: inputs.collect::<Option<_>>()?,
             outputs,
             context: context.map(str::to_string),
+            uncalibrated: options.uncalibrated,
             zero_knowledge: options.scheme.zero_knowledge,
             security,
         })
@@ -207,6 +210,12 @@ impl fmt::Display for Statement {
                 _ => ("Nothing binds any of", "any inputs in the ranges that give these outputs would do"),
             };
             write!(f, "\n{binds} {names}: {any}.")?;
+        }
+        if self.uncalibrated {
+            write!(
+                f,
+                "\nThe program is uncalibrated: rounding may have made another network of the one that it was compiled from."
+            )?;
         }
         if let Some(context) = &self.context {
             write!(f, "\nThe proof was made for the context {context:?} and holds for no other.")?;

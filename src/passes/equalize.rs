@@ -1,0 +1,365 @@
+//! Channels of unlike size brought to one size, which no number of the network's inputs and outputs shows.
+//!
+//! All numbers of a tensor have one scale, so a channel that is a hundred times smaller than another has seven bits fewer. Where
+//! a channel comes from linear operations and goes to linear operations alone, through what commutes with a positive factor,
+//! the rows of weights that give it are multiplied by a factor, and the weights that read it divided. The factor is a power of
+//! two, so no weight is rounded, and the network gives in floating point, bit by bit, what it gave.
+//!
+//! Precondition: the graph is real, in canonical form. Where numbers are not rounded, nothing happens.
+//!
+//! Postcondition: the graph is real, and computes the same.
+//!
+//! ```text
+//! %1 = dense %0 weights=real[2, 1]      →  %1 = dense %0 weights=real[2, 1]
+//!        [100.0, 1.0] : [2] real                  [100.0, 64.0] : [2] real
+//! %2 = relu %1 : [2] real                  %2 = relu %1 : [2] real
+//! %3 = dense %2 weights=real[1, 2]         %3 = dense %2 weights=real[1, 2]
+//!        [1.0, 1.0] : [1] real                    [1.0, 0.015625] : [1] real
+//! ```
+//!
+//! Runs before [`quantize_fixed`](super::quantize_fixed), which has one scale for a tensor.
+//!
+//! After Nagel, van Baalen, Blankevoort, Welling: "Data-Free Quantization Through Weight Equalization and Bias Correction",
+//! ICCV 2019, with ranges of numbers in the place of those of weights.
+
+use std::collections::HashMap;
+
+use ndarray::{ArcArray, IxDyn};
+use petgraph::unionfind::UnionFind;
+use zknn_ir::{Class, Factors, Graph, NodeId, Number, Op, Weights, op};
+
+use super::ranges::{self, ChannelRanges};
+use super::{Context, FixedPoint, PassError};
+
+/// Beyond so many numbers in all tensors together there is no circuit, and here is no room to go through them all.
+const MOST_NUMBERS: usize = 1 << 24;
+
+/// The greatest power of two that a channel is multiplied or divided by.
+const MOST: i32 = 64;
+
+/// Multiplies channels by powers of two, each such that its greatest number is about as great as those of the others it is told
+/// with.
+pub(super) fn run(graph: &mut Graph, context: &Context) -> Result<(), PassError> {
+    let Some(fixed) = &context.fixed else { return Ok(()) };
+    if graph.inputs().iter().any(|&id| graph.node(id).fact.number != Number::Real) {
+        return Ok(());
+    }
+    let numbers: usize = graph.topological().iter().map(|&id| graph.node(id).fact.elements()).sum();
+    if numbers > MOST_NUMBERS {
+        return Ok(());
+    }
+    separate_features(graph, fixed)?;
+    graph.refresh_facts()?;
+    let channels = Channels::of(graph);
+    if channels.is_fixed() {
+        return Ok(());
+    }
+    let ranges = ranges::of_channels(graph, &ranges::input_numbers(graph, context, fixed), fixed)?;
+    let factors = channels.factors(graph, &ranges);
+    for id in graph.topological() {
+        let node = graph.node(id);
+        let (Some(weights), &[operand]) = (node.op.factors(), &graph.operands(id)[..]) else { continue };
+        if let Some(op) = scaled(&node.op, weights, &factors[&operand], &factors[&id]) {
+            graph.replace_op(id, op);
+        }
+    }
+    Ok(graph.refresh_facts()?)
+}
+
+/// Puts a factor of one for each channel behind inputs whose features, indices of the last axis, are of unlike size, where only
+/// linear operations read them. An input keeps its size, but what is behind it need not.
+fn separate_features(graph: &mut Graph, fixed: &FixedPoint) -> Result<(), PassError> {
+    let inputs = graph.inputs().to_vec();
+    for (&input, batch) in inputs.iter().zip(&fixed.calibration) {
+        let users = graph.users(input);
+        let op = |user: &NodeId| &graph.node(*user).op;
+        let is_separate = users.iter().any(|user| matches!(op(user), Op::Affine(_)));
+        if is_separate || !ranges::has_separate_features(graph, input, batch) {
+            continue;
+        }
+        let features = graph.node(input).fact.shape.last().copied().unwrap_or(1);
+        let ones = Weights::Real(ArcArray::from_elem(IxDyn(&[features]), 1.0));
+        let affine = graph.add(Op::Affine(op::Affine { weights: ones, bias: None }), &[input], None)?;
+        for user in users {
+            for (index, _) in graph.operands(user).iter().enumerate().filter(|(_, operand)| **operand == input) {
+                graph.set_operand(user, index, affine);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The operation whose operand has channels times some factors, and whose result is to have channels times others.
+fn scaled(op: &Op, Factors { weights, bias, .. }: Factors<'_>, operand: &[f64], result: &[f64]) -> Option<Op> {
+    let (Weights::Real(weights), is_one) = (weights, |factor: &f64| *factor == 1.0) else { return None };
+    if operand.iter().chain(result).all(is_one) {
+        return None;
+    }
+    let (row, column) = (weights.len() / result.len().max(1), columns(op, operand.len()));
+    let mut scaled = weights.clone();
+    for (at, weight) in scaled.iter_mut().enumerate() {
+        *weight *= result[at / row] / operand[column(at, row)];
+    }
+    let bias = bias.map(|bias| match bias {
+        Weights::Real(bias) => {
+            let mut bias = bias.clone();
+            bias.iter_mut().zip(result).for_each(|(bias, factor)| *bias *= factor);
+            Weights::Real(bias)
+        }
+        Weights::Fixed { .. } => bias.clone(),
+    });
+    Some(op.with_factors(Weights::Real(scaled), bias))
+}
+
+/// The channel of the operand that a weight is a factor of, by its position and the length of a row.
+fn columns(op: &Op, channels: usize) -> impl Fn(usize, usize) -> usize {
+    let (by_element, groups, rows) = match op {
+        Op::Affine(_) => (true, 1, channels),
+        Op::Conv2d(conv) => (false, conv.groups, conv.kernel.shape()[0]),
+        _ => (false, 1, 1),
+    };
+    move |at, row| {
+        if by_element {
+            return at / row;
+        }
+        let of_group = channels / groups;
+        let group = at / row * groups / rows.max(1);
+        group.min(groups - 1) * of_group + at % row % of_group
+    }
+}
+
+/// Channels that must have one factor.
+struct Channels {
+    /// The index of the first channel of each node.
+    first: HashMap<NodeId, usize>,
+    of_node: HashMap<NodeId, usize>,
+    classes: UnionFind<usize>,
+    /// By class: whether its factor is one.
+    is_fixed: Vec<bool>,
+}
+
+impl Channels {
+    fn of(graph: &Graph) -> Self {
+        let nodes = graph.topological();
+        let channels = |id: NodeId| graph.node(id).fact.shape.last().copied().unwrap_or(1);
+        let mut count = 0;
+        let (mut first, mut of_node) = (HashMap::new(), HashMap::new());
+        for &id in &nodes {
+            first.insert(id, count);
+            of_node.insert(id, channels(id));
+            count += channels(id);
+        }
+        let mut all = Self { first, of_node, classes: UnionFind::new(count), is_fixed: vec![false; count] };
+        nodes.iter().for_each(|&id| all.join(graph, id));
+        let ends = graph.inputs().iter().chain(graph.outputs());
+        let functions = nodes.iter().filter(|&&id| !commutes(&graph.node(id).op));
+        let read = functions.flat_map(|&id| graph.operands(id).into_iter().chain([id]));
+        let fixed: Vec<usize> = ends.copied().chain(read).flat_map(|id| all.range(id)).collect();
+        for channel in fixed {
+            let class = all.classes.find_mut(channel);
+            all.is_fixed[class] = true;
+        }
+        all
+    }
+
+    /// Whether no channel can have a factor.
+    fn is_fixed(&self) -> bool {
+        (0..self.is_fixed.len()).all(|channel| self.is_fixed[self.classes.find(channel)])
+    }
+
+    fn range(&self, id: NodeId) -> std::ops::Range<usize> {
+        self.first[&id]..self.first[&id] + self.of_node[&id]
+    }
+
+    /// Channels that an operation yields as it reads them have one factor.
+    fn join(&mut self, graph: &Graph, id: NodeId) {
+        let node = graph.node(id);
+        let operands = graph.operands(id);
+        match node.op.class() {
+            Class::View { .. } => {
+                let shapes: Vec<&[usize]> =
+                    operands.iter().map(|&operand| graph.node(operand).fact.shape.as_slice()).collect();
+                let channels = self.of_node[&id].max(1);
+                for (at, place) in node.op.places(&shapes).into_iter().enumerate() {
+                    let Some(place) = place else { continue };
+                    let operand = operands[place.operand as usize];
+                    let channel = place.element as usize % self.of_node[&operand].max(1);
+                    self.classes.union(self.first[&operand] + channel, self.first[&id] + at % channels);
+                }
+            }
+            Class::Sum | Class::Choice | Class::Greatest { .. } | Class::Monotone { .. } if commutes(&node.op) => {
+                for operand in operands {
+                    let (from, to) = (self.range(operand), self.range(id));
+                    for (from, to) in from.zip(to) {
+                        self.classes.union(from, to);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A factor for each channel of each node.
+    fn factors(&self, graph: &Graph, ranges: &ChannelRanges) -> HashMap<NodeId, Vec<f64>> {
+        let mut reach = vec![0.0f64; self.is_fixed.len()];
+        for id in graph.topological() {
+            for (channel, range) in self.range(id).zip(&ranges[&id]) {
+                let class = self.classes.find(channel);
+                reach[class] = reach[class].max(range.reach());
+            }
+        }
+        let targets = self.targets(graph, &reach);
+        let factor = |id: NodeId, channel: usize| {
+            let class = self.classes.find(channel);
+            match targets[&id] {
+                Some(target) if !self.is_fixed[class] && reach[class].is_normal() => power_below(target / reach[class]),
+                _ => 1.0,
+            }
+        };
+        let of_node = |&id: &NodeId| (id, self.range(id).map(|channel| factor(id, channel)).collect());
+        graph.topological().iter().map(of_node).collect()
+    }
+
+    /// What the channels of each node are brought up to, the same for all nodes that share one: the greatest of those whose factor
+    /// is one, or the greatest of all.
+    fn targets(&self, graph: &Graph, reach: &[f64]) -> HashMap<NodeId, Option<f64>> {
+        let nodes = graph.topological();
+        let mut families: UnionFind<usize> = UnionFind::new(self.is_fixed.len());
+        for &id in &nodes {
+            let mut classes = self.range(id).map(|channel| self.classes.find(channel));
+            let Some(head) = classes.next() else { continue };
+            for class in classes {
+                families.union(head, class);
+            }
+        }
+        let mut greatest: HashMap<(usize, bool), f64> = HashMap::new();
+        for (class, &reach) in reach.iter().enumerate().filter(|(_, reach)| reach.is_normal()) {
+            let key = (families.find(class), self.is_fixed[class]);
+            let entry = greatest.entry(key).or_insert(0.0);
+            *entry = entry.max(reach);
+        }
+        let of_node = |&id: &NodeId| {
+            let family = families.find(self.classes.find(self.first[&id]));
+            let of_family = |is_fixed| greatest.get(&(family, is_fixed)).copied();
+            (id, if self.of_node[&id] == 0 { None } else { of_family(true).or(of_family(false)) })
+        };
+        nodes.iter().map(of_node).collect()
+    }
+}
+
+/// Whether a channel may be multiplied by a positive factor before the operation as well as behind it; or the operation has
+/// weights, which take it up.
+fn commutes(op: &Op) -> bool {
+    match op.class() {
+        Class::Linear | Class::Sum | Class::Choice | Class::Greatest { .. } | Class::View { .. } => true,
+        Class::Monotone { .. } => *op == Op::Relu,
+        Class::Input | Class::Product | Class::Function => false,
+    }
+}
+
+/// The greatest power of two that a positive number is not below; or the end of the factors that there are.
+fn power_below(number: f64) -> f64 {
+    const MANTISSA_BITS: u32 = f64::MANTISSA_DIGITS - 1;
+    let exponent = (number.to_bits() >> MANTISSA_BITS) as i32 - (f64::MAX_EXP - 1);
+    2f64.powi(exponent.clamp(-MOST, MOST))
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::ArrayD;
+    use zknn_ir::eval::eval_real_batch;
+    use zknn_ir::{parse, print, validate};
+
+    use super::*;
+
+    fn context(inputs: usize) -> Context {
+        let calibration = (0..inputs).map(|_| ArrayD::zeros(vec![0])).collect();
+        Context { inputs: vec![(-4, 4).into(); inputs], fixed: Some(FixedPoint { bits: 8, calibration }) }
+    }
+
+    /// The graph after the pass, which leaves every output as it is, to the bit, and is idle when it runs again.
+    fn after(text: &str) -> Graph {
+        let before = parse(text).unwrap();
+        let context = context(before.inputs().len());
+        let mut graph = before.clone();
+        run(&mut graph, &context).unwrap();
+        assert_eq!(validate(&graph), Ok(()));
+        let once = print(&graph);
+        run(&mut graph, &context).unwrap();
+        assert_eq!(print(&graph), once);
+        let random = |(&id, seed): (&NodeId, u64)| {
+            super::super::random_samples(&before.node(id).fact.shape, (-4.0, 4.0), 16, seed)
+        };
+        let inputs: Vec<ArrayD<f64>> = before.inputs().iter().zip(0..).map(random).collect();
+        let [expected, values] = [&before, &graph].map(|graph| eval_real_batch(graph, &inputs[..]).unwrap());
+        assert!(expected.outputs().eq(values.outputs()));
+        graph
+    }
+
+    /// The greatest number of each channel of a node.
+    fn reach(graph: &Graph, id: NodeId) -> Vec<f64> {
+        let context = context(graph.inputs().len());
+        let fixed = context.fixed.as_ref().unwrap();
+        let ranges = ranges::of_channels(graph, &ranges::input_numbers(graph, &context, fixed), fixed).unwrap();
+        ranges[&id].iter().map(|range| range.reach()).collect()
+    }
+
+    /// Whether no channel is smaller than half the greatest.
+    fn is_even(reach: &[f64]) -> bool {
+        let greatest = reach.iter().copied().fold(0.0, f64::max);
+        reach.iter().all(|reach| *reach * 2.0 >= greatest)
+    }
+
+    #[test]
+    fn channels_between_sums_become_even() {
+        let graph = after(
+            "%0 = input : [2] real
+            %1 = dense %0 weights=real[3, 2] [100.0, 0.0, 0.0, 1.0, 0.01, 0.01] bias=real[3] [1.0, 1.0, 1e-3]
+            %2 = relu %1
+            %3 = dense %2 weights=real[1, 3] [1.0, 1.0, 1.0]
+            output %3",
+        );
+        insta::assert_snapshot!(print(&graph));
+        let hidden = graph.operands(graph.output())[0];
+        assert!(is_even(&reach(&graph, hidden)));
+    }
+
+    /// Through images, groups, borders, maxima, sums of branches, and lists of all elements.
+    #[test]
+    fn channels_keep_their_factor_wherever_they_go() {
+        let graph = after(
+            "%0 = input : [4, 4, 2] real
+            %1 = conv2d %0 kernel=real[4, 1, 1, 1] [100.0, 1.0, 0.01, 2.0] groups=2
+            %2 = pad %1 before=[1, 0, 0] after=[0, 0, 0]
+            %3 = conv2d %2 kernel=real[4, 2, 1, 1] [1.0, 0.5, 3.0, 0.25, 1.0, 9.0, 7.0, 1.0] groups=4
+            %4 = add %3 %1
+            %5 = max_pool %4 window=[2, 2] relu
+            %6 = flatten %5
+            %7 = dense %6 weights=real[1, 16] [1.0, 1.0, 1.0, 1.0, 2.0, 2.0, 2.0, 2.0, 3.0, 3.0, 3.0, 3.0, 4.0, 4.0, 4.0, 4.0]
+            output %7",
+        );
+        let sum = graph.topological().into_iter().find(|&id| graph.node(id).op == Op::Add).unwrap();
+        for id in graph.operands(sum).into_iter().chain([sum]) {
+            // What meets in a sum has one factor, and need not be even by itself.
+            assert!(reach(&graph, id).iter().all(|reach| *reach > 10.0), "{:?}", reach(&graph, id));
+        }
+    }
+
+    /// What an output, an input, a product or another function reads keeps its size, and what is beside it follows.
+    #[test]
+    fn numbers_that_are_shown_or_multiplied_stay() {
+        let graph = after(
+            "%0 = input : [2] real
+            %1 = dense %0 weights=real[2, 2] [100.0, 0.0, 0.0, 1.0]
+            %2 = concat %1 %0 axis=0
+            %3 = dense %2 weights=real[1, 4] [1.0, 1.0, 1.0, 1.0]
+            %4 = dense %0 weights=real[2, 2] [100.0, 0.0, 0.0, 1.0]
+            %5 = multiply %4 %4
+            output %3 %5",
+        );
+        let concat = graph.operands(graph.outputs()[0])[0];
+        assert!(is_even(&reach(&graph, concat)), "{:?}", reach(&graph, concat));
+        let factor = graph.operands(graph.outputs()[1])[0];
+        assert!(reach(&graph, factor)[0] > 40.0 * reach(&graph, factor)[1], "{:?}", reach(&graph, factor));
+    }
+}
