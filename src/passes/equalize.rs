@@ -74,7 +74,7 @@ fn separate_features(graph: &mut Graph, fixed: &FixedPoint) -> Result<(), PassEr
         let users = graph.users(input);
         let op = |user: &NodeId| &graph.node(*user).op;
         let is_separate = users.iter().any(|user| matches!(op(user), Op::Affine(_)));
-        if is_separate || !ranges::has_separate_features(graph, input, batch) {
+        if is_separate || !ranges::has_separate_features(graph, input, batch, fixed.bits) {
             continue;
         }
         let features = graph.node(input).fact.shape.last().copied().unwrap_or(1);

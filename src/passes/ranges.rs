@@ -34,6 +34,12 @@ const SEED: u64 = 16;
 /// How much farther than on random inputs numbers may go: real inputs are no noise.
 const HEADROOM: f64 = 2.0;
 
+/// How much farther numbers may go than on calibration inputs, as a fraction, for one input; less by the root of how many there are.
+const UNSEEN: f64 = 3.0;
+
+/// But no farther than by this factor: few inputs cost bits enough.
+const MOST_UNSEEN: f64 = 1.5;
+
 /// How much farther inputs may go than those of the calibration, as a fraction of how far these do.
 const INPUT_HEADROOM: f64 = 0.25;
 
@@ -58,7 +64,7 @@ pub(super) fn input_numbers(graph: &Graph, context: &Context, fixed: &FixedPoint
     let mut numbers = HashMap::new();
     for (position, (&id, input)) in graph.inputs().iter().zip(&context.inputs).enumerate() {
         let (shape, calibration) = (&graph.node(id).fact.shape, fixed.calibration.get(position));
-        let is_separate = calibration.is_some_and(|batch| has_separate_features(graph, id, batch));
+        let is_separate = calibration.is_some_and(|batch| has_separate_features(graph, id, batch, fixed.bits));
         let elements = graph.node(id).fact.elements().max(1);
         let room = match is_separate {
             true => SEPARATE_BITS,
@@ -115,12 +121,14 @@ fn with_headroom(range: Range) -> Range {
 }
 
 /// Whether features of an input, indices of the last axis, are of unlike size, and may be brought to one behind it, since only
-/// linear operations read it.
-pub(super) fn has_separate_features(graph: &Graph, input: NodeId, inputs: &ArrayD<f64>) -> bool {
+/// linear operations read it. Integers of few bits are told exactly as they are.
+pub(super) fn has_separate_features(graph: &Graph, input: NodeId, inputs: &ArrayD<f64>, bits: u32) -> bool {
     let reach = feature_reach(graph.node(input).fact.shape.last().copied().unwrap_or(1), inputs);
     let greatest = reach.iter().copied().fold(0.0, f64::max);
     let is_linear = |user: &NodeId| graph.node(*user).op.class() == Class::Linear;
-    reach.iter().any(|reach| *reach > 0.0 && UNLIKE * reach < greatest)
+    let is_exact = greatest < f64::from(1u32 << bits) && inputs.iter().all(|value| value.fract() == 0.0);
+    !is_exact
+        && reach.iter().any(|reach| *reach > 0.0 && UNLIKE * reach < greatest)
         && graph.users(input).iter().all(is_linear)
         && !graph.is_output(input)
 }
@@ -179,7 +187,14 @@ fn ranges(
 ) -> Result<ChannelRanges, PassError> {
     let given = fixed.calibration.first().and_then(|batch| batch.shape().first()).copied().unwrap_or(0);
     if given > 0 {
-        return found(graph, &fixed.calibration, given);
+        let mut ranges = found(graph, &fixed.calibration, given)?;
+        // Others are greater than the greatest of these, the fewer they are, the more.
+        let headroom = (1.0 + UNSEEN / (given as f64).sqrt()).min(MOST_UNSEEN);
+        let not_inputs = ranges.iter_mut().filter(|(id, _)| !graph.inputs().contains(id));
+        for range in not_inputs.flat_map(|(_, channels)| channels) {
+            *range = widened(*range, headroom);
+        }
+        return Ok(ranges);
     }
     let mut by_weights = by_weights(graph, inputs);
     let samples = affordable(graph).min(most);
@@ -195,11 +210,16 @@ fn ranges(
     for (id, most) in by_weights {
         let is_input = graph.inputs().contains(&id);
         for range in ranges.entry(id).or_default() {
-            let (lo, hi) = (range.lo.min(HEADROOM * range.lo), range.hi.max(HEADROOM * range.hi));
+            let Range { lo, hi } = widened(*range, HEADROOM);
             *range = if is_input { most } else { Range { lo: lo.max(most.lo), hi: hi.min(most.hi) } };
         }
     }
     Ok(ranges)
+}
+
+/// Ends farther from zero by a factor.
+fn widened(range: Range, factor: f64) -> Range {
+    Range { lo: range.lo.min(factor * range.lo), hi: range.hi.max(factor * range.hi) }
 }
 
 /// How many random samples there is time and room to evaluate.

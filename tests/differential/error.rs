@@ -38,7 +38,7 @@ impl Bound {
         let outputs = nn::run_all(model, input).expect("the shape is the model's");
         let unit = graph.node(graph.input()).fact.scale()?;
         // An input of integers is taken as it is.
-        let given = Numbers { values: input, error: if unit == 1.0 { 0.0 } else { 0.5 * unit }, unit };
+        let given = Numbers { values: input, error: if unit == 1.0 { 0.0 } else { 0.5 * unit }, unit, reach: 0.0 };
         let mut is_class = false;
         let mut layers: Vec<Option<Numbers>> = vec![None; outputs.len()];
         for &index in model.order() {
@@ -47,7 +47,7 @@ impl Bound {
                 Source::Layer(read) => layers[*read],
             };
             let reads: Vec<Numbers> = model.reads(index).iter().map(read).collect::<Option<_>>()?;
-            let Numbers { values: from, mut error, mut unit } = reads[0];
+            let Numbers { values: from, mut error, mut unit, mut reach } = reads[0];
             match &model.layers()[index].kind {
                 LayerKind::Convolution { kernel: weights, biases, .. }
                 | LayerKind::FullyConnected { weights, biases } => {
@@ -55,9 +55,11 @@ impl Bound {
                     // What only a sum of tensors reads is brought to scale by that.
                     if let Some(rescaled) = rescaled(graph, index, &[]).first() {
                         (error, unit) = (error + rescaled.error(fixed.bits), rescaled.scale);
+                        reach = rescaled.reach;
                     }
                 }
                 LayerKind::Composed(composed) if composed.layer_type() == "add" => {
+                    reach = reads.iter().map(|numbers| numbers.reach).sum();
                     (error, unit) = added(graph, index, &reads, fixed.bits)?;
                 }
                 LayerKind::Normalize => error = direction(from, error)?,
@@ -66,7 +68,7 @@ impl Bound {
                 LayerKind::Relu | LayerKind::MaxPool { .. } | LayerKind::Flatten | LayerKind::Padding { .. } => {}
                 LayerKind::Composed(_) => return None,
             }
-            layers[index] = Some(Numbers { values: &outputs[index], error, unit });
+            layers[index] = Some(Numbers { values: &outputs[index], error, unit, reach });
         }
         let error = layers.last().copied().flatten()?.error;
         Some(Bound { error, is_class })
@@ -89,12 +91,15 @@ struct Numbers<'a> {
     error: f64,
     /// Their scale.
     unit: f64,
+    /// How far they reach for any input.
+    reach: f64,
 }
 
 /// The error of sums of weights, rounded to `bits` bits.
 fn sums(weights: &ArrayD<f64>, biases: Option<&ArrayD<f64>>, operand: &Numbers, bits: u32) -> f64 {
-    let &Numbers { values, error, unit } = operand;
-    let most = greatest(values.iter());
+    let &Numbers { values, error, unit, reach } = operand;
+    // A small channel may have been made as great as any.
+    let most = greatest(values.iter()).max(reach);
     let steps = ((1i64 << (bits - 1)) - 1) as f64;
     let coarsest = greatest(weights.iter()) / steps;
     let of_channel = |(index, channel): (usize, ndarray::ArrayViewD<f64>)| {

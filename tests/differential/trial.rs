@@ -72,10 +72,7 @@ impl Trial {
         let mut random = ChaCha20Rng::seed_from_u64(seed);
         let sort = if random.r#gen() { Sort::Integer } else { Sort::Real };
         let model = models::composed(sort, &mut random);
-        let trial = Self::of(model, sort, &mut random);
-        // Factors are folded into the layers beside them, and rounded once, where nothing idle stands between.
-        let optional = if sort == Sort::Real { OF_INTEGERS } else { OPTIONAL };
-        Self { optional, ..trial }
+        Self::of(model, sort, &mut random)
     }
 
     fn of(model: Model, sort: Sort, random: &mut ChaCha20Rng) -> Self {
@@ -84,7 +81,9 @@ impl Trial {
         let calibration = random.r#gen::<bool>().then(|| models::batch(&inputs[2..])).into_iter().collect();
         let bits = random.gen_range(MIN_BITS..=MAX_BITS);
         let fixed = (sort == Sort::Real).then_some(FixedPoint { bits, calibration });
-        Self { model, context: Context::of_one(input_range, fixed), optional: OPTIONAL, inputs }
+        // Where factors are folded, and which channels go together, depends on what stands between layers before they are rounded.
+        let optional = if sort == Sort::Real { OF_INTEGERS } else { OPTIONAL };
+        Self { model, context: Context::of_one(input_range, fixed), optional, inputs }
     }
 
     /// The integer program without the passes named, unless it has sums beyond the field, or beyond what can be
