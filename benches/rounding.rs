@@ -15,7 +15,7 @@ use random::{Random, tensor};
 use serde_json::{Value, json};
 use std::error::Error;
 use std::path::Path;
-use zknn::evaluate::evaluate;
+use zknn::evaluate::{Expected, Score, evaluate};
 use zknn::front::{Model, read_labels, read_tensor};
 use zknn::rounding::measure;
 use zknn::{Lowering, lower_with_reals};
@@ -72,8 +72,10 @@ fn field(network: &Network, bits: u32, calibration: Option<&ArrayD<f64>>) -> Out
     let error = measure(&graph, &reals, inputs).map_or(f64::INFINITY, |loss| loss.map_or(0.0, |loss| loss.error));
     let mut text = format!("{:.2}", 100.0 * error);
     if let Some(labels) = &network.labels {
-        let evaluation = evaluate(&graph, Some(&reals), inputs, labels, &mut |_| {})?;
-        text += &format!(" {:+.2}", 100.0 * (evaluation.integer_accuracy - evaluation.float_accuracy));
+        let evaluation = evaluate(&graph, Some(&reals), inputs, Expected::Labels(labels), &mut |_| {})?;
+        if let Some(Score::Accuracy { float, integer }) = evaluation.score {
+            text += &format!(" {:+.2}", 100.0 * (integer - float));
+        }
     }
     Ok(if compiled.error <= MAX_ERROR { text } else { format!("({text})") })
 }

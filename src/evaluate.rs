@@ -1,8 +1,13 @@
-//! How good the integers are: accuracy on a labelled set, and what rounding and clamping do to each layer.
+//! How good the integers are: on labels, targets or alone, and what rounding and clamping do to each layer.
+
+mod comparison;
+
+pub(crate) use comparison::Comparison;
+use comparison::class;
 
 use crate::input::{self, InputError};
 use miette::Diagnostic;
-use ndarray::{ArrayD, ArrayView1, ArrayViewD};
+use ndarray::{ArrayD, ArrayView1, Axis};
 use thiserror::Error;
 use zknn_ir::eval::{EvalError, Values, eval_fixed_batch, eval_real_batch};
 use zknn_ir::{Class, Graph, NodeId, Op};
@@ -16,16 +21,50 @@ const BATCH_NUMBERS: usize = 1 << 25;
 /// What an evaluation found. Accuracies and agreement are fractions of the samples.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Evaluation {
-    /// How many inputs there were.
+    /// How many inputs were evaluated.
     pub samples: usize,
-    /// How often floating point gives the label.
-    pub float_accuracy: f64,
-    /// How often the integer program gives the label.
-    pub integer_accuracy: f64,
-    /// How often the two give the same class.
+    /// How many more there were, which the program does not take: no proof can be made of them.
+    pub refused: usize,
+    /// How well both do, where it is known what they should give.
+    pub score: Option<Score>,
+    /// How often the two give the same class, or have their greatest output at the same place.
     pub agreement: f64,
+    /// The root of the mean square of the differences of the two, relative to how much outputs differ from input to input.
+    pub error: f64,
+    /// The greatest difference likewise.
+    pub greatest: f64,
     /// What happens on the way, layer by layer.
     pub layers: Vec<Drift>,
+}
+
+/// What is known of the outputs for some inputs.
+#[derive(Debug, Clone, Copy)]
+pub enum Expected<'a> {
+    /// Nothing: the two are compared with each other.
+    Nothing,
+    /// The class of each, the index of the greatest output.
+    Labels(&'a [usize]),
+    /// The output of each, in a batch.
+    Targets(&'a ArrayD<f64>),
+}
+
+/// How well floating point does, and the integers.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Score {
+    /// How often each gives the label.
+    Accuracy {
+        /// In floating point.
+        float: f64,
+        /// In integers.
+        integer: f64,
+    },
+    /// The root of the mean square of how far each is from the target.
+    Distance {
+        /// In floating point.
+        float: f64,
+        /// In integers.
+        integer: f64,
+    },
 }
 
 /// How far integers are from the numbers that they stand for, behind a layer.
@@ -61,6 +100,18 @@ pub enum EvaluateError {
         /// How many labels there are.
         labels: usize,
     },
+    /// Targets that are not of the outputs' shape, or not as many as inputs.
+    #[error("the targets have shape {got:?}, and the outputs for all inputs {expected:?}")]
+    #[diagnostic(
+        code(zknn::eval::targets),
+        help("give one output for each input, in one tensor whose first axis counts them")
+    )]
+    Targets {
+        /// The shape of all outputs.
+        expected: Vec<usize>,
+        /// The shape of the targets.
+        got: Vec<usize>,
+    },
     /// No inputs.
     #[error("there are no inputs")]
     #[diagnostic(code(zknn::eval::empty), help("give one tensor whose first axis counts the inputs"))]
@@ -82,88 +133,166 @@ pub enum EvaluateError {
     Eval(#[from] EvalError),
 }
 
-/// Runs an integer program and its network in floating point on a batch of each input and compares both with the labels, which
-/// are those of the first output.
+/// Runs an integer program and its network in floating point on a batch of each input and compares both with each other, and with
+/// what is expected of the first output. Inputs that the program does not take are counted, and left out.
 ///
 /// Without the network in real numbers, as [`crate::lower_with_reals`] gives it, the program itself is run in floating point:
 /// with the weights it has, but without rounding.
 /// `progress` is called with the number of inputs done.
 ///
 /// # Errors
-/// Inputs or labels that do not fit the program.
+/// Inputs, labels or targets that do not fit the program; or it takes none of the inputs.
 pub fn evaluate(
     graph: &Graph,
     reals: Option<&Graph>,
     inputs: &[ArrayD<f64>],
-    labels: &[usize],
+    expected: Expected<'_>,
     progress: &mut dyn FnMut(usize),
 ) -> Result<Evaluation, EvaluateError> {
-    let integers = input::integers_of_batches(graph, inputs)?;
-    check_labels(graph, integers[0].shape()[0], labels)?;
+    let accepted = input::accepted(graph, inputs)?;
+    let given = inputs[0].shape()[0];
+    if given == 0 {
+        return Err(EvaluateError::Empty);
+    }
+    check(graph, given, expected)?;
+    let inputs = input::selected(inputs, &accepted);
+    let integers = input::integers_of_batches(graph, &inputs)?;
     let float = reals.unwrap_or(graph);
     let stations = stations(graph, reals);
 
-    let mut counts = [0; 3];
+    let mut tally = Tally::default();
     let mut drifts: Vec<Drift> = stations.iter().map(|station| station.unmoved(graph)).collect();
     let numbers: usize = graph.topological().iter().map(|&id| graph.node(id).fact.elements()).sum();
     let batch = (BATCH_NUMBERS / numbers.max(1)).clamp(1, BATCH);
-    for (nth, labels) in labels.chunks(batch).enumerate() {
-        let part = nth * batch..nth * batch + labels.len();
-        let reals = eval_real_batch(float, &input::samples(inputs, part.clone())[..])?;
+    for (nth, indices) in accepted.chunks(batch).enumerate() {
+        let part = nth * batch..nth * batch + indices.len();
+        let reals = eval_real_batch(float, &input::samples(&inputs, part.clone())[..])?;
         let values = eval_fixed_batch(graph, &input::samples(&integers, part)[..])?;
-        let float_classes = classes(float, reals.output().view());
-        let integer_classes = classes(graph, values.output().mapv(|y| y as f64).view());
-        for ((&label, a), b) in labels.iter().zip(float_classes).zip(integer_classes) {
-            for (count, hit) in counts.iter_mut().zip([a == label, b == label, a == b]) {
-                *count += usize::from(hit);
-            }
-        }
+        tally.add([float, graph], &reals, &values, indices, expected);
         for (drift, station) in drifts.iter_mut().zip(&stations) {
             station.measure(graph, &values, &reals, drift);
         }
-        progress(labels.len());
+        progress(indices.len());
     }
     for drift in &mut drifts {
         drift.mean /= drift.numbers.max(1) as f64;
     }
-    let fraction = |count: usize| count as f64 / labels.len() as f64;
-    let [float_accuracy, integer_accuracy, agreement] = counts.map(fraction);
-    Ok(Evaluation { samples: labels.len(), float_accuracy, integer_accuracy, agreement, layers: drifts })
+    let samples = accepted.len();
+    Ok(Evaluation {
+        samples,
+        refused: given - samples,
+        score: tally.score(samples, expected),
+        agreement: tally.agreeing as f64 / samples as f64,
+        error: tally.comparison.error(),
+        greatest: tally.comparison.greatest(),
+        layers: drifts,
+    })
 }
 
-fn check_labels(graph: &Graph, inputs: usize, labels: &[usize]) -> Result<(), EvaluateError> {
-    if inputs == 0 {
-        return Err(EvaluateError::Empty);
-    }
-    if inputs != labels.len() {
-        return Err(EvaluateError::Labels { inputs, labels: labels.len() });
-    }
-    let output = graph.output();
-    let scores = match graph.node(output).op {
-        Op::Argmax(_) => graph.operands(output)[0],
-        _ => output,
-    };
-    let classes = graph.node(scores).fact.elements();
-    match labels.iter().position(|&label| label >= classes) {
-        Some(index) => Err(EvaluateError::Label { index, label: labels[index], classes }),
-        None => Ok(()),
-    }
+/// What has been counted of the first output.
+#[derive(Default)]
+struct Tally {
+    comparison: Comparison,
+    agreeing: usize,
+    /// How often each gives the label, floating point first.
+    hits: [usize; 2],
+    /// The squares of how far each is from the targets, and how many numbers there are.
+    squares: [f64; 2],
+    numbers: usize,
 }
 
-/// The class of each sample: the output itself of a network that ends in argmax, else the index of the greatest.
-fn classes(graph: &Graph, outputs: ArrayViewD<f64>) -> Vec<usize> {
-    let is_class = matches!(graph.node(graph.output()).op, Op::Argmax(_));
-    let class = |scores: ArrayViewD<f64>| {
-        let greatest = |best: (usize, f64), (index, &score): (usize, &f64)| {
-            if score > best.1 { (index, score) } else { best }
+impl Tally {
+    /// Adds a batch of samples with these indices; the programs are that of real numbers and that of integers.
+    fn add(
+        &mut self,
+        programs: [&Graph; 2],
+        reals: &Values<f64>,
+        values: &Values<i64>,
+        indices: &[usize],
+        expected: Expected<'_>,
+    ) {
+        let outputs = programs.map(Graph::output);
+        let rescaled = |id: NodeId| {
+            let scale = programs[1].node(id).fact.scale().unwrap_or(1.0);
+            values.get(id).mapv(|integer| integer as f64 * scale)
         };
-        scores.iter().enumerate().fold((0, f64::NEG_INFINITY), greatest).0
-    };
-    let of_sample = |scores: ArrayViewD<f64>| match scores.first() {
-        Some(&index) if is_class => index as usize,
-        _ => class(scores),
-    };
-    outputs.outer_iter().map(of_sample).collect()
+        let scored = [reals.get(scores(programs[0], outputs[0])).clone(), rescaled(scores(programs[1], outputs[1]))];
+        for (real, rounded) in scored[0].outer_iter().zip(scored[1].outer_iter()) {
+            self.comparison.add(real, rounded);
+        }
+        let shown = [reals.get(outputs[0]).clone(), rescaled(outputs[1])];
+        let is_class = matches!(programs[1].node(outputs[1]).op, Op::Argmax(_));
+        for (nth, &index) in indices.iter().enumerate() {
+            let of_sample = [&shown[0], &shown[1]].map(|outputs| outputs.index_axis(Axis(0), nth));
+            let classes = of_sample.each_ref().map(|output| match output.first() {
+                Some(&class) if is_class => class as usize,
+                _ => class(output.view()),
+            });
+            self.agreeing += usize::from(classes[0] == classes[1]);
+            match expected {
+                Expected::Nothing => {}
+                Expected::Labels(labels) => {
+                    self.hits
+                        .iter_mut()
+                        .zip(classes)
+                        .for_each(|(hits, class)| *hits += usize::from(class == labels[index]));
+                }
+                Expected::Targets(targets) => {
+                    let target = targets.index_axis(Axis(0), index);
+                    for (squares, output) in self.squares.iter_mut().zip(&of_sample) {
+                        *squares += output.iter().zip(&target).map(|(y, target)| (y - target).powi(2)).sum::<f64>();
+                    }
+                    self.numbers += target.len();
+                }
+            }
+        }
+    }
+
+    fn score(&self, samples: usize, expected: Expected<'_>) -> Option<Score> {
+        match expected {
+            Expected::Nothing => None,
+            Expected::Labels(_) => {
+                let [float, integer] = self.hits.map(|hits| hits as f64 / samples as f64);
+                Some(Score::Accuracy { float, integer })
+            }
+            Expected::Targets(_) => {
+                let [float, integer] = self.squares.map(|squares| (squares / self.numbers.max(1) as f64).sqrt());
+                Some(Score::Distance { float, integer })
+            }
+        }
+    }
+}
+
+/// Refuses labels and targets that do not fit so many inputs.
+fn check(graph: &Graph, inputs: usize, expected: Expected<'_>) -> Result<(), EvaluateError> {
+    match expected {
+        Expected::Nothing => Ok(()),
+        Expected::Labels(labels) if labels.len() != inputs => {
+            Err(EvaluateError::Labels { inputs, labels: labels.len() })
+        }
+        Expected::Labels(labels) => {
+            let classes = graph.node(scores(graph, graph.output())).fact.elements();
+            match labels.iter().position(|&label| label >= classes) {
+                Some(index) => Err(EvaluateError::Label { index, label: labels[index], classes }),
+                None => Ok(()),
+            }
+        }
+        Expected::Targets(targets) => {
+            let expected = [&[inputs], &graph.node(graph.output()).fact.shape[..]].concat();
+            match targets.shape() == expected {
+                true => Ok(()),
+                false => Err(EvaluateError::Targets { expected, got: targets.shape().to_vec() }),
+            }
+        }
+    }
+}
+
+/// The node of the numbers that count: the output, or what an argmax at the end chooses from.
+pub(crate) fn scores(graph: &Graph, output: NodeId) -> NodeId {
+    match (&graph.node(output).op, &graph.operands(output)[..]) {
+        (Op::Argmax(_) | Op::TopK(_), &[scores]) => scores,
+        _ => output,
+    }
 }
 
 /// A tensor that the integer program and the floating-point one both have.

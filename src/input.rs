@@ -166,10 +166,40 @@ pub fn integers_of(fact: &Fact, rounds: bool, input: &ArrayD<f64>) -> Result<Arr
 /// As for [`integers`], where the first index of an element is that of its sample; or there is not a batch of each input, all
 /// of one length.
 pub fn integers_of_batches(graph: &Graph, batches: &[ArrayD<f64>]) -> Result<Vec<ArrayD<i64>>, InputError> {
-    check_count(graph, batches.len())?;
-    let mut integers = Vec::new();
-    for (position, batch) in batches.iter().enumerate() {
+    check_batches(graph, batches)?;
+    let integers = |(position, batch): (usize, &ArrayD<f64>)| {
         let (fact, rounds) = input_of(graph, position)?;
+        converted(fact, rounds, batch)
+    };
+    batches.iter().enumerate().map(integers).collect()
+}
+
+/// The indices of the samples that integers stand for.
+///
+/// # Errors
+///
+/// As for [`integers_of_batches`], if there are samples and it is none of them.
+pub(crate) fn accepted(graph: &Graph, batches: &[ArrayD<f64>]) -> Result<Vec<usize>, InputError> {
+    check_batches(graph, batches)?;
+    let check = |index: usize| -> Result<(), InputError> {
+        for (position, batch) in batches.iter().enumerate() {
+            let (fact, rounds) = input_of(graph, position)?;
+            converted(fact, rounds, &batch.index_axis(Axis(0), index).to_owned())?;
+        }
+        Ok(())
+    };
+    let samples = batches[0].shape()[0];
+    let accepted: Vec<usize> = (0..samples).filter(|&index| check(index).is_ok()).collect();
+    if accepted.is_empty() && samples > 0 {
+        integers_of_batches(graph, batches)?;
+    }
+    Ok(accepted)
+}
+
+fn check_batches(graph: &Graph, batches: &[ArrayD<f64>]) -> Result<(), InputError> {
+    check_count(graph, batches.len())?;
+    for (position, batch) in batches.iter().enumerate() {
+        let (fact, _) = input_of(graph, position)?;
         if !matches!(batch.shape(), [_, input @ ..] if input == fact.shape) {
             return Err(InputError::BatchShape { expected: fact.shape.clone(), got: batch.shape().to_vec() });
         }
@@ -177,9 +207,13 @@ pub fn integers_of_batches(graph: &Graph, batches: &[ArrayD<f64>]) -> Result<Vec
         if expected != got {
             return Err(InputError::Samples { expected, got });
         }
-        integers.push(converted(fact, rounds, batch)?);
     }
-    Ok(integers)
+    Ok(())
+}
+
+/// The samples of batches with these indices.
+pub(crate) fn selected(batches: &[ArrayD<f64>], indices: &[usize]) -> Vec<ArrayD<f64>> {
+    batches.iter().map(|batch| batch.select(Axis(0), indices)).collect()
 }
 
 /// Some samples of batches.

@@ -10,13 +10,14 @@ use indicatif::{ProgressBar, ProgressStyle};
 use miette::{IntoDiagnostic, Report};
 use serde::Serialize;
 use zknn::artifact::{CircuitFile, FileKind, read};
-use zknn::evaluate::{Drift, Evaluation, evaluate};
+use zknn::evaluate::{Drift, Evaluation, Expected, Score, evaluate};
 use zknn::front::{Model, read_labels, read_tensor};
 use zknn_ir::Graph;
 
 use super::{EXIT_REJECTED, lowering, output};
 
-/// Measure the accuracy of a model, in floating point and in the integers that would be proved, on labelled inputs.
+/// Measure how well a model does in floating point and in the integers that would be proved: on labelled inputs, on inputs whose
+/// outputs are known, or beside each other.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The model, a JSON file; or a circuit, whose program is compared with itself without rounding
@@ -29,10 +30,15 @@ pub(super) struct Args {
     /// The labels, a JSON file with a list of the index of the right output for each input; of a model of several outputs they
     /// are those of the first
     #[arg(long, value_name = "FILE")]
-    labels: PathBuf,
+    labels: Option<PathBuf>,
+
+    /// The outputs that are right, one tensor in a JSON file: its first axis counts them; of a model of several outputs they are
+    /// those of the first
+    #[arg(long, value_name = "FILE", conflicts_with = "labels")]
+    targets: Option<PathBuf>,
 
     /// Exit with 1 if the integers are less accurate by more than this many percentage points, for example 0.5%
-    #[arg(long, value_name = "POINTS")]
+    #[arg(long, value_name = "POINTS", requires = "labels")]
     max_drop: Option<Points>,
 
     /// Print JSON, for other programs
@@ -49,9 +55,22 @@ struct Points(f64);
 #[derive(Serialize)]
 struct Outcome {
     samples: usize,
-    float_accuracy: f64,
-    integer_accuracy: f64,
+    /// Inputs beside these that the program does not take.
+    refused: usize,
+    /// With labels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    float_accuracy: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    integer_accuracy: Option<f64>,
+    /// With targets: the root of the mean square of how far outputs are from them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    float_distance: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    integer_distance: Option<f64>,
     agreement: f64,
+    /// The root of the mean square of the differences, by how much outputs differ from input to input.
+    error: f64,
+    greatest: f64,
     layers: Vec<Layer>,
 }
 
@@ -70,18 +89,28 @@ impl Args {
         let (graph, reals) = self.program()?;
         let read = |path: &PathBuf| read_tensor(path).map_err(|error| Report::new(*error));
         let inputs = self.inputs.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-        let labels = read_labels(&self.labels).map_err(|error| Report::new(*error))?;
-        let bar = ProgressBar::new(labels.len() as u64);
+        let labels = self.labels.as_deref().map(read_labels).transpose().map_err(|error| Report::new(*error))?;
+        let targets = self.targets.as_ref().map(read).transpose()?;
+        let expected = match (&labels, &targets) {
+            (Some(labels), _) => Expected::Labels(labels),
+            (None, Some(targets)) => Expected::Targets(targets),
+            (None, None) => Expected::Nothing,
+        };
+        let samples = inputs.first().and_then(|input| input.shape().first()).copied().unwrap_or(0);
+        let bar = ProgressBar::new(samples as u64);
         // The template is a constant; should it ever be wrong, the default will do.
         if let Ok(style) = ProgressStyle::with_template("evaluate {bar:40} {pos}/{len} {eta}") {
             bar.set_style(style);
         }
-        let evaluation = evaluate(&graph, reals.as_ref(), &inputs, &labels, &mut |done| bar.inc(done as u64));
+        let evaluation = evaluate(&graph, reals.as_ref(), &inputs, expected, &mut |done| bar.inc(done as u64));
         bar.finish_and_clear();
         let evaluation = evaluation?;
         output::result(&if self.json { json(&evaluation)? } else { text(&evaluation) })?;
 
-        let drop = 100.0 * (evaluation.float_accuracy - evaluation.integer_accuracy);
+        let drop = match evaluation.score {
+            Some(Score::Accuracy { float, integer }) => 100.0 * (float - integer),
+            Some(Score::Distance { .. }) | None => 0.0,
+        };
         match self.max_drop {
             // Fractions of the samples are no exact binary numbers.
             Some(Points(most)) if drop > most + 1e-9 => {
@@ -112,12 +141,24 @@ fn is_circuit(path: &Path) -> bool {
 
 fn text(evaluation: &Evaluation) -> String {
     let percent = |fraction: f64| format!("{:>7.2} %", 100.0 * fraction);
-    let mut text = format!(
-        "{} samples\nfloat accuracy   {}\ninteger accuracy {}\nagreement        {}\n\n",
-        evaluation.samples,
-        percent(evaluation.float_accuracy),
-        percent(evaluation.integer_accuracy),
-        percent(evaluation.agreement)
+    let mut text = format!("{} samples", evaluation.samples);
+    if evaluation.refused > 0 {
+        text += &format!(", and {} that the program does not take", evaluation.refused);
+    }
+    text += &match evaluation.score {
+        Some(Score::Accuracy { float, integer }) => {
+            format!("\nfloat accuracy   {}\ninteger accuracy {}", percent(float), percent(integer))
+        }
+        Some(Score::Distance { float, integer }) => {
+            format!("\nfloat distance   {float:>9.4e}\ninteger distance {integer:>9.4e}")
+        }
+        None => String::new(),
+    };
+    text += &format!(
+        "\nagreement        {}\nerror            {}\ngreatest error   {}\n\n",
+        percent(evaluation.agreement),
+        percent(evaluation.error),
+        percent(evaluation.greatest)
     );
     text += &format!(
         "{:>11} | {:>12} | {:>9} | {:>10} | {:>9}\n",
@@ -127,7 +168,7 @@ fn text(evaluation: &Evaluation) -> String {
     for Drift { layer, scale, max, mean, saturated, .. } in &evaluation.layers {
         text += &format!("\n{layer:>11} | {scale:>12.6e} | {max:>9.2} | {mean:>10.3} | {saturated:>9}");
     }
-    text + "\n\nDrift is how far integers are from the numbers they stand for, in units of the scale."
+    text + "\n\nErrors are by how much outputs differ from input to input, the first the root of the mean square. Drift is how far integers are from the numbers they stand for, in units of the scale."
 }
 
 fn json(evaluation: &Evaluation) -> Result<String, Report> {
@@ -139,11 +180,23 @@ fn json(evaluation: &Evaluation) -> Result<String, Report> {
         numbers: drift.numbers,
         saturated: drift.saturated,
     };
+    let (accuracies, distances) = match evaluation.score {
+        Some(Score::Accuracy { float, integer }) => (Some((float, integer)), None),
+        Some(Score::Distance { float, integer }) => (None, Some((float, integer))),
+        None => (None, None),
+    };
+    let (float_accuracy, integer_accuracy) = accuracies.unzip();
+    let (float_distance, integer_distance) = distances.unzip();
     let outcome = Outcome {
         samples: evaluation.samples,
-        float_accuracy: evaluation.float_accuracy,
-        integer_accuracy: evaluation.integer_accuracy,
+        refused: evaluation.refused,
+        float_accuracy,
+        integer_accuracy,
+        float_distance,
+        integer_distance,
         agreement: evaluation.agreement,
+        error: evaluation.error,
+        greatest: evaluation.greatest,
         layers: evaluation.layers.iter().map(layer).collect(),
     };
     serde_json::to_string(&outcome).into_diagnostic()

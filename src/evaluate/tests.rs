@@ -19,9 +19,18 @@ fn evaluated(name: &str, bits: u32, is_calibrated: bool) -> Evaluation {
     let inputs = [read_tensor(&digits("test_inputs")).unwrap()];
     let labels = crate::front::read_labels(&digits("test_labels")).unwrap();
     let mut done = 0;
-    let evaluation = evaluate(&graph, Some(&reals), &inputs, &labels, &mut |count| done += count).unwrap();
+    let evaluation =
+        evaluate(&graph, Some(&reals), &inputs, Expected::Labels(&labels), &mut |count| done += count).unwrap();
     assert_eq!(done, evaluation.samples);
     evaluation
+}
+
+/// In floating point and in integers.
+fn accuracies(evaluation: &Evaluation) -> [f64; 2] {
+    match evaluation.score {
+        Some(Score::Accuracy { float, integer }) => [float, integer],
+        _ => panic!("no labels: {evaluation:?}"),
+    }
 }
 
 /// The acceptance test of the fixed-point lowering, on the third of the digits that no training has seen.
@@ -31,13 +40,13 @@ fn digits_are_told_as_well_in_integers() {
         for bits in [8, DEFAULT_BITS, 12, 16] {
             let evaluation = evaluated(name, bits, true);
             assert_eq!(evaluation.samples, 599);
-            assert!(evaluation.float_accuracy > 0.98, "{name}: {evaluation:?}");
-            let drop = evaluation.float_accuracy - evaluation.integer_accuracy;
+            assert!(accuracies(&evaluation)[0] > 0.98, "{name}: {evaluation:?}");
+            let drop = accuracies(&evaluation)[0] - accuracies(&evaluation)[1];
             assert!(drop <= MAX_DROP, "{name} at {bits} bits: {evaluation:?}");
             assert!(evaluation.agreement > 0.99, "{name} at {bits} bits: {evaluation:?}");
         }
         let uncalibrated = evaluated(name, DEFAULT_BITS, false);
-        assert!(uncalibrated.float_accuracy - uncalibrated.integer_accuracy <= MAX_DROP, "{name}: {uncalibrated:?}");
+        assert!(accuracies(&uncalibrated)[0] - accuracies(&uncalibrated)[1] <= MAX_DROP, "{name}: {uncalibrated:?}");
         let is_rare = |drift: &Drift| drift.saturated * 1000 < drift.numbers;
         assert!(uncalibrated.layers.iter().all(is_rare), "{name}: {uncalibrated:?}");
     }
@@ -65,10 +74,9 @@ fn a_program_is_its_own_counterpart() {
     )
     .unwrap();
     let inputs = [arr2(&[[1.0, 9.0], [3.0, 4.0], [-9.0, -7.0]]).into_dyn()];
-    let evaluation = evaluate(&graph, None, &inputs, &[1, 1, 0], &mut |_| {}).unwrap();
+    let evaluation = evaluate(&graph, None, &inputs, Expected::Labels(&[1, 1, 0]), &mut |_| {}).unwrap();
     // Rounded, the second is a tie; the third is one with clamps.
-    assert_eq!(evaluation.float_accuracy, 1.0);
-    assert_eq!(evaluation.integer_accuracy, 2.0 / 3.0);
+    assert_eq!(accuracies(&evaluation), [1.0, 2.0 / 3.0]);
     assert_eq!(evaluation.agreement, 2.0 / 3.0);
     let [drift] = &evaluation.layers[..] else { panic!("{evaluation:?}") };
     assert_eq!((drift.layer, drift.scale, drift.max, drift.numbers, drift.saturated), (0, 2.0, 0.5, 6, 2));
@@ -78,7 +86,7 @@ fn a_program_is_its_own_counterpart() {
 fn inputs_and_labels_that_do_not_fit_are_refused() {
     let graph = zknn_ir::parse("%0 = input : [2] fixed(scale 1, -9..=9)\noutput %0").unwrap();
     let refused = |inputs: ArrayD<f64>, labels: &[usize]| {
-        evaluate(&graph, None, &[inputs], labels, &mut |_| {}).unwrap_err().to_string()
+        evaluate(&graph, None, &[inputs], Expected::Labels(labels), &mut |_| {}).unwrap_err().to_string()
     };
     let inputs = arr2(&[[1.0, 2.0], [3.0, 4.0]]).into_dyn();
     insta::assert_snapshot!(refused(inputs.clone(), &[1]), @"there are 1 labels for 2 inputs");
@@ -86,4 +94,37 @@ fn inputs_and_labels_that_do_not_fit_are_refused() {
     insta::assert_snapshot!(refused(ArrayD::zeros(IxDyn(&[0, 2])), &[]), @"there are no inputs");
     insta::assert_snapshot!(refused(10.0 * inputs, &[1, 0]), @"the input has at [0, 0] a number outside the input range -9..9");
     insta::assert_snapshot!(refused(ArrayD::zeros(IxDyn(&[2])), &[1, 0]), @"the network takes inputs of shape [2] in a batch, got [2]");
+}
+
+const ROUNDED: &str = "
+    %0 = input : [2] fixed(scale 0.5, -9..=9)
+    %1 = requantize %0 multipliers=[1] shift=1 clamp=-9..=9 scale 1 layer=0
+    output %1";
+
+/// Without labels the two are compared with each other; with targets, with these.
+#[test]
+fn outputs_that_are_no_classes_are_compared_too() {
+    let graph = zknn_ir::parse(ROUNDED).unwrap();
+    let inputs = [arr2(&[[0.5, 2.0], [-1.0, 4.0], [1.0, 3.5]]).into_dyn()];
+    let alone = evaluate(&graph, None, &inputs, Expected::Nothing, &mut |_| {}).unwrap();
+    // Two of six are half a unit off; the second outputs differ by two.
+    assert_eq!((alone.score, alone.samples, alone.refused, alone.agreement), (None, 3, 0, 1.0));
+    assert!((alone.error - (0.5f64 / 6.0).sqrt() / 2.0).abs() < 1e-12 && alone.greatest == 0.25, "{alone:?}");
+    let targets = arr2(&[[0.5, 2.0], [-1.0, 4.0], [1.0, 5.5]]).into_dyn();
+    let evaluation = evaluate(&graph, None, &inputs, Expected::Targets(&targets), &mut |_| {}).unwrap();
+    let Some(Score::Distance { float, integer }) = evaluation.score else { panic!("{evaluation:?}") };
+    assert_eq!(float, (4.0f64 / 6.0).sqrt());
+    assert_eq!(integer, ((0.25 + 2.25) / 6.0f64).sqrt());
+    let short = targets.slice_axis(Axis(0), (0..2).into()).to_owned();
+    let error = evaluate(&graph, None, &inputs, Expected::Targets(&short), &mut |_| {}).unwrap_err();
+    insta::assert_snapshot!(error, @"the targets have shape [2, 2], and the outputs for all inputs [3, 2]");
+}
+
+/// One input out of range is no reason to evaluate none; its label goes with it.
+#[test]
+fn inputs_that_the_program_does_not_take_are_left_out() {
+    let graph = zknn_ir::parse(ROUNDED.replace("fixed(scale 0.5", "fixed(scale 1").as_str()).unwrap();
+    let inputs = [arr2(&[[0.0, 2.0], [99.0, 0.0], [4.0, 3.0]]).into_dyn()];
+    let evaluation = evaluate(&graph, None, &inputs, Expected::Labels(&[1, 1, 0]), &mut |_| {}).unwrap();
+    assert_eq!((evaluation.samples, evaluation.refused, accuracies(&evaluation)), (2, 1, [1.0, 1.0]));
 }
