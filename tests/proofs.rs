@@ -26,6 +26,10 @@ fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
+fn stdout_lines(output: &Output) -> Vec<String> {
+    String::from_utf8_lossy(&output.stdout).lines().map(str::to_string).collect()
+}
+
 #[track_caller]
 fn exits(folder: &Path, args: &[&str], code: i32) -> Output {
     let output = zknn(folder, args);
@@ -281,6 +285,29 @@ fn digits_are_proved_and_only_the_class_is_told() {
         assert_eq!(statement["output"]["integers"], serde_json::json!([label]));
     }
     assert!(!names(folder.path()).contains(&format!("proof-{IMAGES}.zkp")));
+    // All at once: a line for each, with or without the model; and one that does not hold does not hide the others.
+    let all: Vec<String> = (0..IMAGES).map(|image| format!("proof-{image}.zkp")).collect();
+    let all: Vec<&str> = all.iter().map(String::as_str).collect();
+    let model = ["--model", "model.json", "--calibrate", calibration, "--bits", "8"];
+    for first in [
+        &["verify", "model.vk"][..],
+        &[&["verify"], &model[..]].concat(),
+        &[&["verify"], &model[..], &["model.vk"]].concat(),
+    ] {
+        let output = exits(folder.path(), &[first, &all, &["--json"]].concat(), DONE);
+        let told: Vec<Value> =
+            stdout_lines(&output).iter().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        let told: Vec<&Value> = told.iter().map(|statement| &statement["output"]["integers"][0]).collect();
+        assert_eq!(told, labels.as_array().expect("labels").iter().take(IMAGES).collect::<Vec<_>>());
+    }
+    let bound = ["prove", "model.zkc", "--input", "images.json", "--context", "another", "-o", "bound.zkp"];
+    exits(folder.path(), &bound, DONE);
+    let output = exits(folder.path(), &["verify", "model.vk", all[0], "bound-1.zkp", all[2], "--json"], REJECTED);
+    let lines = stdout_lines(&output);
+    let valid = lines.iter().map(|line| serde_json::from_str::<Value>(line).expect("JSON")["valid"].clone());
+    assert_eq!(valid.collect::<Vec<_>>(), [true, false, true]);
+    assert!(stderr(&output).contains("bound-1.zkp"), "{}", stderr(&output));
+    exits(folder.path(), &["verify", "model.vk", all[0], "missing.zkp"], BAD_INPUT);
 
     // One pixel beyond the range, and nothing is proved.
     images["data"][64 + 7] = 17.into();

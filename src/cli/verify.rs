@@ -9,21 +9,23 @@ use miette::{Diagnostic, IntoDiagnostic, Report};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use zknn::artifact::{FileKind, ProofFile, Statement, VerifyingKey, hex, read, to_bytes};
+use zknn::artifact::{
+    ArtifactError, ArtifactProblem, FileKind, ProofFile, Statement, VerifyingKey, hex, read, to_bytes,
+};
 use zknn::front::Model;
 use zknn::{RejectError, compile, verify_in_context};
 
-/// Check a proof, and print what it proves.
+/// Check proofs, and print what they prove.
 ///
 /// With --model the key is derived from the model, and with the options that it was compiled with; a key that is given as
 /// well must be the same byte by byte.
 #[derive(Debug, clap::Args)]
 #[command(
-    override_usage = "zknn verify [OPTIONS] <KEY> <PROOF>\n       zknn verify --model <MODEL> [OPTIONS] [KEY] <PROOF>"
+    override_usage = "zknn verify [OPTIONS] <KEY> <PROOF>...\n       zknn verify --model <MODEL> [OPTIONS] [KEY] <PROOF>..."
 )]
 pub(super) struct Args {
-    /// The key, as `zknn compile` wrote it, and the proof, as `zknn prove` wrote it
-    #[arg(value_name = "FILE", num_args = 1..=2, required = true)]
+    /// The key, as `zknn compile` wrote it, and one proof or several, as `zknn prove` wrote them
+    #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
 
     /// Derive the key by compiling this model
@@ -75,29 +77,54 @@ impl Args {
     }
 
     pub(super) fn run(self) -> Result<ExitCode, Report> {
-        // clap asks for one file at least.
-        let (proof, key) =
-            self.files.split_last().map(|(proof, keys)| (proof.clone(), keys.first())).unwrap_or_default();
-        let given: Option<VerifyingKey> = key.map(|path| read(path, FileKind::Key)).transpose()?;
-        let proof: ProofFile = read(&proof, FileKind::Proof)?;
+        let (given, paths) = self.given_key()?;
+        let proofs = paths.iter().map(|path| read(path, FileKind::Proof)).collect::<Result<Vec<ProofFile>, _>>()?;
         let derived = self.model.as_ref().map(|path| self.derived(path)).transpose()?;
         let bytes = |key: &VerifyingKey| to_bytes(FileKind::Key, key);
         let key = match (derived, given) {
             (Some(derived), Some(given)) if bytes(&derived) != bytes(&given) => {
                 let path = |path: Option<&PathBuf>| path.cloned().unwrap_or_default();
-                return self.reject(OtherModel { key: path(key), model: path(self.model.as_ref()) });
+                return self.reject(OtherModel { key: path(self.files.first()), model: path(self.model.as_ref()) });
             }
             (Some(key), _) | (None, Some(key)) => key,
             // There is a key where there is no model.
             (None, None) => return Ok(ExitCode::from(super::EXIT_BAD_INPUT)),
         };
-        match verify_in_context(&key, self.context.as_deref(), &proof) {
-            Ok(statement) => {
-                output::result(&if self.json { json::statement(&statement)? } else { text(&statement) })?;
-                Ok(ExitCode::SUCCESS)
+        let mut exit = ExitCode::SUCCESS;
+        for (path, proof) in paths.iter().zip(&proofs) {
+            let is_one_of_several = proofs.len() > 1;
+            match verify_in_context(&key, self.context.as_deref(), proof) {
+                Ok(statement) if self.json => output::result(&json::statement(&statement)?)?,
+                Ok(statement) if is_one_of_several => {
+                    output::result(&format!("{}:\n{}\n", path.display(), text(&statement)))?;
+                }
+                Ok(statement) => output::result(&text(&statement))?,
+                Err(error @ RejectError::InvalidKey { .. }) => return Err(error.into()),
+                Err(error) => {
+                    if is_one_of_several {
+                        output::talk(&format!("{}:", path.display()));
+                    }
+                    exit = self.reject(error)?;
+                }
             }
-            Err(error @ RejectError::InvalidKey { .. }) => Err(error.into()),
-            Err(error) => self.reject(error),
+        }
+        Ok(exit)
+    }
+
+    /// The key among the files, if there is one, and the proofs. Without a model the first file is the key; with one it may be.
+    fn given_key(&self) -> Result<(Option<VerifyingKey>, &[PathBuf]), Report> {
+        // clap asks for one file at least.
+        let Some((first, rest)) = self.files.split_first() else { return Ok((None, &[])) };
+        if self.model.is_some() && rest.is_empty() {
+            return Ok((None, &self.files));
+        }
+        match read(first, FileKind::Key) {
+            Err(ArtifactError { problem: ArtifactProblem::Kind { got: FileKind::Proof, .. }, .. })
+                if self.model.is_some() =>
+            {
+                Ok((None, &self.files))
+            }
+            key => Ok((Some(key?), rest)),
         }
     }
 
