@@ -1,6 +1,6 @@
 //! What a proof will state and disclose, told before it is made.
 
-use crate::artifact::{Commitment, Description, hex};
+use crate::artifact::{Commitment, hex};
 use crate::pipeline::Circuit;
 use crate::plan::{OutputVisibility, Visibility};
 use std::collections::HashSet;
@@ -32,15 +32,13 @@ impl Circuit {
     /// In which ways its proofs disclose the input. An output may tell of the input in other ways, too, which no list has.
     pub fn input_disclosures(&self) -> Vec<InputDisclosure> {
         let file = self.file();
-        let (inputs, outputs) = (file.graph.inputs(), file.graph.outputs());
-        // A circuit has as many visibilities as it has inputs, and outputs.
-        let visibilities = file.options.visibility.of(inputs.len()).unwrap_or_default();
-        let of_outputs = file.options.output_visibility.of(outputs.len()).unwrap_or_default();
-        let mut public =
-            outputs.iter().zip(of_outputs).filter(|(_, visibility)| *visibility == OutputVisibility::Public);
-        let is_view = public.any(|(&output, _)| is_shown(&file.graph, output));
+        let description = &self.key().description;
+        let is_public = description.told_inputs().any(|(_, visibility)| visibility == Visibility::Public);
+        let mut outputs = file.graph.outputs().iter().zip(description.told_outputs());
+        let is_view = outputs
+            .any(|(&output, (_, visibility))| visibility == OutputVisibility::Public && is_shown(&file.graph, output));
         let ways = [
-            (visibilities.contains(&Visibility::Public), InputDisclosure::Public),
+            (is_public, InputDisclosure::Public),
             (!file.options.scheme.zero_knowledge, InputDisclosure::NoZeroKnowledge),
             (is_view, InputDisclosure::View),
         ];
@@ -64,9 +62,9 @@ impl fmt::Display for Announcement<'_> {
         let description = &key.description;
         writeln!(f, "About to prove, under the key {}:", hex(&key.digest()))?;
         writeln!(f, "  model: {}", hex(&description.model))?;
-        let Description { inputs, outputs, options, .. } = description;
+        let options = &description.options;
         let mut commitments = self.commitments.iter();
-        for (tensor, visibility) in inputs.iter().zip(options.visibility.of(inputs.len()).unwrap_or_default()) {
+        for (tensor, visibility) in description.told_inputs() {
             write!(f, "  input: {tensor}; ")?;
             let commitment = (visibility == Visibility::Committed).then(|| commitments.next()).flatten();
             match (visibility, commitment) {
@@ -78,8 +76,7 @@ impl fmt::Display for Announcement<'_> {
                 (Visibility::Private, _) => writeln!(f, "nothing of it is public")?,
             }
         }
-        for (tensor, visibility) in outputs.iter().zip(options.output_visibility.of(outputs.len()).unwrap_or_default())
-        {
+        for (tensor, visibility) in description.told_outputs() {
             write!(f, "  output: {tensor}; ")?;
             match visibility {
                 OutputVisibility::Public => writeln!(f, "all of it is public")?,

@@ -6,7 +6,7 @@ use crate::gadget::{Gadget, Shape};
 use crate::pipeline::{Circuit, LoadError};
 use crate::plan::security::{CODEWORD_MASKS, POW_BITS, RATE_BITS, Regime, RoundSecurity, Security};
 use crate::plan::{
-    Demand, Kind, OutputVisibility, POSEIDON_CONSTRAINTS, POSEIDON_ROUTED, POSEIDON_WIRES, Plan, Program, RowConstants,
+    Demand, Kind, OutputVisibility, POSEIDON_CONSTRAINTS, POSEIDON_ROUTED, POSEIDON_WIRES, Plan, RowConstants,
     Visibility,
 };
 use std::fmt;
@@ -101,18 +101,16 @@ fn held(gadget: &Gadget) -> String {
 
 /// What ties the statement to this model, input and output.
 fn binding(f: &mut fmt::Formatter<'_>, circuit: &Circuit) -> fmt::Result {
-    let options = &circuit.file().options;
+    let description = &circuit.key().description;
     writeln!(f, "\nBinding")?;
     writeln!(
         f,
         "  key: digest {}, of this very program: its commitment was computed anew",
         hex(&circuit.key().digest())
     )?;
-    writeln!(f, "  model: digest {}, in every transcript", hex(&circuit.key().description.model))?;
+    writeln!(f, "  model: digest {}, in every transcript", hex(&description.model))?;
     writeln!(f, "  weights: in gates and row constants, under the key's digest and its commitment")?;
-    let Program { inputs, outputs, .. } = &circuit.plan().program;
-    // A circuit has as many visibilities as it has inputs, and outputs.
-    for visibility in options.visibility.of(inputs.len()).unwrap_or_default() {
+    for (_, visibility) in description.told_inputs() {
         let input = match visibility {
             Visibility::Committed => "its Poseidon digest with a salt is public",
             Visibility::Public => "public",
@@ -120,7 +118,7 @@ fn binding(f: &mut fmt::Formatter<'_>, circuit: &Circuit) -> fmt::Result {
         };
         writeln!(f, "  input: {input}; its range is checked by constraints")?;
     }
-    for (output, visibility) in outputs.iter().zip(options.output_visibility.of(outputs.len()).unwrap_or_default()) {
+    for (output, (_, visibility)) in circuit.plan().program.outputs.iter().zip(description.told_outputs()) {
         match visibility {
             OutputVisibility::Public => writeln!(f, "  output: {} public inputs", output.elements.len())?,
             OutputVisibility::Committed => {

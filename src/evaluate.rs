@@ -9,7 +9,7 @@ use crate::input::{self, InputError};
 use miette::Diagnostic;
 use ndarray::{ArrayD, ArrayView1, Axis};
 use thiserror::Error;
-use zknn_ir::eval::{EvalError, Values, eval_fixed_batch, eval_real_batch};
+use zknn_ir::eval::{self, EvalError, Values, eval_fixed_batch, eval_real_batch};
 use zknn_ir::{Class, Graph, NodeId, Op};
 
 /// How many inputs are evaluated at a time, at most: enough for matrix products, few enough for the cache.
@@ -162,12 +162,10 @@ pub fn evaluate(
 
     let mut tally = Tally::default();
     let mut drifts: Vec<Drift> = stations.iter().map(|station| station.unmoved(graph)).collect();
-    let numbers: usize = graph.topological().iter().map(|&id| graph.node(id).fact.elements()).sum();
-    let batch = (BATCH_NUMBERS / numbers.max(1)).clamp(1, BATCH);
-    for (nth, indices) in accepted.chunks(batch).enumerate() {
-        let part = nth * batch..nth * batch + indices.len();
-        let reals = eval_real_batch(float, &input::samples(&inputs, part.clone())[..])?;
-        let values = eval_fixed_batch(graph, &input::samples(&integers, part)[..])?;
+    for part in eval::parts(graph, accepted.len(), BATCH_NUMBERS, BATCH) {
+        let indices = &accepted[part.clone()];
+        let reals = eval_real_batch(float, &eval::samples(&inputs, part.clone())[..])?;
+        let values = eval_fixed_batch(graph, &eval::samples(&integers, part)[..])?;
         tally.add([float, graph], &reals, &values, indices, expected);
         for (drift, station) in drifts.iter_mut().zip(&stations) {
             station.measure(graph, &values, &reals, drift);
@@ -182,7 +180,7 @@ pub fn evaluate(
         samples,
         refused: given - samples,
         score: tally.score(samples, expected),
-        agreement: tally.agreeing as f64 / samples as f64,
+        agreement: tally.comparison.same_class as f64 / samples as f64,
         error: tally.comparison.error(),
         greatest: tally.comparison.greatest(),
         layers: drifts,
@@ -193,7 +191,6 @@ pub fn evaluate(
 #[derive(Default)]
 struct Tally {
     comparison: Comparison,
-    agreeing: usize,
     /// How often each gives the label, floating point first.
     hits: [usize; 2],
     /// The squares of how far each is from the targets, and how many numbers there are.
@@ -205,46 +202,29 @@ impl Tally {
     /// Adds a batch of samples with these indices; the programs are that of real numbers and that of integers.
     fn add(
         &mut self,
-        programs: [&Graph; 2],
+        [float, graph]: [&Graph; 2],
         reals: &Values<f64>,
         values: &Values<i64>,
         indices: &[usize],
         expected: Expected<'_>,
     ) {
-        let outputs = programs.map(Graph::output);
-        let rescaled = |id: NodeId| {
-            let scale = programs[1].node(id).fact.scale().unwrap_or(1.0);
-            values.get(id).mapv(|integer| integer as f64 * scale)
-        };
-        let scored = [reals.get(scores(programs[0], outputs[0])).clone(), rescaled(scores(programs[1], outputs[1]))];
-        for (real, rounded) in scored[0].outer_iter().zip(scored[1].outer_iter()) {
-            self.comparison.add(real, rounded);
-        }
-        let shown = [reals.get(outputs[0]).clone(), rescaled(outputs[1])];
-        let is_class = matches!(programs[1].node(outputs[1]).op, Op::Argmax(_));
-        for (nth, &index) in indices.iter().enumerate() {
-            let of_sample = [&shown[0], &shown[1]].map(|outputs| outputs.index_axis(Axis(0), nth));
-            let classes = of_sample.each_ref().map(|output| match output.first() {
-                Some(&class) if is_class => class as usize,
-                _ => class(output.view()),
-            });
-            self.agreeing += usize::from(classes[0] == classes[1]);
-            match expected {
-                Expected::Nothing => {}
-                Expected::Labels(labels) => {
-                    self.hits
-                        .iter_mut()
-                        .zip(classes)
-                        .for_each(|(hits, class)| *hits += usize::from(class == labels[index]));
-                }
-                Expected::Targets(targets) => {
-                    let target = targets.index_axis(Axis(0), index);
-                    for (squares, output) in self.squares.iter_mut().zip(&of_sample) {
-                        *squares += output.iter().zip(&target).map(|(y, target)| (y - target).powi(2)).sum::<f64>();
-                    }
-                    self.numbers += target.len();
+        let of_float = reals.get(scores(float, float.output()));
+        let of_graph = rescaled(graph, values, scores(graph, graph.output()));
+        for ((real, rounded), &index) in of_float.outer_iter().zip(of_graph.outer_iter()).zip(indices) {
+            self.comparison.add(real.view(), rounded.view());
+            if let Expected::Labels(labels) = expected {
+                for (hits, scores) in self.hits.iter_mut().zip([real, rounded]) {
+                    *hits += usize::from(class(scores) == labels[index]);
                 }
             }
+        }
+        if let Expected::Targets(targets) = expected {
+            let targets = targets.select(Axis(0), indices);
+            let outputs = [reals.output().clone(), rescaled(graph, values, graph.output())];
+            for (squares, outputs) in self.squares.iter_mut().zip(&outputs) {
+                *squares += outputs.iter().zip(&targets).map(|(y, target)| (y - target).powi(2)).sum::<f64>();
+            }
+            self.numbers += targets.len();
         }
     }
 
@@ -287,10 +267,21 @@ fn check(graph: &Graph, inputs: usize, expected: Expected<'_>) -> Result<(), Eva
     }
 }
 
-/// The node of the numbers that count: the output, or what an argmax at the end chooses from.
+/// The real numbers that the integers of a node stand for.
+pub(crate) fn rescaled(graph: &Graph, values: &Values<i64>, id: NodeId) -> ArrayD<f64> {
+    let scale = graph.node(id).fact.scale().unwrap_or(1.0);
+    values.get(id).mapv(|integer| integer as f64 * scale)
+}
+
+/// Whether an operation yields places among its operand's elements.
+pub(crate) fn chooses(op: &Op) -> bool {
+    matches!(op, Op::Argmax(_) | Op::TopK(_))
+}
+
+/// The node of the numbers that count: the output, or what it chooses from.
 pub(crate) fn scores(graph: &Graph, output: NodeId) -> NodeId {
-    match (&graph.node(output).op, &graph.operands(output)[..]) {
-        (Op::Argmax(_) | Op::TopK(_), &[scores]) => scores,
+    match graph.operands(output)[..] {
+        [scores] if chooses(&graph.node(output).op) => scores,
         _ => output,
     }
 }
@@ -310,7 +301,8 @@ pub(crate) fn stations(graph: &Graph, reals: Option<&Graph>) -> Vec<Station> {
     let mut stations = Vec::new();
     for integer in graph.topological() {
         let source = source(graph, integer);
-        if matches!(graph.node(source).op, Op::Input(_) | Op::Argmax(_) | Op::TopK(_)) {
+        let op = &graph.node(source).op;
+        if matches!(op, Op::Input(_)) || chooses(op) {
             continue;
         }
         let computes = |user: &NodeId| {

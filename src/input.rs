@@ -1,8 +1,7 @@
 //! The integers that stand for an input.
 
 use miette::Diagnostic;
-use ndarray::{ArrayBase, ArrayD, Axis, Data, Dimension, Slice};
-use std::ops::Range;
+use ndarray::{ArrayBase, ArrayD, Axis, Data, Dimension};
 use thiserror::Error;
 use zknn_ir::{Fact, Graph, Number, Op, op};
 
@@ -214,15 +213,6 @@ fn check_batches(graph: &Graph, batches: &[ArrayD<f64>]) -> Result<(), InputErro
 /// The samples of batches with these indices.
 pub(crate) fn selected(batches: &[ArrayD<f64>], indices: &[usize]) -> Vec<ArrayD<f64>> {
     batches.iter().map(|batch| batch.select(Axis(0), indices)).collect()
-}
-
-/// Some samples of batches.
-pub(crate) fn samples<T: Clone>(batches: &[ArrayD<T>], range: Range<usize>) -> Vec<ArrayD<T>> {
-    let part = |batch: &ArrayD<T>| {
-        let end = range.end.min(batch.shape()[0]);
-        batch.slice_axis(Axis(0), Slice::from(range.start.min(end)..end)).to_owned()
-    };
-    batches.iter().map(part).collect()
 }
 
 /// What to do about an input of the wrong shape, which most often is an image as other tools order it.

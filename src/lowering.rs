@@ -135,7 +135,11 @@ pub fn lower(
     lowering: &Lowering,
     observer: &mut dyn FnMut(&str, &Graph),
 ) -> Result<Graph, LoweringError> {
-    integers(model, lowering, observer)
+    let lowered = front::lower(model);
+    let mut graph = lowered.map_err(|error| LoweringError::Layer(diagnose::lowering(model, &error)))?;
+    let context = context(model, &graph, lowering)?;
+    passes::run(&mut graph, &context, observer).map_err(|error| LoweringError::Layer(diagnose::pass(model, &error)))?;
+    Ok(graph)
 }
 
 /// As [`lower`], with the network in real numbers, as it is before it is rounded: channels have the factors that they have in the
@@ -149,7 +153,7 @@ pub fn lower_with_reals(
     observer: &mut dyn FnMut(&str, &Graph),
 ) -> Result<(Graph, Graph), LoweringError> {
     let mut reals = None;
-    let program = integers(model, lowering, &mut |pass, graph| {
+    let program = lower(model, lowering, &mut |pass, graph| {
         if pass == passes::LAST_OF_REALS {
             reals = Some(graph.clone());
         }
@@ -158,18 +162,6 @@ pub fn lower_with_reals(
     // The pass is in the list.
     let reals = reals.expect("all passes have run");
     Ok((program, reals))
-}
-
-fn integers(
-    model: &Model,
-    lowering: &Lowering,
-    observer: &mut dyn FnMut(&str, &Graph),
-) -> Result<Graph, LoweringError> {
-    let lowered = front::lower(model);
-    let mut graph = lowered.map_err(|error| LoweringError::Layer(diagnose::lowering(model, &error)))?;
-    let context = context(model, &graph, lowering)?;
-    passes::run(&mut graph, &context, observer).map_err(|error| LoweringError::Layer(diagnose::pass(model, &error)))?;
-    Ok(graph)
 }
 
 fn context(model: &Model, graph: &Graph, lowering: &Lowering) -> Result<Context, LoweringError> {

@@ -3,12 +3,12 @@
 //! A program can be proved, and be far from the network that it was made from: rounded numbers of few bits hold little of a
 //! signal that is small beside the room that they have to leave. [`measure`] finds that out before anything is proved.
 
-use crate::evaluate::{Comparison, EvaluateError, Station, scores, stations};
+use crate::evaluate::{Comparison, EvaluateError, Station, chooses, rescaled, scores, stations};
 use crate::input;
-use crate::passes::random_samples;
+use crate::passes::random_inputs;
 use ndarray::ArrayD;
-use zknn_ir::eval::{eval_fixed_batch, eval_real_batch};
-use zknn_ir::{Graph, NodeId, Op};
+use zknn_ir::eval::{self, eval_fixed_batch, eval_real_batch};
+use zknn_ir::{Graph, NodeId};
 
 /// How many random inputs are looked at where there are none for calibration.
 pub const RANDOM_SAMPLES: usize = 32;
@@ -79,8 +79,8 @@ pub fn measure(
     }
     let given = calibration.iter().filter_map(|batch| batch.shape().first()).min().copied().unwrap_or(0);
     let inputs = match given {
-        0 => random_inputs(graph),
-        _ => input::samples(calibration, 0..given.min(MOST_SAMPLES)),
+        0 => random_inputs(graph, |id| graph.node(id).op.range(&[], &graph.node(id).fact), RANDOM_SAMPLES, SEED),
+        _ => eval::samples(calibration, 0..given.min(MOST_SAMPLES)),
     };
     let integers = input::integers_of_batches(graph, &inputs)?;
     let samples = integers[0].shape()[0];
@@ -91,8 +91,7 @@ pub fn measure(
     let places: Vec<(NodeId, NodeId)> = ends.chain(on_the_way).collect();
     let comparisons = compare(graph, reals, &inputs, &integers, &places)?;
     let (of_ends, on_the_way) = comparisons.split_at(graph.outputs().len());
-    let is_class = |output: &NodeId| matches!(graph.node(*output).op, Op::Argmax(_) | Op::TopK(_));
-    let of_classes = graph.outputs().iter().zip(of_ends).filter(|(output, _)| is_class(output));
+    let of_classes = graph.outputs().iter().zip(of_ends).filter(|(output, _)| chooses(&graph.node(**output).op));
     let layer =
         |(station, comparison): (&Station, &Comparison)| LayerLoss { layer: station.layer, error: comparison.error() };
     Ok(Some(RoundingLoss {
@@ -113,31 +112,17 @@ fn compare(
     integers: &[ArrayD<i64>],
     places: &[(NodeId, NodeId)],
 ) -> Result<Vec<Comparison>, EvaluateError> {
-    let numbers: usize = graph.topological().iter().map(|&id| graph.node(id).fact.elements()).sum();
-    let batch = (BATCH_NUMBERS / numbers.max(1)).clamp(1, RANDOM_SAMPLES);
     let samples = integers[0].shape()[0];
     let mut comparisons: Vec<Comparison> = places.iter().map(|_| Comparison::default()).collect();
-    for start in (0..samples).step_by(batch) {
-        let part = start..(start + batch).min(samples);
-        let of_reals = eval_real_batch(reals, &input::samples(inputs, part.clone())[..])?;
-        let of_graph = eval_fixed_batch(graph, &input::samples(integers, part)[..])?;
+    for part in eval::parts(graph, samples, BATCH_NUMBERS, RANDOM_SAMPLES) {
+        let of_reals = eval_real_batch(reals, &eval::samples(inputs, part.clone())[..])?;
+        let of_graph = eval_fixed_batch(graph, &eval::samples(integers, part)[..])?;
         for (&(real, integer), comparison) in places.iter().zip(&mut comparisons) {
-            let scale = graph.node(integer).fact.scale().unwrap_or(1.0);
-            let rounded = of_graph.get(integer).mapv(|integer| integer as f64 * scale);
+            let rounded = rescaled(graph, &of_graph, integer);
             for (reals, rounded) in of_reals.get(real).outer_iter().zip(rounded.outer_iter()) {
                 comparison.add(reals, rounded);
             }
         }
     }
     Ok(comparisons)
-}
-
-/// Inputs from all over the ranges of the program.
-fn random_inputs(graph: &Graph) -> Vec<ArrayD<f64>> {
-    let batch = |(&input, seed): (&NodeId, u64)| {
-        let fact = &graph.node(input).fact;
-        let (scale, (lo, hi)) = (fact.scale().unwrap_or(1.0), fact.interval().unwrap_or_default());
-        random_samples(&fact.shape, (lo as f64 * scale, hi as f64 * scale), RANDOM_SAMPLES, seed)
-    };
-    graph.inputs().iter().zip(SEED..).map(batch).collect()
 }

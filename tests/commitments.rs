@@ -1,9 +1,12 @@
 //! Commitments, contexts, and whose key it is, from outside: each command a process of its own.
 
+mod shared;
+
 use serde_json::{Value, json};
+use shared::stderr;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 use tempfile::TempDir;
 use zknn::artifact::{FileKind, Opening, TensorInfo, read, write_file};
 
@@ -11,27 +14,9 @@ const DONE: i32 = 0;
 const REJECTED: i32 = 1;
 const BAD_INPUT: i32 = 2;
 
-fn zknn(folder: &Path, args: &[&str]) -> Output {
-    let output = Command::new(env!("CARGO_BIN_EXE_zknn"))
-        .args(args)
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .output()
-        .expect("the program starts");
-    assert!(!stderr(&output).contains("panicked"), "{args:?}: {}", stderr(&output));
-    output
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
 #[track_caller]
 fn exits(folder: &Path, line: &str, code: i32) -> Output {
-    let args: Vec<&str> = line.split(' ').collect();
-    let output = zknn(folder, &args);
-    assert_eq!(output.status.code(), Some(code), "{line}: {}", stderr(&output));
-    output
+    shared::exits(folder, &line.split(' ').collect::<Vec<_>>(), code)
 }
 
 /// A command that fails with this code of a diagnostic, and prints no result.

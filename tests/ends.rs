@@ -1,9 +1,12 @@
 //! Models of several inputs and outputs, from outside: each command a process of its own.
 
+mod shared;
+
 use serde_json::{Value, json};
+use shared::stderr;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 use tempfile::TempDir;
 
 const DONE: i32 = 0;
@@ -22,18 +25,7 @@ const LOOKUP: &str = r#"{
 
 #[track_caller]
 fn exits(folder: &Path, line: &str, code: i32) -> Output {
-    let output = Command::new(env!("CARGO_BIN_EXE_zknn"))
-        .args(line.split(' '))
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .output()
-        .expect("the program starts");
-    assert_eq!(output.status.code(), Some(code), "{line}: {}", stderr(&output));
-    output
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
+    shared::exits(folder, &line.split(' ').collect::<Vec<_>>(), code)
 }
 
 #[track_caller]

@@ -2,10 +2,12 @@
 //!
 //! `ref_cnn/train_networks.py` made them, on the images of `testdata/digits`.
 
+mod shared;
+
 use serde_json::{Value, json};
+use shared::exits;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 /// What rounding may cost, in points of accuracy or in percent of the outputs' spread.
 const MAX_LOSS: f64 = 0.5;
@@ -24,14 +26,7 @@ fn read(path: &Path) -> Value {
 /// What the program prints, in a folder.
 #[track_caller]
 fn told(folder: &Path, args: &[&str]) -> Value {
-    let command = Command::new(env!("CARGO_BIN_EXE_zknn"))
-        .args(args)
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .output()
-        .expect("the program starts");
-    assert!(command.status.success(), "{args:?}: {}", String::from_utf8_lossy(&command.stderr));
-    serde_json::from_slice(&command.stdout).unwrap_or_default()
+    serde_json::from_slice(&exits(folder, args, 0).stdout).unwrap_or_default()
 }
 
 /// A folder with a network as `model.json`, the data for it, and the first test images.

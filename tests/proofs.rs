@@ -1,9 +1,12 @@
 //! The main job from outside: compile, prove, verify, each a process of its own, and the ways in which they refuse.
 
+mod shared;
+
 use serde_json::Value;
+use shared::{exits, stderr};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 use std::sync::OnceLock;
 use tempfile::TempDir;
 
@@ -11,30 +14,8 @@ const DONE: i32 = 0;
 const REJECTED: i32 = 1;
 const BAD_INPUT: i32 = 2;
 
-fn zknn(folder: &Path, args: &[&str]) -> Output {
-    let output = Command::new(env!("CARGO_BIN_EXE_zknn"))
-        .args(args)
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .output()
-        .expect("the program starts");
-    assert!(!stderr(&output).contains("panicked"), "{args:?}: {}", stderr(&output));
-    output
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
 fn stdout_lines(output: &Output) -> Vec<String> {
     String::from_utf8_lossy(&output.stdout).lines().map(str::to_string).collect()
-}
-
-#[track_caller]
-fn exits(folder: &Path, args: &[&str], code: i32) -> Output {
-    let output = zknn(folder, args);
-    assert_eq!(output.status.code(), Some(code), "{args:?}: {}", stderr(&output));
-    output
 }
 
 fn testdata(name: &str) -> PathBuf {

@@ -58,6 +58,11 @@ impl Fact {
         element_count(&self.shape).unwrap_or(usize::MAX)
     }
 
+    /// How many channels there are, indices of the last axis; one in a tensor without axes.
+    pub fn channels(&self) -> usize {
+        self.shape.last().copied().unwrap_or(1)
+    }
+
     /// The interval of the integers; `None` for real numbers.
     pub fn interval(&self) -> Option<(i64, i64)> {
         self.number.interval()

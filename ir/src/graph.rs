@@ -134,6 +134,11 @@ impl Graph {
         self.inputs.first().copied()
     }
 
+    /// How many numbers all tensors hold together; saturates.
+    pub fn elements(&self) -> usize {
+        self.topological().into_iter().fold(0, |sum, id| sum.saturating_add(self.node(id).fact.elements()))
+    }
+
     /// The inputs, in their order.
     pub fn inputs(&self) -> &[NodeId] {
         &self.inputs

@@ -1,7 +1,7 @@
 //! `zknn compile`
 
+use super::percent::Percent;
 use super::progress::step;
-use super::rounding::Percent;
 use super::{lowering, options, output, rounding as told, timings};
 use clap::builder::PossibleValuesParser;
 use miette::Report;

@@ -4,17 +4,17 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::str::FromStr;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use miette::{IntoDiagnostic, Report};
 use serde::Serialize;
 use zknn::artifact::{CircuitFile, FileKind, read};
 use zknn::evaluate::{Drift, Evaluation, Expected, Score, evaluate};
-use zknn::front::{Model, read_labels, read_tensor};
+use zknn::front::{Model, read_labels};
 use zknn_ir::Graph;
 
-use super::{EXIT_REJECTED, lowering, output};
+use super::percent::Percent;
+use super::{EXIT_REJECTED, lowering, output, tensors};
 
 /// Measure how well a model does in floating point and in the integers that would be proved: on labelled inputs, on inputs whose
 /// outputs are known, or beside each other.
@@ -39,7 +39,7 @@ pub(super) struct Args {
 
     /// Exit with 1 if the integers are less accurate by more than this many percentage points, for example 0.5%
     #[arg(long, value_name = "POINTS", requires = "labels")]
-    max_drop: Option<Points>,
+    max_drop: Option<Percent>,
 
     /// Print JSON, for other programs
     #[arg(long)]
@@ -48,9 +48,6 @@ pub(super) struct Args {
     #[command(flatten)]
     lowering: lowering::Args,
 }
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Points(f64);
 
 #[derive(Serialize)]
 struct Outcome {
@@ -87,11 +84,10 @@ struct Layer {
 impl Args {
     pub(super) fn run(self) -> Result<ExitCode, Report> {
         let (graph, reals) = self.program()?;
-        let read = |path: &PathBuf| read_tensor(path).map_err(|error| Report::new(*error));
-        let inputs = self.inputs.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        let inputs = tensors::read(&self.inputs)?;
         let labels = self.labels.as_deref().map(read_labels).transpose().map_err(|error| Report::new(*error))?;
-        let targets = self.targets.as_ref().map(read).transpose()?;
-        let expected = match (&labels, &targets) {
+        let targets = tensors::read(&self.targets)?;
+        let expected = match (&labels, targets.first()) {
             (Some(labels), _) => Expected::Labels(labels),
             (None, Some(targets)) => Expected::Targets(targets),
             (None, None) => Expected::Nothing,
@@ -113,7 +109,7 @@ impl Args {
         };
         match self.max_drop {
             // Fractions of the samples are no exact binary numbers.
-            Some(Points(most)) if drop > most + 1e-9 => {
+            Some(Percent(most)) if drop > most + 1e-9 => {
                 output::talk(&format!("the integers are less accurate by {drop:.2} points, and {most} are allowed"));
                 Ok(ExitCode::from(EXIT_REJECTED))
             }
@@ -200,30 +196,4 @@ fn json(evaluation: &Evaluation) -> Result<String, Report> {
         layers: evaluation.layers.iter().map(layer).collect(),
     };
     serde_json::to_string(&outcome).into_diagnostic()
-}
-
-impl FromStr for Points {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Points, &'static str> {
-        let number = text.strip_suffix('%').unwrap_or(text).parse();
-        match number {
-            Ok(points) if (0.0..=100.0).contains(&points) => Ok(Points(points)),
-            _ => Err("give percentage points from 0 to 100, such as 0.5%"),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn points_are_read() {
-        assert_eq!("0.5%".parse(), Ok(Points(0.5)));
-        assert_eq!("2".parse(), Ok(Points(2.0)));
-        for wrong in ["", "%", "-1%", "101", "NaN", "0.5 %%"] {
-            assert!(wrong.parse::<Points>().is_err(), "{wrong}");
-        }
-    }
 }

@@ -1,12 +1,12 @@
 //! The options that say how a model becomes integers.
 
-use super::range;
+use super::{range, tensors};
 use clap::value_parser;
 use miette::{Diagnostic, Report};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use zknn::artifact::{FileKind, TensorInfo, VerifyingKey, fact_of, read};
-use zknn::front::{Model, read_tensor};
+use zknn::front::Model;
 use zknn::passes::{MAX_BITS, MIN_BITS};
 use zknn::{Lowering, lower, lower_with_reals};
 use zknn_ir::{Fact, Graph};
@@ -53,8 +53,7 @@ impl Args {
 
     /// The options, with the calibration inputs that they name.
     fn read(&self, model: &Model) -> Result<Lowering, Report> {
-        let read = |path: &PathBuf| read_tensor(path).map_err(|error| Report::new(*error));
-        let calibration = self.calibrate.iter().map(read).collect::<Result<_, _>>()?;
+        let calibration = tensors::read(&self.calibrate)?;
         let mut inputs = BTreeMap::new();
         for text in &self.input_from {
             // A path may have an equals sign, too.

@@ -1,13 +1,12 @@
 //! `zknn prove`
 
 use super::progress::step;
-use super::{output, timings};
+use super::{output, tensors, timings};
 use miette::{Diagnostic, Report};
 use ndarray::{ArrayD, Axis};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use zknn::artifact::{FileKind, Opening, TensorInfo, VerifyingKey, read, to_bytes, write_file};
-use zknn::front::read_tensor;
 use zknn::input::{InputError, integers_at, integers_of_batches};
 use zknn::plan::Visibility;
 use zknn::{Announcement, Circuit, Input, ProofError, Request, Timings};
@@ -82,8 +81,7 @@ enum Refusal {
 
 impl Args {
     pub(super) fn run(self) -> Result<ExitCode, Report> {
-        let read_input = |path: &PathBuf| read_tensor(path).map_err(|error| Report::new(*error));
-        let inputs = self.input.iter().map(read_input).collect::<Result<Vec<_>, _>>()?;
+        let inputs = tensors::read(&self.input)?;
         let read_opening = |path: &PathBuf| Ok::<Opening, Report>(read(path, FileKind::Opening)?);
         let openings = self.opening.iter().map(read_opening).collect::<Result<Vec<_>, _>>()?;
         let key: Option<VerifyingKey> = self.key.as_ref().map(|path| read(path, FileKind::Key)).transpose()?;
@@ -108,11 +106,11 @@ impl Args {
         tensors: &'a [ArrayD<f64>],
         openings: &'a [Opening],
     ) -> Result<Vec<Input<'a>>, Report> {
-        let count = circuit.key().description.inputs.len();
-        let visibilities = circuit.file().options.visibility.of(count).unwrap_or_default().into_iter().enumerate();
-        let committed = visibilities.filter(|(_, visibility)| *visibility == Visibility::Committed);
+        let description = &circuit.key().description;
+        let count = description.inputs.len();
+        let told = description.told_inputs().enumerate();
+        let mut places = told.filter_map(|(position, (_, told))| (told == Visibility::Committed).then_some(position));
         let mut opened: Vec<Option<(&Opening, &PathBuf)>> = vec![None; count];
-        let mut places = committed.map(|(position, _)| position);
         for opening in openings.iter().zip(&self.opening) {
             opened[places.next().ok_or(ProofError::NotCommitted)?] = Some(opening);
         }

@@ -1,18 +1,14 @@
 //! What rounding costs, told before anything is proved.
 
 use super::output;
+use super::percent::Percent;
 use miette::{Diagnostic, Report};
-use std::str::FromStr;
 use thiserror::Error;
 use zknn::front::Model;
 use zknn::rounding::RoundingLoss;
 
 /// Beyond this there is a warning, or a refusal.
 pub(super) const MAX_ERROR: Percent = Percent(1.0);
-
-/// Parts of a hundred.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Percent(f64);
 
 #[derive(Debug, Error, Diagnostic)]
 #[error(
@@ -21,14 +17,13 @@ pub(super) struct Percent(f64);
 #[diagnostic(
     code(zknn::fixed::loss),
     help(
-        "{first}; scale the numbers to inputs such as will be proved, `--calibrate FILE`, give them more bits, `--bits {more}`, or \
+        "{first}; scale the numbers to inputs such as will be proved, `--calibrate FILE`, give them more bits, `--bits 16`, or \
          accept it, `--force`, which every statement will tell; `zknn eval` measures the accuracy that is left"
     )
 )]
 struct TooMuch {
     percent: f64,
     first: String,
-    more: &'static str,
 }
 
 /// The same where it is accepted.
@@ -52,14 +47,11 @@ pub(super) fn text(loss: &RoundingLoss) -> String {
 
 /// Refuses a loss beyond so much, or warns of it where it is accepted.
 pub(super) fn check(loss: &RoundingLoss, model: &Model, most: Percent, is_accepted: bool) -> Result<(), Report> {
-    match too_much(loss, model, most) {
-        Some(error) if !is_accepted => Err(error.into()),
-        Some(_) => {
-            warn(loss, model, most);
-            Ok(())
-        }
-        None => Ok(()),
+    if is_accepted {
+        warn(loss, model, most);
+        return Ok(());
     }
+    too_much(loss, model, most).map_or(Ok(()), |error| Err(error.into()))
 }
 
 /// Warns on stderr of a loss beyond so much.
@@ -85,23 +77,5 @@ fn too_much(loss: &RoundingLoss, model: &Model, Percent(most): Percent) -> Optio
                 )
             },
         ),
-        more: "16",
     })
-}
-
-impl FromStr for Percent {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, &'static str> {
-        match text.strip_suffix('%').unwrap_or(text).parse() {
-            Ok(percent) if (0.0..=100.0).contains(&percent) => Ok(Self(percent)),
-            _ => Err("give parts of a hundred, from 0 to 100, such as 1%"),
-        }
-    }
-}
-
-impl std::fmt::Display for Percent {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}%", self.0)
-    }
 }

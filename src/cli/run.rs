@@ -6,12 +6,12 @@ use std::process::ExitCode;
 use miette::{IntoDiagnostic, Report};
 use ndarray::ArrayD;
 use serde::Serialize;
-use zknn::front::{Model, read_tensor};
+use zknn::front::Model;
 use zknn::rounding::{self, RoundingLoss};
 use zknn::{input, nn};
 use zknn_ir::eval::eval_fixed;
 
-use super::{lowering, output, rounding as told};
+use super::{lowering, output, rounding as told, tensors};
 
 /// Run a model in floating point and in the integers that would be proved, and compare.
 #[derive(Debug, clap::Args)]
@@ -97,8 +97,7 @@ struct IntegerOutput {
 impl Args {
     pub(super) fn run(self) -> Result<ExitCode, Report> {
         let model = Model::read(&self.model).map_err(|error| Report::new(*error))?;
-        let read = |path: &PathBuf| read_tensor(path).map_err(|error| Report::new(*error));
-        let inputs = self.input.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        let inputs = tensors::read(&self.input)?;
         let (graph, reals, lowering) = self.lowering.lower_with_reals(&model, &mut |_, _| {})?;
         let integers = input::integers_of_each(&graph, &inputs)?;
         let floats = nn::run_all(&model, &inputs[..])?;

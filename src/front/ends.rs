@@ -70,18 +70,6 @@ impl Ends {
         }
         Ok(found)
     }
-
-    /// Refuses two inputs of one name.
-    pub(super) fn check_names(&self) -> std::result::Result<(), WiringError> {
-        let mut seen = BTreeSet::new();
-        match self.input_names().iter().position(|&name| !seen.insert(name)) {
-            None => Ok(()),
-            Some(at) => {
-                let problem = Box::new(Problem::RepeatedInput { name: shown(self.input_names()[at]) });
-                Err(WiringError { problem, place: Place::Input(at), label: "again".to_string() })
-            }
-        }
-    }
 }
 
 /// A list of at least one.

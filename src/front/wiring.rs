@@ -52,7 +52,6 @@ impl Wiring {
     /// Resolves the names that layers read. A layer that names nothing reads the layer before it, the first one the
     /// model's first input.
     pub(super) fn of(layers: &[Layer], ends: &Ends) -> Result<Wiring, WiringError> {
-        ends.check_names()?;
         let known = names(layers, ends)?;
         let mut reads: Vec<Vec<Source>> = Vec::with_capacity(layers.len());
         for (index, layer) in layers.iter().enumerate() {
@@ -74,8 +73,13 @@ impl Wiring {
 
 /// The inputs and the layers by their names.
 fn names<'a>(layers: &'a [Layer], ends: &'a Ends) -> Result<BTreeMap<&'a str, Source>, WiringError> {
-    let inputs = ends.input_names().into_iter().enumerate();
-    let mut names: BTreeMap<&str, Source> = inputs.map(|(position, name)| (name, Source::Input(position))).collect();
+    let mut names = BTreeMap::new();
+    for (position, name) in ends.input_names().into_iter().enumerate() {
+        if names.insert(name, Source::Input(position)).is_some() {
+            let problem = Box::new(Problem::RepeatedInput { name: shown(name) });
+            return Err(WiringError { problem, place: Place::Input(position), label: "again".to_string() });
+        }
+    }
     for (layer, name) in layers.iter().enumerate().filter_map(|(index, layer)| Some((index, layer.name.as_deref()?))) {
         let (problem, label) = match names.insert(name, Source::Layer(layer)) {
             None => continue,

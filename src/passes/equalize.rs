@@ -23,11 +23,13 @@
 //! ICCV 2019, with ranges of numbers in the place of those of weights.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
-use ndarray::{ArcArray, IxDyn};
+use ndarray::{ArcArray, ArrayViewD, IxDyn};
 use petgraph::unionfind::UnionFind;
 use zknn_ir::{Class, Factors, Graph, NodeId, Number, Op, Weights, op};
 
+use super::powers::floor_log2;
 use super::ranges::{self, ChannelRanges};
 use super::{Context, FixedPoint, PassError};
 
@@ -44,8 +46,7 @@ pub(super) fn run(graph: &mut Graph, context: &Context) -> Result<(), PassError>
     if graph.inputs().iter().any(|&id| graph.node(id).fact.number != Number::Real) {
         return Ok(());
     }
-    let numbers: usize = graph.topological().iter().map(|&id| graph.node(id).fact.elements()).sum();
-    if numbers > MOST_NUMBERS {
+    if graph.elements() > MOST_NUMBERS {
         return Ok(());
     }
     separate_features(graph, fixed)?;
@@ -77,7 +78,7 @@ fn separate_features(graph: &mut Graph, fixed: &FixedPoint) -> Result<(), PassEr
         if is_separate || !ranges::has_separate_features(graph, input, batch, fixed.bits) {
             continue;
         }
-        let features = graph.node(input).fact.shape.last().copied().unwrap_or(1);
+        let features = graph.node(input).fact.channels();
         let ones = Weights::Real(ArcArray::from_elem(IxDyn(&[features]), 1.0));
         let affine = graph.add(Op::Affine(op::Affine { weights: ones, bias: None }), &[input], None)?;
         for user in users {
@@ -95,10 +96,19 @@ fn scaled(op: &Op, Factors { weights, bias, .. }: Factors<'_>, operand: &[f64], 
     if operand.iter().chain(result).all(is_one) {
         return None;
     }
-    let (row, column) = (weights.len() / result.len().max(1), columns(op, operand.len()));
+    // Each group of rows reads channels of its own, in turn; that of an affine is a row, and reads one.
+    let groups = match op {
+        Op::Affine(_) => operand.len(),
+        Op::Conv2d(conv) => conv.groups,
+        _ => 1,
+    };
+    let of_group = operand.len() / groups;
     let mut scaled = weights.clone();
-    for (at, weight) in scaled.iter_mut().enumerate() {
-        *weight *= result[at / row] / operand[column(at, row)];
+    for (output, mut row) in scaled.outer_iter_mut().enumerate() {
+        let first = output * groups / result.len() * of_group;
+        for (at, weight) in row.iter_mut().enumerate() {
+            *weight *= result[output] / operand[first + at % of_group];
+        }
     }
     let bias = bias.map(|bias| match bias {
         Weights::Real(bias) => {
@@ -111,28 +121,10 @@ fn scaled(op: &Op, Factors { weights, bias, .. }: Factors<'_>, operand: &[f64], 
     Some(op.with_factors(Weights::Real(scaled), bias))
 }
 
-/// The channel of the operand that a weight is a factor of, by its position and the length of a row.
-fn columns(op: &Op, channels: usize) -> impl Fn(usize, usize) -> usize {
-    let (by_element, groups, rows) = match op {
-        Op::Affine(_) => (true, 1, channels),
-        Op::Conv2d(conv) => (false, conv.groups, conv.kernel.shape()[0]),
-        _ => (false, 1, 1),
-    };
-    move |at, row| {
-        if by_element {
-            return at / row;
-        }
-        let of_group = channels / groups;
-        let group = at / row * groups / rows.max(1);
-        group.min(groups - 1) * of_group + at % row % of_group
-    }
-}
-
 /// Channels that must have one factor.
 struct Channels {
-    /// The index of the first channel of each node.
-    first: HashMap<NodeId, usize>,
-    of_node: HashMap<NodeId, usize>,
+    /// The indices of the channels of each node.
+    of_node: HashMap<NodeId, Range<usize>>,
     classes: UnionFind<usize>,
     /// By class: whether its factor is one.
     is_fixed: Vec<bool>,
@@ -141,15 +133,14 @@ struct Channels {
 impl Channels {
     fn of(graph: &Graph) -> Self {
         let nodes = graph.topological();
-        let channels = |id: NodeId| graph.node(id).fact.shape.last().copied().unwrap_or(1);
         let mut count = 0;
-        let (mut first, mut of_node) = (HashMap::new(), HashMap::new());
+        let mut of_node = HashMap::new();
         for &id in &nodes {
-            first.insert(id, count);
-            of_node.insert(id, channels(id));
-            count += channels(id);
+            let channels = graph.node(id).fact.channels();
+            of_node.insert(id, count..count + channels);
+            count += channels;
         }
-        let mut all = Self { first, of_node, classes: UnionFind::new(count), is_fixed: vec![false; count] };
+        let mut all = Self { of_node, classes: UnionFind::new(count), is_fixed: vec![false; count] };
         nodes.iter().for_each(|&id| all.join(graph, id));
         let ends = graph.inputs().iter().chain(graph.outputs());
         let functions = nodes.iter().filter(|&&id| !commutes(&graph.node(id).op));
@@ -167,8 +158,8 @@ impl Channels {
         (0..self.is_fixed.len()).all(|channel| self.is_fixed[self.classes.find(channel)])
     }
 
-    fn range(&self, id: NodeId) -> std::ops::Range<usize> {
-        self.first[&id]..self.first[&id] + self.of_node[&id]
+    fn range(&self, id: NodeId) -> Range<usize> {
+        self.of_node[&id].clone()
     }
 
     /// Channels that an operation yields as it reads them have one factor.
@@ -179,12 +170,11 @@ impl Channels {
             Class::View { .. } => {
                 let shapes: Vec<&[usize]> =
                     operands.iter().map(|&operand| graph.node(operand).fact.shape.as_slice()).collect();
-                let channels = self.of_node[&id].max(1);
+                let channel = |range: Range<usize>, element: usize| range.start + element % range.len();
                 for (at, place) in node.op.places(&shapes).into_iter().enumerate() {
                     let Some(place) = place else { continue };
-                    let operand = operands[place.operand as usize];
-                    let channel = place.element as usize % self.of_node[&operand].max(1);
-                    self.classes.union(self.first[&operand] + channel, self.first[&id] + at % channels);
+                    let from = self.range(operands[place.operand as usize]);
+                    self.classes.union(channel(from, place.element as usize), channel(self.range(id), at));
                 }
             }
             Class::Sum | Class::Choice | Class::Greatest { .. } | Class::Monotone { .. } if commutes(&node.op) => {
@@ -211,8 +201,7 @@ impl Channels {
             if bias.is_none() && weights.len() == weights.shape()[0] {
                 continue;
             }
-            let magnitude =
-                |row: ndarray::ArrayViewD<f64>| row.iter().fold(0.0, |most, weight| f64::max(most, weight.abs()));
+            let magnitude = |row: ArrayViewD<f64>| row.iter().fold(0.0, |most, weight| f64::max(most, weight.abs()));
             let rows: Vec<f64> = weights.outer_iter().map(magnitude).collect();
             let greatest = rows.iter().copied().fold(0.0, f64::max) * 2f64.powi(bits as i32 / 2);
             for (channel, row) in self.range(id).zip(rows).filter(|(_, row)| *row > 0.0) {
@@ -233,43 +222,38 @@ impl Channels {
             }
         }
         let (targets, most) = (self.targets(graph, &reach), self.most(graph, bits));
-        let factor = |id: NodeId, channel: usize| {
+        let factor = |channel: usize| {
             let class = self.classes.find(channel);
-            match targets[&id] {
-                Some(target) if !self.is_fixed[class] && reach[class].is_normal() => {
-                    power_below((target / reach[class]).min(most[class]))
-                }
-                _ => 1.0,
+            match self.is_fixed[class] || !reach[class].is_normal() {
+                true => 1.0,
+                false => power_below((targets[class] / reach[class]).min(most[class])),
             }
         };
-        let of_node = |&id: &NodeId| (id, self.range(id).map(|channel| factor(id, channel)).collect());
+        let of_node = |&id: &NodeId| (id, self.range(id).map(factor).collect());
         graph.topological().iter().map(of_node).collect()
     }
 
-    /// What the channels of each node are brought up to, the same for all nodes that share one: the greatest of those whose factor
+    /// What each class is brought up to, the same for all that are told together in some tensor: the greatest of those whose factor
     /// is one, or the greatest of all.
-    fn targets(&self, graph: &Graph, reach: &[f64]) -> HashMap<NodeId, Option<f64>> {
-        let nodes = graph.topological();
-        let mut families: UnionFind<usize> = UnionFind::new(self.is_fixed.len());
-        for &id in &nodes {
-            let mut classes = self.range(id).map(|channel| self.classes.find(channel));
-            let Some(head) = classes.next() else { continue };
-            for class in classes {
-                families.union(head, class);
+    fn targets(&self, graph: &Graph, reach: &[f64]) -> Vec<f64> {
+        let mut families: UnionFind<usize> = UnionFind::new(reach.len());
+        for id in graph.topological() {
+            let classes: Vec<usize> = self.range(id).map(|channel| self.classes.find(channel)).collect();
+            for pair in classes.windows(2) {
+                families.union(pair[0], pair[1]);
             }
         }
-        let mut greatest: HashMap<(usize, bool), f64> = HashMap::new();
+        let mut greatest = [vec![0.0f64; reach.len()], vec![0.0f64; reach.len()]];
         for (class, &reach) in reach.iter().enumerate().filter(|(_, reach)| reach.is_normal()) {
-            let key = (families.find(class), self.is_fixed[class]);
-            let entry = greatest.entry(key).or_insert(0.0);
-            *entry = entry.max(reach);
+            let greatest = &mut greatest[usize::from(self.is_fixed[class])][families.find(class)];
+            *greatest = greatest.max(reach);
         }
-        let of_node = |&id: &NodeId| {
-            let family = families.find(self.classes.find(self.first[&id]));
-            let of_family = |is_fixed| greatest.get(&(family, is_fixed)).copied();
-            (id, if self.of_node[&id] == 0 { None } else { of_family(true).or(of_family(false)) })
+        let [of_free, of_fixed] = greatest;
+        let target = |class| match families.find(class) {
+            family if of_fixed[family] > 0.0 => of_fixed[family],
+            family => of_free[family],
         };
-        nodes.iter().map(of_node).collect()
+        (0..reach.len()).map(target).collect()
     }
 }
 
@@ -285,16 +269,14 @@ fn commutes(op: &Op) -> bool {
 
 /// The greatest power of two that a positive number is not below; or the end of the factors that there are.
 fn power_below(number: f64) -> f64 {
-    const MANTISSA_BITS: u32 = f64::MANTISSA_DIGITS - 1;
-    let exponent = (number.to_bits() >> MANTISSA_BITS) as i32 - (f64::MAX_EXP - 1);
-    2f64.powi(exponent.clamp(-MOST, MOST))
+    2f64.powi(floor_log2(number).clamp(-MOST, MOST))
 }
 
 #[cfg(test)]
 mod tests {
     use ndarray::ArrayD;
     use zknn_ir::eval::eval_real_batch;
-    use zknn_ir::{parse, print, validate};
+    use zknn_ir::{Range, parse, print, validate};
 
     use super::*;
 
@@ -313,10 +295,7 @@ mod tests {
         let once = print(&graph);
         run(&mut graph, &context).unwrap();
         assert_eq!(print(&graph), once);
-        let random = |(&id, seed): (&NodeId, u64)| {
-            super::super::random_samples(&before.node(id).fact.shape, (-4.0, 4.0), 16, seed)
-        };
-        let inputs: Vec<ArrayD<f64>> = before.inputs().iter().zip(0..).map(random).collect();
+        let inputs = super::super::random_inputs(&before, |_| Range { lo: -4.0, hi: 4.0 }, 16, 0);
         let [expected, values] = [&before, &graph].map(|graph| eval_real_batch(graph, &inputs[..]).unwrap());
         assert!(expected.outputs().eq(values.outputs()));
         graph

@@ -10,6 +10,7 @@ mod drop_idle_relu;
 mod equalize;
 mod fold_affine;
 mod fuse_relu;
+mod powers;
 mod quantize_exact;
 mod quantize_fixed;
 mod ranges;
@@ -20,7 +21,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use samples::random_samples;
+pub use samples::random_inputs;
 
 use ndarray::ArrayD;
 use thiserror::Error;

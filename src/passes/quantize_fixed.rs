@@ -39,6 +39,7 @@ use ndarray::{ArcArray, IxDyn};
 use zknn_ir::{Class, Factors, Graph, InferError, MAX_SHIFT, Node, NodeId, Number, Op, Range, Requantize, Weights, op};
 
 use super::canonicalize::is_identity;
+use super::powers::ceil_log2;
 use super::{Context, FixedPoint, PassError, ranges};
 
 /// How many bits more the scores of a network have than the numbers on the way to them.
@@ -417,15 +418,6 @@ impl Quantizer<'_> {
         }
         all
     }
-}
-
-/// The least `n` such that the number, a positive one, is at most `2^n`; zero for numbers of at most one. Exact, unlike a
-/// logarithm, whose last bits depend on the system's library.
-fn ceil_log2(number: f64) -> u32 {
-    const MANTISSA_BITS: u32 = f64::MANTISSA_DIGITS - 1;
-    let (exponent, mantissa) = (number.to_bits() >> MANTISSA_BITS, number.to_bits() & ((1 << MANTISSA_BITS) - 1));
-    let floor = exponent as i32 - (f64::MAX_EXP - 1);
-    u32::try_from(floor + i32::from(mantissa > 0)).unwrap_or(0)
 }
 
 /// A scale for the weights of each output channel, given the greatest magnitude of its weights, and its bias in units of the

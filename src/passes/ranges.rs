@@ -3,11 +3,11 @@
 
 use std::collections::HashMap;
 
-use ndarray::{ArrayD, Axis, Slice};
-use zknn_ir::eval::eval_real_batch_in_order;
+use ndarray::ArrayD;
+use zknn_ir::eval::{self, eval_real_batch_in_order};
 use zknn_ir::{Class, Graph, NodeId, Number, Op, Range};
 
-use super::samples::random_samples;
+use super::samples::random_inputs;
 use super::{Context, FixedPoint, InputContext, PassError};
 
 /// The range of each channel, index of the last axis, of each node.
@@ -123,7 +123,7 @@ fn with_headroom(range: Range) -> Range {
 /// Whether features of an input, indices of the last axis, are of unlike size, and may be brought to one behind it, since only
 /// linear operations read it. Integers of few bits are told exactly as they are.
 pub(super) fn has_separate_features(graph: &Graph, input: NodeId, inputs: &ArrayD<f64>, bits: u32) -> bool {
-    let reach = feature_reach(graph.node(input).fact.shape.last().copied().unwrap_or(1), inputs);
+    let reach = feature_reach(graph.node(input).fact.channels(), inputs);
     let greatest = reach.iter().copied().fold(0.0, f64::max);
     let is_linear = |user: &NodeId| graph.node(*user).op.class() == Class::Linear;
     let is_exact = greatest < f64::from(1u32 << bits) && inputs.iter().all(|value| value.fract() == 0.0);
@@ -196,16 +196,13 @@ fn ranges(
         }
         return Ok(ranges);
     }
-    let mut by_weights = by_weights(graph, inputs);
+    let by_weights = by_weights(graph, inputs);
     let samples = affordable(graph).min(most);
     if samples == 0 {
-        let channels = |id: NodeId| graph.node(id).fact.shape.last().copied().unwrap_or(1);
-        return Ok(by_weights.drain().map(|(id, range)| (id, vec![range; channels(id)])).collect());
+        let of_node = |(id, range): (NodeId, Range)| (id, vec![range; graph.node(id).fact.channels()]);
+        return Ok(by_weights.into_iter().map(of_node).collect());
     }
-    let random = |(&id, seed): (&NodeId, u64)| {
-        random_samples(&graph.node(id).fact.shape, real_range(&inputs[&id]), samples, seed)
-    };
-    let random: Vec<ArrayD<f64>> = graph.inputs().iter().zip(SEED..).map(random).collect();
+    let random = random_inputs(graph, |id| by_weights[&id], samples, SEED);
     let mut ranges = found(graph, &random, samples)?;
     for (id, most) in by_weights {
         let is_input = graph.inputs().contains(&id);
@@ -224,43 +221,27 @@ fn widened(range: Range, factor: f64) -> Range {
 
 /// How many random samples there is time and room to evaluate.
 fn affordable(graph: &Graph) -> usize {
-    let (mut numbers, mut products) = (0usize, 0usize);
-    for id in graph.topological() {
+    let products = |id: NodeId| {
         let node = graph.node(id);
-        let of_element =
-            node.op.factors().map_or(0, |factors| factors.weights.shape().iter().skip(1).product::<usize>());
-        numbers = numbers.saturating_add(node.fact.elements());
-        products = products.saturating_add(node.fact.elements().saturating_mul(of_element));
-    }
-    match (BATCH_NUMBERS / numbers.max(1), MOST_PRODUCTS / products.max(1)) {
+        node.op.factors().map_or(0, |factors| node.fact.elements().saturating_mul(factors.row_length()))
+    };
+    let products = graph.topological().into_iter().map(products).fold(0, usize::saturating_add);
+    match (BATCH_NUMBERS / graph.elements().max(1), MOST_PRODUCTS / products.max(1)) {
         (0, _) => 0,
         // As many of each kind, if any.
         (_, samples) => samples / 4 * 4,
     }
 }
 
-fn real_range(number: &Number) -> (f64, f64) {
-    let (scale, (lo, hi)) = (number.scale().unwrap_or(1.0), number.interval().unwrap_or_default());
-    (lo as f64 * scale, hi as f64 * scale)
-}
-
 /// The ranges that are found on so many samples of batches of the inputs.
 fn found(graph: &Graph, batches: &[ArrayD<f64>], samples: usize) -> Result<ChannelRanges, PassError> {
     let nodes = graph.topological();
     let mut ranges: ChannelRanges = HashMap::new();
-    let numbers: usize = nodes.iter().map(|&id| graph.node(id).fact.elements()).sum();
-    let batch = (BATCH_NUMBERS / numbers.max(1)).clamp(1, BATCH);
-    for start in (0..samples).step_by(batch) {
-        // Batches of unlike lengths are refused by the evaluation.
-        let slice = |inputs: &ArrayD<f64>| {
-            let end = inputs.shape().first().copied().unwrap_or(0).min(samples);
-            inputs.slice_axis(Axis(0), Slice::from(start.min(end)..(start + batch).min(end))).to_owned()
-        };
-        let batch: Vec<ArrayD<f64>> = batches.iter().map(slice).collect();
-        // The same on every machine: keys depend on it.
-        let values = eval_real_batch_in_order(graph, &batch[..])?;
+    for part in eval::parts(graph, samples, BATCH_NUMBERS, BATCH) {
+        // The same on every machine: keys depend on it. Batches of unlike lengths are refused.
+        let values = eval_real_batch_in_order(graph, &eval::samples(batches, part)[..])?;
         for &id in &nodes {
-            let channels = graph.node(id).fact.shape.last().copied().unwrap_or(1);
+            let channels = graph.node(id).fact.channels();
             let ranges = ranges.entry(id).or_insert_with(|| vec![Range::EMPTY; channels]);
             let values = values.get(id).as_standard_layout();
             for pixel in values.as_slice().unwrap_or_default().chunks(channels.max(1)) {

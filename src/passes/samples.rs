@@ -3,19 +3,25 @@
 use ndarray::{ArrayD, IxDyn};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;
+use zknn_ir::{Graph, NodeId, Range};
 
-/// So many inputs of a shape, with elements from `lo` to `hi`; the same for the same seed, on every machine.
+/// So many samples of each input of a graph, with elements in its range; the same for the same seed, on every machine.
 ///
 /// Noise alone would show too little: where weights sum many numbers of which each goes its own way, sums stay small. So the
 /// samples are, in turn, of elements that go their own way; of elements at either end; of one number for each channel, index of
 /// the last axis; and of slopes along the axes.
-pub fn random_samples(shape: &[usize], (lo, hi): (f64, f64), count: usize, seed: u64) -> ArrayD<f64> {
+pub fn random_inputs(graph: &Graph, range: impl Fn(NodeId) -> Range, count: usize, seed: u64) -> Vec<ArrayD<f64>> {
+    let of_input = |(&id, seed): (&NodeId, u64)| random_samples(&graph.node(id).fact.shape, range(id), count, seed);
+    graph.inputs().iter().zip(seed..).map(of_input).collect()
+}
+
+fn random_samples(shape: &[usize], range: Range, count: usize, seed: u64) -> ArrayD<f64> {
     let mut random = ChaCha20Rng::seed_from_u64(seed);
-    let samples: Vec<f64> = (0..count).flat_map(|nth| sample(shape, (lo, hi), nth, &mut random)).collect();
+    let samples: Vec<f64> = (0..count).flat_map(|nth| sample(shape, range, nth, &mut random)).collect();
     ArrayD::from_shape_vec(IxDyn(&[&[count], shape].concat()), samples).expect("a sample of each")
 }
 
-fn sample(shape: &[usize], (lo, hi): (f64, f64), nth: usize, random: &mut ChaCha20Rng) -> Vec<f64> {
+fn sample(shape: &[usize], Range { lo, hi }: Range, nth: usize, random: &mut ChaCha20Rng) -> Vec<f64> {
     let elements: usize = shape.iter().product();
     let mut anywhere = |_| random.gen_range(lo..=hi);
     match nth % 4 {
@@ -46,14 +52,15 @@ mod tests {
 
     #[test]
     fn samples_are_in_range_and_the_same_each_time() {
-        let samples = random_samples(&[3, 4, 2], (-5.0, 4.0), 9, 1);
+        let range = Range { lo: -5.0, hi: 4.0 };
+        let samples = random_samples(&[3, 4, 2], range, 9, 1);
         assert_eq!(samples.shape(), [9, 3, 4, 2]);
         assert!(samples.iter().all(|x| (-5.0..=4.0).contains(x)));
-        assert_eq!(samples, random_samples(&[3, 4, 2], (-5.0, 4.0), 9, 1));
-        assert_ne!(samples, random_samples(&[3, 4, 2], (-5.0, 4.0), 9, 2));
+        assert_eq!(samples, random_samples(&[3, 4, 2], range, 9, 1));
+        assert_ne!(samples, random_samples(&[3, 4, 2], range, 9, 2));
         // Of one number for each channel.
         let even = samples.index_axis(ndarray::Axis(0), 2);
         assert!(even.outer_iter().all(|row| row == even.index_axis(ndarray::Axis(0), 0)));
-        assert!(random_samples(&[2], (7.0, 7.0), 4, 0).iter().all(|x| *x == 7.0));
+        assert!(random_samples(&[2], Range { lo: 7.0, hi: 7.0 }, 4, 0).iter().all(|x| *x == 7.0));
     }
 }

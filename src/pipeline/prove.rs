@@ -2,7 +2,7 @@
 
 use super::Circuit;
 use crate::artifact::{
-    Description, Disclosure, Opening, OpeningError, OutputDisclosure, ProofFile, Statement, TensorInfo, context_digest,
+    Disclosure, Opening, OpeningError, OutputDisclosure, ProofFile, Statement, TensorInfo, context_digest,
 };
 use crate::circuit::{Checker, ProveError, Secrets, Timings, Witness};
 use crate::gadget::field::F;
@@ -87,14 +87,11 @@ impl Circuit {
         }
         let key = self.key();
         let (input_salts, output_salts) = witness.salts();
-        let Description { inputs: of_inputs, outputs: of_outputs, options, .. } = &key.description;
-        // A circuit has as many visibilities as it has inputs, and outputs.
-        let is_committed = options.visibility.of(of_inputs.len()).unwrap_or_default().into_iter();
-        let is_committed = is_committed.map(|visibility| visibility == Visibility::Committed);
-        let input_openings = openings(of_inputs, input_salts, inputs.0.iter(), is_committed)?;
-        let is_committed = options.output_visibility.of(of_outputs.len()).unwrap_or_default().into_iter();
-        let is_committed = is_committed.map(|visibility| visibility == OutputVisibility::Committed);
-        let output_openings = openings(of_outputs, output_salts, expected.outputs(), is_committed)?;
+        let of_inputs = key.description.told_inputs().map(|(tensor, told)| (tensor, told == Visibility::Committed));
+        let of_outputs =
+            key.description.told_outputs().map(|(tensor, told)| (tensor, told == OutputVisibility::Committed));
+        let input_openings = openings(of_inputs, input_salts, inputs.0.iter())?;
+        let output_openings = openings(of_outputs, output_salts, expected.outputs())?;
 
         let binding = key.binding(request.context);
         let proof = debug_span!("proof system").in_scope(|| self.prover.prove(&witness, &binding, timings))?;
@@ -112,11 +109,10 @@ impl Circuit {
 
     /// The integers of the inputs, and the secrets to prove them with.
     fn secrets(&self, inputs: &[Input<'_>]) -> Result<(Vec<ArrayD<i64>>, Secrets), ProofError> {
-        let tensors = &self.key().description.inputs;
         input::check_count(&self.file.graph, inputs.len())?;
-        let visibilities = self.file.options.visibility.of(tensors.len()).unwrap_or_default();
         let (mut integers, mut salts) = (Vec::new(), Vec::new());
-        for (position, ((input, expected), visibility)) in inputs.iter().zip(tensors).zip(visibilities).enumerate() {
+        let told = self.key().description.told_inputs();
+        for (position, (input, (expected, visibility))) in inputs.iter().zip(told).enumerate() {
             let (of_input, salt) = match input {
                 Input::Tensor(tensor) => (input::integers_at(&self.file.graph, position, tensor)?, None),
                 Input::Opening(_) if visibility != Visibility::Committed => return Err(ProofError::NotCommitted),
@@ -143,16 +139,14 @@ impl Circuit {
 
 /// The openings of commitments to tensors with these salts, of those that are committed to.
 fn openings<'a>(
-    tensors: &[TensorInfo],
+    tensors: impl Iterator<Item = (&'a TensorInfo, bool)>,
     salts: &[[F; DIGEST]],
     integers: impl Iterator<Item = &'a ArrayD<i64>>,
-    is_committed: impl Iterator<Item = bool>,
 ) -> Result<Vec<Option<Opening>>, OpeningError> {
-    let all = tensors.iter().zip(salts).zip(integers).zip(is_committed);
-    let opening = |(((tensor, &salt), integers), is_committed): (((&TensorInfo, _), &ArrayD<i64>), bool)| {
+    let opening = |(((tensor, is_committed), &salt), integers): (((&TensorInfo, bool), _), &ArrayD<i64>)| {
         is_committed.then(|| Opening::with_salt(tensor.clone(), salt, integers.iter().copied().collect())).transpose()
     };
-    all.map(opening).collect()
+    tensors.zip(salts).zip(integers).map(opening).collect()
 }
 
 /// Inputs that are overwritten when they are dropped.

@@ -103,8 +103,7 @@ impl Plan {
 
 /// The ways to state a graph, of numbers that a circuit may have.
 fn statable(graph: &Graph, exposure: Exposure) -> Result<Statable<'_>, PlanError> {
-    let elements: usize = graph.topological().iter().map(|&id| graph.node(id).fact.elements()).sum();
-    if elements > MAX_ELEMENTS {
+    if graph.elements() > MAX_ELEMENTS {
         return Err(PlanError::TooLarge { max_rows: MAX_ROWS });
     }
     Statable::new(graph, exposure)

@@ -6,6 +6,7 @@
 //! every node's tensor, which is what calibration and a circuit's witness need. The batch forms take many inputs
 //! at once, along a first axis that all results have too, and share the work on the weights among them.
 
+mod batch;
 pub(crate) mod linear;
 pub(crate) mod ordered;
 mod patches;
@@ -17,6 +18,7 @@ use ndarray::{ArrayBase, ArrayD, Data, IxDyn};
 use thiserror::Error;
 
 pub use crate::op::normalize_roots;
+pub use batch::{parts, samples};
 
 use crate::op::Operand;
 use crate::validate::structure;

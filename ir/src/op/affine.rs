@@ -33,7 +33,7 @@ impl Operation for Affine {
     fn infer(&self, operands: &[&Fact]) -> Result<Fact, InferError> {
         let operand = operands[0];
         let [channels] = axes(Self::NAME, "weights", self.weights.shape())?;
-        let last = operand.shape.last().copied().unwrap_or(1);
+        let last = operand.channels();
         if channels != last {
             return Err(InferError::InputLength { weights: channels, input: last });
         }

@@ -176,6 +176,13 @@ pub struct Factors<'a> {
     pub bias: Option<&'a Weights>,
 }
 
+impl Factors<'_> {
+    /// How many weights each output channel has: as many products are summed for each element of the result.
+    pub fn row_length(&self) -> usize {
+        self.weights.shape().iter().skip(1).product()
+    }
+}
+
 /// What kind of function an operation computes. Rewrites ask for this where it is all that they need to know, so that
 /// they hold for operations to come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -88,7 +88,7 @@ impl Operation for Requantize {
         let Some(interval) = operand.interval() else {
             return Err(InferError::NotFixed { op: Self::NAME });
         };
-        let channels = operand.shape.last().copied().unwrap_or(1);
+        let channels = operand.channels();
         if ![1, channels].contains(&self.multipliers.len()) {
             return Err(InferError::Multipliers { channels, got: self.multipliers.len() });
         }

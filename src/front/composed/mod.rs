@@ -151,7 +151,7 @@ impl Composed {
             let node = graph.node(id);
             let elements = node.fact.elements() as u64;
             match node.op.factors() {
-                Some(factors) => elements * (factors.weights.len() / factors.weights.shape()[0]) as u64,
+                Some(factors) => elements * factors.row_length() as u64,
                 None if node.op == Op::Multiply => elements,
                 None => 0,
             }

@@ -1,7 +1,7 @@
 //! The choice of a class, or of several.
 
+use super::Candidate;
 use super::groups::{Indices, each_size};
-use super::{Candidate, Way};
 use crate::gadget::Strike;
 use crate::plan::node::Node;
 use crate::plan::values::{Value, Values};
@@ -35,10 +35,9 @@ fn in_rounds(node: Node<'_>, axis: usize, count: usize) -> Result<Vec<Candidate<
         let (lo, hi) = node.operand().interval()?;
         return Err(PlanError::TooWide { node: node.label(), lo, hi });
     }
-    Ok(each_size(length, move |size| {
+    Ok(each_size(length, move |size, way| {
         let rounds = Rounds { node, count, length, inner, lists, size, spreads: [first, later] };
         let demands = rounds.demands();
-        let way = if size == length { Way::Whole } else { Way::Groups(size) };
         Candidate { way, yields: node.id, demands, wire: Box::new(move |values| rounds.wire(values)) }
     }))
 }

@@ -1,13 +1,13 @@
 //! Comparisons of many values, level by level: of groups first, then of what these give.
 
-use super::Candidate;
+use super::{Candidate, Way};
 use crate::gadget::{Argmax, Max};
 use crate::plan::Demand;
 use crate::plan::node::Node;
 use crate::plan::values::{Value, Values};
 
 /// How many values a group may have.
-pub(super) const SIZES: [usize; 4] = [4, 8, 16, 32];
+const SIZES: [usize; 4] = [4, 8, 16, 32];
 
 /// How many values there are at each level, all of them first; the last are so few that one group holds them.
 pub(super) fn levels(values: usize, size: usize) -> Vec<usize> {
@@ -16,11 +16,6 @@ pub(super) fn levels(values: usize, size: usize) -> Vec<usize> {
         levels.push(levels[levels.len() - 1].div_ceil(size));
     }
     levels
-}
-
-/// The sizes of groups that so many values may be compared in.
-pub(super) fn sizes(values: usize) -> impl Iterator<Item = usize> {
-    SIZES.into_iter().filter(move |&size| size < values)
 }
 
 /// The maxima of so many lists of values, in groups of a size; zero takes part in them with `relu`.
@@ -131,6 +126,7 @@ fn groups_of(list: &[Value], size: usize) -> Vec<Vec<Value>> {
 }
 
 /// A candidate for each size of groups in which lists of so many values may be compared, the whole list at once first.
-pub(super) fn each_size<'a>(values: usize, candidate: impl Fn(usize) -> Candidate<'a>) -> Vec<Candidate<'a>> {
-    std::iter::once(values).chain(sizes(values)).map(candidate).collect()
+pub(super) fn each_size<'a>(values: usize, candidate: impl Fn(usize, Way) -> Candidate<'a>) -> Vec<Candidate<'a>> {
+    let smaller = SIZES.into_iter().filter(|&size| size < values).map(|size| (size, Way::Groups(size)));
+    std::iter::once((values, Way::Whole)).chain(smaller).map(|(size, way)| candidate(size, way)).collect()
 }

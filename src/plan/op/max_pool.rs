@@ -1,7 +1,7 @@
 //! Maxima of windows.
 
 use super::groups::{Maxima, each_size};
-use super::{Candidate, Way, positions};
+use super::{Candidate, positions};
 use crate::plan::PlanError;
 use crate::plan::node::Node;
 use crate::plan::values::{Value, Values};
@@ -12,7 +12,7 @@ use zknn_ir::op::MaxPool;
 pub(super) fn candidates<'a>(node: Node<'a>, op: &'a MaxPool) -> Result<Vec<Candidate<'a>>, PlanError> {
     let cells = op.window[0].saturating_mul(op.window[1]);
     let spread = node.operand().spread(op.relu)?;
-    Ok(each_size(cells, move |size| {
+    Ok(each_size(cells, move |size, way| {
         let maxima = Maxima { node, values: cells, size, relu: op.relu, spread };
         let demands = maxima.demands(node.elements());
         let wire = move |values: &mut Values| {
@@ -21,7 +21,6 @@ pub(super) fn candidates<'a>(node: Node<'a>, op: &'a MaxPool) -> Result<Vec<Cand
             let windows = windows(node, op, cells, values);
             maxima.wire(values, windows, &to)
         };
-        let way = if size == cells { Way::Whole } else { Way::Groups(size) };
         Candidate { way, yields: node.id, demands, wire: Box::new(wire) }
     }))
 }

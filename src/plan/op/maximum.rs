@@ -1,7 +1,7 @@
 //! The greatest of several tensors.
 
+use super::Candidate;
 use super::groups::{Maxima, each_size};
-use super::{Candidate, Way};
 use crate::plan::PlanError;
 use crate::plan::node::Node;
 use crate::plan::values::{Value, Values};
@@ -18,7 +18,7 @@ pub(super) fn candidates(node: Node<'_>) -> Result<Vec<Candidate<'_>>, PlanError
         return Err(PlanError::TooWide { node: node.label(), lo, hi });
     }
     let count = operands.len();
-    Ok(each_size(count, move |size| {
+    Ok(each_size(count, move |size, way| {
         let maxima = Maxima { node, values: count, size, relu: false, spread };
         let demands = maxima.demands(node.elements());
         let wire = move |values: &mut Values| {
@@ -28,7 +28,6 @@ pub(super) fn candidates(node: Node<'_>) -> Result<Vec<Candidate<'_>>, PlanError
             let lists = (0..to.len()).map(|at| from.iter().map(|tensor| tensor[at]).collect()).collect();
             maxima.wire(values, lists, &to)
         };
-        let way = if size == count { Way::Whole } else { Way::Groups(size) };
         Candidate { way, yields: node.id, demands, wire: Box::new(wire) }
     }))
 }

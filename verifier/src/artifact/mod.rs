@@ -69,6 +69,19 @@ pub struct Description {
     pub outputs: Vec<TensorInfo>,
 }
 
+impl Description {
+    /// The inputs with what the verifier learns of each. Of a circuit's or an accepted key's there are as many; of others, whose
+    /// options speak of another number of inputs, there are none.
+    pub fn told_inputs(&self) -> impl Iterator<Item = (&TensorInfo, Visibility)> {
+        self.inputs.iter().zip(self.options.visibility.of(self.inputs.len()).unwrap_or_default())
+    }
+
+    /// The outputs likewise.
+    pub fn told_outputs(&self) -> impl Iterator<Item = (&TensorInfo, OutputVisibility)> {
+        self.outputs.iter().zip(self.options.output_visibility.of(self.outputs.len()).unwrap_or_default())
+    }
+}
+
 /// Shape, scale and range of a tensor of integers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TensorInfo {

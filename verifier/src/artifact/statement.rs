@@ -98,11 +98,10 @@ impl Statement {
     pub fn public_inputs(description: &Description) -> Option<usize> {
         let Description { inputs, outputs, options, .. } = description;
         (!inputs.is_empty() && !outputs.is_empty()).then_some(())?;
-        let visibilities = options.visibility.of(inputs.len())?.into_iter();
-        let of_inputs = inputs.iter().zip(visibilities).map(|(input, visibility)| public_of_input(input, visibility));
-        let visibilities = options.output_visibility.of(outputs.len())?.into_iter();
-        let of_outputs =
-            outputs.iter().zip(visibilities).map(|(output, visibility)| public_of_output(output, visibility));
+        (options.visibility.of(inputs.len()).is_some() && options.output_visibility.of(outputs.len()).is_some())
+            .then_some(())?;
+        let of_inputs = description.told_inputs().map(|(input, visibility)| public_of_input(input, visibility));
+        let of_outputs = description.told_outputs().map(|(output, visibility)| public_of_output(output, visibility));
         of_outputs.chain(of_inputs).try_fold(0usize, |sum, count| sum.checked_add(count?))
     }
 
@@ -118,17 +117,14 @@ impl Statement {
         if Self::public_inputs(description)? != public.len() {
             return None;
         }
-        let Description { inputs, outputs, options, .. } = description;
         let mut left = public;
-        let visibilities = options.output_visibility.of(outputs.len())?;
-        let outputs = outputs.iter().zip(visibilities).map(|(tensor, visibility)| {
+        let outputs = description.told_outputs().map(|(tensor, visibility)| {
             let (own, rest) = left.split_at_checked(public_of_output(tensor, visibility)?)?;
             left = rest;
             OutputStatement::new(tensor, visibility, own)
         });
         let outputs = outputs.collect::<Option<_>>()?;
-        let visibilities = options.visibility.of(inputs.len())?;
-        let inputs = inputs.iter().zip(visibilities).map(|(tensor, visibility)| {
+        let inputs = description.told_inputs().map(|(tensor, visibility)| {
             let (own, rest) = left.split_at_checked(public_of_input(tensor, visibility)?)?;
             left = rest;
             InputStatement::new(tensor, visibility, own)
@@ -139,8 +135,8 @@ impl Statement {
             inputs: inputs.collect::<Option<_>>()?,
             outputs,
             context: context.map(str::to_string),
-            uncalibrated: options.uncalibrated,
-            zero_knowledge: options.scheme.zero_knowledge,
+            uncalibrated: description.options.uncalibrated,
+            zero_knowledge: description.options.scheme.zero_knowledge,
             security,
         })
     }
