@@ -128,3 +128,13 @@ fn inputs_that_the_program_does_not_take_are_left_out() {
     let evaluation = evaluate(&graph, None, &inputs, Expected::Labels(&[1, 1, 0]), &mut |_| {}).unwrap();
     assert_eq!((evaluation.samples, evaluation.refused, accuracies(&evaluation)), (2, 1, [1.0, 1.0]));
 }
+
+/// A network that ends in top_k has the class of the first place, which is that of the greatest score.
+#[test]
+fn the_first_of_several_places_is_the_class() {
+    let text = "%0 = input : [3] fixed(scale 1, -9..=9)\n%1 = top_k %0 axis=0 count=2 layer=0\noutput %1";
+    let graph = zknn_ir::parse(text).unwrap();
+    let inputs = [arr2(&[[1.0, 2.0, 3.0], [1.0, 3.0, 2.0], [3.0, 2.0, 1.0]]).into_dyn()];
+    let evaluation = evaluate(&graph, None, &inputs, Expected::Labels(&[2, 1, 0]), &mut |_| {}).unwrap();
+    assert_eq!((accuracies(&evaluation), evaluation.agreement), ([1.0, 1.0], 1.0));
+}
