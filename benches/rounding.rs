@@ -18,7 +18,7 @@ use std::path::Path;
 use zknn::evaluate::{Expected, Score, evaluate};
 use zknn::front::{Model, read_labels, read_tensor};
 use zknn::rounding::measure;
-use zknn::{Lowering, lower_with_reals};
+use zknn::{Lowered, Lowering, lower_with_reals};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
@@ -63,7 +63,7 @@ fn main() -> Outcome<()> {
 fn field(network: &Network, bits: u32, calibration: Option<&ArrayD<f64>>) -> Outcome<String> {
     let calibration: Vec<ArrayD<f64>> = calibration.into_iter().cloned().collect();
     let lowering = Lowering { bits: Some(bits), calibration, ..Lowering::default() };
-    let Ok((graph, reals)) = lower_with_reals(&network.model, &lowering, &mut |_, _| {}) else {
+    let Ok(Lowered { program: graph, reals, .. }) = lower_with_reals(&network.model, &lowering, &mut |_, _| {}) else {
         return Ok("(no room)".to_string());
     };
     let compiled = measure(&graph, &reals, &lowering.calibration)?.ok_or("it rounds")?;

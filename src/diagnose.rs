@@ -41,6 +41,13 @@ pub(crate) fn pass(model: &Model, error: &PassError) -> Box<LayerDiagnostic> {
             "calibrate with inputs of the model's shape",
             "",
         )),
+        PassError::ForeignRanges => Box::new(model.layer_diagnostic(
+            place(None),
+            "zknn::fixed::foreign_ranges",
+            error.to_string(),
+            "give the ranges that `compile --calibrate` wrote for this model, or calibrate anew",
+            "",
+        )),
         PassError::Infer { layer, ref error } => unfit(model, layer, error),
         PassError::Invalid { .. } | PassError::Inputs { .. } => Box::new(model.layer_diagnostic(
             LayerPlace::of(usize::MAX),

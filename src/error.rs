@@ -1,6 +1,7 @@
 //! The errors of the whole way from a model to a statement, as one type.
 
 use crate::artifact::{ArtifactError, ArtifactProblem, OpeningError, WriteError};
+use crate::calibrated::CalibratedError;
 use crate::evaluate::EvaluateError;
 use crate::front::{FrontError, LayerDiagnostic};
 use crate::input::InputError;
@@ -31,6 +32,10 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Load(#[from] LoadError),
+    /// A file holds no ranges.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Calibrated(#[from] CalibratedError),
     /// A tensor is not one that the model takes.
     #[error(transparent)]
     #[diagnostic(transparent)]

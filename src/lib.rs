@@ -33,6 +33,7 @@
 mod announcement;
 pub mod artifact;
 mod audit;
+pub mod calibrated;
 pub mod circuit;
 mod diagnose;
 mod error;
@@ -52,7 +53,7 @@ pub use audit::Audit;
 pub use circuit::Timings;
 pub use error::{Error, Result};
 pub use input::Inputs;
-pub use lowering::{DEFAULT_INPUT_RANGE, Lowering, LoweringError, lower, lower_with_reals};
+pub use lowering::{DEFAULT_INPUT_RANGE, Lowered, Lowering, LoweringError, lower, lower_with_reals};
 pub use passes::DEFAULT_BITS;
 pub use pipeline::{Circuit, CompileError, Input, LoadError, ProofError, Proved, Request, compile, lower_exact};
 pub use zknn_verifier::{FORMAT_VERSION, RejectError, gadget, verify, verify_in_context};

@@ -2,7 +2,9 @@
 
 use crate::diagnose;
 use crate::front::{self, LayerDiagnostic, Model, ModelInput};
-use crate::passes::{self, Context, DEFAULT_BITS, FixedPoint, InputContext, MAX_BITS, MIN_BITS};
+use crate::passes::{
+    self, Calibration, Context, DEFAULT_BITS, FixedPoint, FoundRanges, InputContext, MAX_BITS, MIN_BITS,
+};
 use miette::Diagnostic;
 use ndarray::{ArrayD, ArrayViewD};
 use std::collections::BTreeMap;
@@ -22,6 +24,20 @@ pub struct Lowering {
     pub bits: Option<u32>,
     /// A batch of each input, in their order, to see how large numbers get; or none at all.
     pub calibration: Vec<ArrayD<f64>>,
+    /// What was found on calibration inputs before; goes before these.
+    pub ranges: Option<FoundRanges>,
+}
+
+/// A model in integers, and what it was made from.
+#[derive(Debug, Clone)]
+pub struct Lowered {
+    /// The integer program.
+    pub program: Graph,
+    /// The network in real numbers, as it is before it is rounded: channels have the factors that they have in the program, and what
+    /// could be folded is.
+    pub reals: Graph,
+    /// What was found on calibration inputs, if any were given: with this in their place the program is the same.
+    pub ranges: Option<FoundRanges>,
 }
 
 /// Why a model did not become a graph of integers.
@@ -135,15 +151,10 @@ pub fn lower(
     lowering: &Lowering,
     observer: &mut dyn FnMut(&str, &Graph),
 ) -> Result<Graph, LoweringError> {
-    let lowered = front::lower(model);
-    let mut graph = lowered.map_err(|error| LoweringError::Layer(diagnose::lowering(model, &error)))?;
-    let context = context(model, &graph, lowering)?;
-    passes::run(&mut graph, &context, observer).map_err(|error| LoweringError::Layer(diagnose::pass(model, &error)))?;
-    Ok(graph)
+    Ok(lower_in_context(model, lowering, observer)?.0)
 }
 
-/// As [`lower`], with the network in real numbers, as it is before it is rounded: channels have the factors that they have in the
-/// program, and what could be folded is.
+/// As [`lower`], with what the program was made from.
 ///
 /// # Errors
 /// As [`lower`].
@@ -151,9 +162,9 @@ pub fn lower_with_reals(
     model: &Model,
     lowering: &Lowering,
     observer: &mut dyn FnMut(&str, &Graph),
-) -> Result<(Graph, Graph), LoweringError> {
+) -> Result<Lowered, LoweringError> {
     let mut reals = None;
-    let program = lower(model, lowering, &mut |pass, graph| {
+    let (program, context) = lower_in_context(model, lowering, &mut |pass, graph| {
         if pass == passes::LAST_OF_REALS {
             reals = Some(graph.clone());
         }
@@ -161,7 +172,25 @@ pub fn lower_with_reals(
     })?;
     // The pass is in the list.
     let reals = reals.expect("all passes have run");
-    Ok((program, reals))
+    let ranges = context.fixed.and_then(|fixed| match fixed.calibration {
+        Calibration::Found(found) => Some(found),
+        Calibration::Nothing | Calibration::Inputs(_) => None,
+    });
+    Ok(Lowered { program, reals, ranges })
+}
+
+/// The program, and what is known when it is done.
+fn lower_in_context(
+    model: &Model,
+    lowering: &Lowering,
+    observer: &mut dyn FnMut(&str, &Graph),
+) -> Result<(Graph, Context), LoweringError> {
+    let lowered = front::lower(model);
+    let mut graph = lowered.map_err(|error| LoweringError::Layer(diagnose::lowering(model, &error)))?;
+    let mut context = context(model, &graph, lowering)?;
+    let done = passes::run(&mut graph, &mut context, observer);
+    done.map_err(|error| LoweringError::Layer(diagnose::pass(model, &error)))?;
+    Ok((graph, context))
 }
 
 fn context(model: &Model, graph: &Graph, lowering: &Lowering) -> Result<Context, LoweringError> {
@@ -178,7 +207,7 @@ fn context(model: &Model, graph: &Graph, lowering: &Lowering) -> Result<Context,
         has_integers_only(graph)
     } else {
         let is_wide = |input: &InputContext| input.range.0.abs_diff(input.range.1) >> bits > 0;
-        lowering.calibration.is_empty() && inputs.iter().any(is_wide)
+        lowering.calibration.is_empty() && lowering.ranges.is_none() && inputs.iter().any(is_wide)
     };
     if is_exact && lowering.bits.is_none() {
         let has_fraction = |input: ArrayViewD<f64>| input.iter().any(|x| x.fract() != 0.0);
@@ -188,8 +217,11 @@ fn context(model: &Model, graph: &Graph, lowering: &Lowering) -> Result<Context,
             None => Ok(Context { inputs, fixed: None }),
         };
     }
-    let calibration = lowering.calibration.clone();
-    Ok(Context { inputs, fixed: Some(FixedPoint { bits, calibration }) })
+    let calibration = match &lowering.ranges {
+        Some(ranges) => Calibration::Found(ranges.clone()),
+        None => lowering.calibration.clone().into(),
+    };
+    Ok(Context { inputs, fixed: Some(FixedPoint::new(bits, calibration)) })
 }
 
 /// What is known of each input.

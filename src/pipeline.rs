@@ -30,8 +30,8 @@ pub fn lower_exact(
     let _span = info_span!("lower").entered();
     let lowered = front::lower(model);
     let mut graph = lowered.map_err(|error| diagnose::lowering(model, &error))?;
-    let context = Context { inputs: vec![input_range.into(); model.inputs().len()], fixed: None };
-    passes::run(&mut graph, &context, observer).map_err(|error| diagnose::pass(model, &error))?;
+    let mut context = Context { inputs: vec![input_range.into(); model.inputs().len()], fixed: None };
+    passes::run(&mut graph, &mut context, observer).map_err(|error| diagnose::pass(model, &error))?;
     Ok(graph)
 }
 

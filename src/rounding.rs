@@ -7,6 +7,7 @@ use crate::evaluate::{Comparison, EvaluateError, Station, chooses, rescaled, sco
 use crate::input;
 use crate::passes::random_inputs;
 use ndarray::ArrayD;
+use serde::{Deserialize, Deserializer, Serialize};
 use zknn_ir::eval::{self, eval_fixed_batch, eval_real_batch};
 use zknn_ir::{Graph, NodeId};
 
@@ -24,15 +25,18 @@ const BATCH_NUMBERS: usize = 1 << 21;
 
 /// How far integers are from floating point. Differences are fractions of how much an output differs from input to input; of an
 /// output of classes they are those of the scores that these are chosen by.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RoundingLoss {
     /// How many inputs were looked at.
     pub samples: usize,
     /// Whether they were drawn, and not those of the calibration.
     pub is_random: bool,
     /// The root of the mean square of all differences of the output that has the greatest.
+    #[serde(deserialize_with = "maybe_infinite")]
     pub error: f64,
     /// The greatest difference.
+    #[serde(deserialize_with = "maybe_infinite")]
     pub greatest: f64,
     /// How many inputs get the same class, where an output is one; of several such outputs, the fewest.
     pub same_class: Option<usize>,
@@ -41,11 +45,13 @@ pub struct RoundingLoss {
 }
 
 /// How far integers are from floating point behind a layer.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct LayerLoss {
     /// The layer of the model, counted from zero.
     pub layer: usize,
     /// As for outputs.
+    #[serde(deserialize_with = "maybe_infinite")]
     pub error: f64,
 }
 
@@ -102,6 +108,11 @@ pub fn measure(
         same_class: of_classes.map(|(_, comparison)| comparison.same_class).min(),
         layers: stations.iter().zip(on_the_way).map(layer).collect(),
     }))
+}
+
+/// A number that JSON has, or one that it writes as null.
+fn maybe_infinite<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or(f64::INFINITY))
 }
 
 /// Runs both programs and compares each pair of nodes, one of real numbers and one of integers.

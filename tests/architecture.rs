@@ -20,6 +20,7 @@ const LAYERS: &[Layer] = &[
     ("plan", &[]),
     ("circuit", &["plan"]),
     ("artifact", &["plan"]),
+    ("calibrated", &["artifact", "passes", "rounding"]),
     ("matvec", &["circuit", "plan"]),
 ];
 
@@ -128,7 +129,7 @@ fn the_ir_stands_alone() {
 #[test]
 fn the_verifier_stands_alone() {
     for target in [&[][..], &["--target", "wasm32-unknown-unknown"]] {
-        let tree = ["tree", "--offline", "--package", "zknn-verifier", "--edges", "normal", "--prefix", "none"];
+        let tree = ["tree", "--locked", "--package", "zknn-verifier", "--edges", "normal", "--prefix", "none"];
         let output = Command::new(env!("CARGO")).args(tree).args(target).output().expect("cargo runs");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let tree = String::from_utf8(output.stdout).expect("names of packages");

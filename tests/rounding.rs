@@ -10,7 +10,7 @@ use std::process::{Command, Output};
 use tempfile::TempDir;
 use zknn::front::{Layer, LayerKind, Model};
 use zknn::rounding::{RANDOM_SAMPLES, measure};
-use zknn::{Lowering, input, lower_with_reals, nn};
+use zknn::{Lowered, Lowering, input, lower_with_reals, nn};
 use zknn_ir::eval::eval_fixed;
 
 const WIDTH: usize = 16;
@@ -196,7 +196,8 @@ fn the_loss_is_that_of_single_runs() {
     for (bits, calibrated) in [(8, false), (16, false), (8, true)] {
         let calibration = calibrated.then(|| batch(20)).into_iter().collect();
         let lowering = Lowering { bits: Some(bits), calibration, ..Lowering::default() };
-        let (graph, reals) = lower_with_reals(&model, &lowering, &mut |_, _| {}).expect("it fits");
+        let Lowered { program: graph, reals, .. } =
+            lower_with_reals(&model, &lowering, &mut |_, _| {}).expect("it fits");
         let loss = measure(&graph, &reals, &lowering.calibration).expect("inputs").expect("it rounds");
         let [inputs] = &lowering.calibration[..] else {
             assert_eq!((loss.samples, loss.is_random), (RANDOM_SAMPLES, true));
@@ -283,4 +284,89 @@ fn a_declared_range_may_be_much_wider_than_the_inputs() {
         &inputs,
     );
     assert!(error(&files, &["--calibrate", &files.path("calibration.json")]) < 0.01);
+}
+
+#[test]
+fn ranges_stand_for_the_inputs_that_they_were_found_on() {
+    let files = Files::new(&deep(None));
+    let [model, calibration, ranges] =
+        ["model.json", "calibration.json", "ranges.ranges.json"].map(|name| files.path(name));
+    let compile = |name: &str, options: &[&str]| {
+        let circuit = files.path(&format!("{name}.zkc"));
+        let output = succeeds(&[&["compile", &model, "-o", &circuit], options].concat());
+        (fs::read(files.path(&format!("{name}.vk"))).expect("a key"), stderr(&output))
+    };
+    let (key, told) = compile("ranges", &["--calibrate", &calibration]);
+    assert!(told.contains("ranges.ranges.json"), "{told}");
+    let (again, told_again) = compile("again", &["--ranges", &ranges]);
+    assert!(key == again, "another key");
+    // What was measured on the inputs is told again.
+    let line = |told: &str| told.lines().find(|line| line.starts_with("rounding")).map(str::to_string);
+    assert!(line(&told).is_some_and(|line| line.contains("64 calibration inputs")));
+    assert_eq!(line(&told), line(&told_again));
+    assert!(!files.folder.path().join("again.ranges.json").exists());
+    // Of another program it was not measured.
+    let (_, told) = compile("other", &["--ranges", &ranges, "--bits", "12"]);
+    assert!(line(&told).is_some_and(|line| line.contains("32 random inputs")), "{told}");
+    assert_eq!(files.run(&["--ranges", &ranges]).0["rounding"]["samples"], 64);
+
+    let both = zknn(&["compile", &model, "--ranges", &ranges, "--calibrate", &calibration]);
+    assert_eq!(both.status.code(), Some(2), "{}", stderr(&both));
+}
+
+#[test]
+fn ranges_that_are_none_or_of_another_network_are_refused() {
+    let files = Files::new(&deep(None));
+    let [model, calibration, ranges] =
+        ["model.json", "calibration.json", "model.ranges.json"].map(|name| files.path(name));
+    succeeds(&["compile", &model, "--calibrate", &calibration]);
+    let text = fs::read_to_string(&ranges).expect("it was written");
+    let refused = |code: &str| {
+        let told = zknn(&["compile", &model, "--ranges", &ranges]);
+        assert_eq!(told.status.code(), Some(2), "{}", stderr(&told));
+        assert!(stderr(&told).contains(code), "{}", stderr(&told));
+    };
+    let value: Value = serde_json::from_str(&text).expect("JSON");
+    let change = |change: &dyn Fn(&mut Value)| {
+        let mut changed = value.clone();
+        change(&mut changed);
+        fs::write(&ranges, changed.to_string()).expect("written");
+    };
+    for (code, changed) in [
+        (
+            "zknn::fixed::foreign_ranges",
+            (&|value: &mut Value| value["ranges"]["network"] = "00".into()) as &dyn Fn(&mut Value),
+        ),
+        ("zknn::fixed::foreign_ranges", &|value| value["ranges"]["nodes"][0][0]["least"] = 1e300.into()),
+        ("zknn::fixed::foreign_ranges", &|value| drop(value["ranges"]["nodes"][1].as_array_mut().map(Vec::pop))),
+        ("zknn::fixed::foreign_ranges", &|value| value["ranges"]["integers"] = Vec::<bool>::new().into()),
+        ("zknn::ranges::malformed", &|value| value["ranges"]["nodes"][0][0]["least"] = Value::Null),
+        ("zknn::ranges::malformed", &|value| value["v"] = 2.into()),
+        ("zknn::ranges::malformed", &|value| value["more"] = 2.into()),
+    ] {
+        change(changed);
+        refused(code);
+    }
+    fs::write(&ranges, &text[..text.len() / 2]).expect("written");
+    refused("zknn::ranges::malformed");
+    fs::remove_file(&ranges).expect("it was there");
+    refused("zknn::ranges::unreadable");
+
+    // Numbers that no inputs have led to: refused, or compiled; nothing breaks.
+    for number in [-1e308, -1.0, 0.0, 1e-308, 1e308f64] {
+        change(&|value| {
+            for seen in value["ranges"]["nodes"]
+                .as_array_mut()
+                .into_iter()
+                .flatten()
+                .flat_map(|node| node.as_array_mut())
+                .flatten()
+            {
+                (seen["least"], seen["greatest"]) = ((-number.abs()).into(), number.abs().into());
+                seen["mean"] = number.into();
+            }
+        });
+        let told = zknn(&["compile", &model, "--ranges", &ranges, "--force"]);
+        assert!([Some(0), Some(2)].contains(&told.status.code()), "{number}: {}", stderr(&told));
+    }
 }

@@ -8,9 +8,10 @@ use miette::Report;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use zknn::artifact::{FileKind, write_file};
+use zknn::calibrated::Calibrated;
 use zknn::front::Model;
 use zknn::plan::LeastSize;
-use zknn::{CompileError, Timings, compile, input, passes, rounding};
+use zknn::{CompileError, Timings, compile, input, passes};
 
 /// Compile a model to a circuit, which proves, and a key, which verifies.
 #[derive(Debug, clap::Args)]
@@ -59,34 +60,42 @@ impl Args {
                 emitted = Some(zknn_ir::print(graph));
             }
         };
-        let lowered = timings
-            .measure("lowering", || -> Result<_, Report> { self.lowering.lower_with_reals(&model, &mut observe) });
+        let lowered =
+            timings.measure("lowering", || -> Result<_, Report> { self.lowering.round(&model, &mut observe) });
         if let Some(text) = emitted {
             output::result(&text)?;
         }
-        let (graph, reals, lowering) = lowered?;
-        if !lowering.calibration.is_empty() && !input::rounds(&graph) {
+        let rounded = lowered?;
+        if rounded.has_calibration() && !input::rounds(&rounded.program) {
             output::talk(
                 "the network computes with integers exactly: nothing is rounded, and calibration changes nothing",
             );
         }
         // What fits no circuit is not run, either.
         let options = self.options.options(&model)?;
-        let least = LeastSize::of_any(&graph, options.exposure()).and_then(|size| size.check(options.scheme));
+        let least = LeastSize::of_any(&rounded.program, options.exposure()).and_then(|size| size.check(options.scheme));
         least.map_err(CompileError::Plan)?;
-        let measure = || rounding::measure(&graph, &reals, &lowering.calibration);
-        let loss = timings.measure("comparing", || step("compare with floating point", measure))?;
+        let loss = timings.measure("comparing", || step("compare with floating point", || rounded.loss()))?;
         if let Some(loss) = &loss {
             output::talk(&told::text(loss));
             told::check(loss, &model, self.max_error, options.uncalibrated)?;
         }
-        drop((model, reals, lowering));
-        let compile = || timings.measure("compiling", || compile(graph, options));
+        let found = rounded.ranges.clone().filter(|_| rounded.has_calibration()).zip(loss);
+        let calibrated = found.map(|(ranges, loss)| Calibrated::new(&rounded.program, ranges, loss));
+        let program = rounded.program;
+        drop((model, rounded.reals));
+        let compile = || timings.measure("compiling", || compile(program, options));
         let circuit = step("compile", compile)?;
         timings.measure("writing", || write_file(&circuit_path, FileKind::Circuit, circuit.file()))?;
         write_file(&key_path, FileKind::Key, circuit.key())?;
+        let mut written = format!("wrote {} and {}", circuit_path.display(), key_path.display());
+        if let Some(calibrated) = calibrated {
+            let ranges_path = circuit_path.with_extension("ranges.json");
+            calibrated.write(&ranges_path)?;
+            written += &format!(", and the ranges of the calibration to {}", ranges_path.display());
+        }
         self.timings.tell(&timings);
-        output::talk(&format!("wrote {} and {}", circuit_path.display(), key_path.display()));
+        output::talk(&written);
         Ok(ExitCode::SUCCESS)
     }
 }

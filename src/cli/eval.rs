@@ -124,8 +124,8 @@ impl Args {
             return Ok((file.graph, None));
         }
         let model = Model::read(&self.model).map_err(|error| Report::new(*error))?;
-        let (graph, reals, _) = self.lowering.lower_with_reals(&model, &mut |_, _| {})?;
-        Ok((graph, Some(reals)))
+        let rounded = self.lowering.round(&model, &mut |_, _| {})?;
+        Ok((rounded.program, Some(rounded.reals)))
     }
 }
 

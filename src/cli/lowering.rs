@@ -3,12 +3,15 @@
 use super::{range, tensors};
 use clap::value_parser;
 use miette::{Diagnostic, Report};
+use ndarray::ArrayD;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use zknn::artifact::{FileKind, TensorInfo, VerifyingKey, fact_of, read};
+use zknn::calibrated::Calibrated;
 use zknn::front::Model;
-use zknn::passes::{MAX_BITS, MIN_BITS};
-use zknn::{Lowering, lower, lower_with_reals};
+use zknn::passes::{FoundRanges, MAX_BITS, MIN_BITS};
+use zknn::rounding::{self, RoundingLoss};
+use zknn::{Lowered, Lowering, lower_with_reals};
 use zknn_ir::{Fact, Graph};
 
 /// The options, for the commands that have them.
@@ -32,23 +35,52 @@ pub(super) struct Args {
     /// the scales leave room for all that the weights allow. For a model of several inputs, once for each of them
     #[arg(long, value_name = "FILE")]
     calibrate: Vec<PathBuf>,
+
+    /// What `compile --calibrate` found on its inputs, MODEL.ranges.json, in the place of these inputs: the program, and with the
+    /// same options the key, is the same
+    #[arg(long, value_name = "FILE", conflicts_with = "calibrate")]
+    ranges: Option<PathBuf>,
+}
+
+/// A model in integers, and what is known of what rounding it costs.
+pub(super) struct Rounded {
+    pub(super) program: Graph,
+    /// The network in real numbers.
+    pub(super) reals: Graph,
+    /// What was found on calibration inputs.
+    pub(super) ranges: Option<FoundRanges>,
+    calibration: Vec<ArrayD<f64>>,
+    recorded: Option<Calibrated>,
+}
+
+impl Rounded {
+    /// What rounding costs: on the calibration inputs, as it was recorded where there are only their ranges, or on random inputs.
+    pub(super) fn loss(&self) -> Result<Option<RoundingLoss>, Report> {
+        match self.recorded.as_ref().and_then(|recorded| recorded.loss_of(&self.program)) {
+            Some(loss) => Ok(Some(loss.clone())),
+            None => Ok(rounding::measure(&self.program, &self.reals, &self.calibration)?),
+        }
+    }
+
+    /// Whether calibration inputs were given, and not their ranges.
+    pub(super) fn has_calibration(&self) -> bool {
+        !self.calibration.is_empty()
+    }
 }
 
 impl Args {
     /// The model in integers.
     pub(super) fn lower(&self, model: &Model, observer: &mut dyn FnMut(&str, &Graph)) -> Result<Graph, Report> {
-        Ok(lower(model, &self.read(model)?, observer)?)
+        Ok(self.round(model, observer)?.program)
     }
 
-    /// The model in integers and in real numbers, and the options with the calibration inputs that they name.
-    pub(super) fn lower_with_reals(
-        &self,
-        model: &Model,
-        observer: &mut dyn FnMut(&str, &Graph),
-    ) -> Result<(Graph, Graph, Lowering), Report> {
-        let lowering = self.read(model)?;
-        let (graph, reals) = lower_with_reals(model, &lowering, observer)?;
-        Ok((graph, reals, lowering))
+    /// The model in integers, with what it was made from.
+    pub(super) fn round(&self, model: &Model, observer: &mut dyn FnMut(&str, &Graph)) -> Result<Rounded, Report> {
+        let recorded = self.ranges.as_deref().map(Calibrated::read).transpose()?;
+        let lowering =
+            Lowering { ranges: recorded.as_ref().map(|recorded| recorded.ranges().clone()), ..self.read(model)? };
+        let Lowered { program, reals, ranges } = lower_with_reals(model, &lowering, observer)?;
+        Ok(Rounded { program, reals, ranges, calibration: lowering.calibration, recorded })
     }
 
     /// The options, with the calibration inputs that they name.
@@ -63,7 +95,7 @@ impl Args {
             let (position, path) = named.unwrap_or((0, text));
             inputs.insert(position, output_of(Path::new(path))?);
         }
-        Ok(Lowering { input_range: self.range.given(), inputs, bits: self.bits, calibration })
+        Ok(Lowering { input_range: self.range.given(), inputs, bits: self.bits, calibration, ranges: None })
     }
 
     /// The first option that was given.
@@ -73,6 +105,7 @@ impl Args {
             (!self.input_from.is_empty(), "--input-from"),
             (self.bits.is_some(), "--bits"),
             (!self.calibrate.is_empty(), "--calibrate"),
+            (self.ranges.is_some(), "--ranges"),
         ];
         given.into_iter().find_map(|(is_given, name)| is_given.then_some(name))
     }

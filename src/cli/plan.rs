@@ -4,9 +4,9 @@ use super::{lowering, options, output, rounding as told};
 use miette::Report;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use zknn::CompileError;
 use zknn::front::Model;
 use zknn::plan::{LeastSize, Plan};
-use zknn::{CompileError, rounding};
 
 /// Print the rows and columns that a model takes, and estimates of time, memory and proof size, without spending them.
 #[derive(Debug, clap::Args)]
@@ -24,13 +24,14 @@ pub(super) struct Args {
 impl Args {
     pub(super) fn run(self) -> Result<ExitCode, Report> {
         let model = Model::read(&self.model).map_err(|error| Report::new(*error))?;
-        let (graph, reals, lowering) = self.lowering.lower_with_reals(&model, &mut |_, _| {})?;
+        let rounded = self.lowering.round(&model, &mut |_, _| {})?;
+        let graph = &rounded.program;
         let options = self.options.options(&model)?;
         // What fits no circuit is not run, either.
-        let least = LeastSize::of_any(&graph, options.exposure()).and_then(|size| size.check(options.scheme));
+        let least = LeastSize::of_any(graph, options.exposure()).and_then(|size| size.check(options.scheme));
         least.map_err(CompileError::Plan)?;
-        let loss = rounding::measure(&graph, &reals, &lowering.calibration)?;
-        let plan = Plan::new(&graph, options.exposure(), options.scheme).map_err(CompileError::Plan)?;
+        let loss = rounded.loss()?;
+        let plan = Plan::new(graph, options.exposure(), options.scheme).map_err(CompileError::Plan)?;
         output::result(&plan.to_string())?;
         if let Some(loss) = &loss {
             output::talk(&told::text(loss));

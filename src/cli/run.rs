@@ -7,7 +7,7 @@ use miette::{IntoDiagnostic, Report};
 use ndarray::ArrayD;
 use serde::Serialize;
 use zknn::front::Model;
-use zknn::rounding::{self, RoundingLoss};
+use zknn::rounding::RoundingLoss;
 use zknn::{input, nn};
 use zknn_ir::eval::eval_fixed;
 
@@ -98,17 +98,18 @@ impl Args {
     pub(super) fn run(self) -> Result<ExitCode, Report> {
         let model = Model::read(&self.model).map_err(|error| Report::new(*error))?;
         let inputs = tensors::read(&self.input)?;
-        let (graph, reals, lowering) = self.lowering.lower_with_reals(&model, &mut |_, _| {})?;
-        let integers = input::integers_of_each(&graph, &inputs)?;
+        let rounded = self.lowering.round(&model, &mut |_, _| {})?;
+        let graph = &rounded.program;
+        let integers = input::integers_of_each(graph, &inputs)?;
         let floats = nn::run_all(&model, &inputs[..])?;
         // The graph was validated and the inputs are in their ranges, so nothing is left that can be wrong.
-        let values = eval_fixed(&graph, &integers[..]).into_diagnostic()?;
+        let values = eval_fixed(graph, &integers[..]).into_diagnostic()?;
         let nodes = graph.outputs().iter().zip(values.outputs()).zip(model.outputs());
         let outputs = nodes.map(|((&node, fixed), &layer)| {
             let scale = graph.node(node).fact.scale().unwrap_or(1.0);
             (layer, &floats[layer], fixed, scale)
         });
-        let loss = rounding::measure(&graph, &reals, &lowering.calibration)?;
+        let loss = rounded.loss()?;
 
         if self.json {
             let outcome = Outcome {

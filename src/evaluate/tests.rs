@@ -15,7 +15,8 @@ fn evaluated(name: &str, bits: u32, is_calibrated: bool) -> Evaluation {
     let model = Model::read(&digits(name)).unwrap();
     let calibration = is_calibrated.then(|| read_tensor(&digits("calibration")).unwrap()).into_iter().collect();
     let lowering = Lowering { bits: Some(bits), calibration, ..Lowering::default() };
-    let (graph, reals) = crate::lower_with_reals(&model, &lowering, &mut |_, _| {}).unwrap();
+    let crate::Lowered { program: graph, reals, .. } =
+        crate::lower_with_reals(&model, &lowering, &mut |_, _| {}).unwrap();
     let inputs = [read_tensor(&digits("test_inputs")).unwrap()];
     let labels = crate::front::read_labels(&digits("test_labels")).unwrap();
     let mut done = 0;

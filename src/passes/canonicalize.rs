@@ -23,7 +23,7 @@ use zknn_ir::{Class, Graph, NodeId, Op, op};
 
 use super::{Context, PassError};
 
-pub(super) fn run(graph: &mut Graph, _: &Context) -> Result<(), PassError> {
+pub(super) fn run(graph: &mut Graph, _: &mut Context) -> Result<(), PassError> {
     for id in graph.topological() {
         let [operand] = graph.operands(id)[..] else {
             continue;

@@ -31,6 +31,7 @@ use zknn_ir::{Class, Factors, Graph, NodeId, Number, Op, Weights, op};
 
 use super::powers::floor_log2;
 use super::ranges::{self, ChannelRanges};
+use super::reads::channels_read;
 use super::{Context, FixedPoint, PassError};
 
 /// Beyond so many numbers in all tensors together there is no circuit, and here is no room to go through them all.
@@ -41,8 +42,14 @@ const MOST: i32 = 64;
 
 /// Multiplies channels by powers of two, each such that its greatest number is about as great as those of the others it is told
 /// with.
-pub(super) fn run(graph: &mut Graph, context: &Context) -> Result<(), PassError> {
-    let Some(fixed) = &context.fixed else { return Ok(()) };
+pub(super) fn run(graph: &mut Graph, context: &mut Context) -> Result<(), PassError> {
+    let Some(mut fixed) = context.fixed.take() else { return Ok(()) };
+    let done = equalize(graph, context, &mut fixed);
+    context.fixed = Some(fixed);
+    done
+}
+
+fn equalize(graph: &mut Graph, context: &Context, fixed: &mut FixedPoint) -> Result<(), PassError> {
     if graph.inputs().iter().any(|&id| graph.node(id).fact.number != Number::Real) {
         return Ok(());
     }
@@ -64,18 +71,22 @@ pub(super) fn run(graph: &mut Graph, context: &Context) -> Result<(), PassError>
             graph.replace_op(id, op);
         }
     }
+    for (id, channels) in &mut fixed.seen {
+        for (seen, &factor) in channels.iter_mut().zip(&factors[id]) {
+            *seen = seen.scaled(factor);
+        }
+    }
     Ok(graph.refresh_facts()?)
 }
 
 /// Puts a factor of one for each channel behind inputs whose features, indices of the last axis, are of unlike size, where only
 /// linear operations read them. An input keeps its size, but what is behind it need not.
-fn separate_features(graph: &mut Graph, fixed: &FixedPoint) -> Result<(), PassError> {
-    let inputs = graph.inputs().to_vec();
-    for (&input, batch) in inputs.iter().zip(&fixed.calibration) {
+fn separate_features(graph: &mut Graph, fixed: &mut FixedPoint) -> Result<(), PassError> {
+    for input in graph.inputs().to_vec() {
         let users = graph.users(input);
         let op = |user: &NodeId| &graph.node(*user).op;
         let is_separate = users.iter().any(|user| matches!(op(user), Op::Affine(_)));
-        if is_separate || !ranges::has_separate_features(graph, input, batch, fixed.bits) {
+        if is_separate || !ranges::has_separate_features(graph, input, fixed) {
             continue;
         }
         let features = graph.node(input).fact.channels();
@@ -85,6 +96,9 @@ fn separate_features(graph: &mut Graph, fixed: &FixedPoint) -> Result<(), PassEr
             for (index, _) in graph.operands(user).iter().enumerate().filter(|(_, operand)| **operand == input) {
                 graph.set_operand(user, index, affine);
             }
+        }
+        if let Some(seen) = fixed.seen.get(&input).cloned() {
+            fixed.seen.insert(affine, seen);
         }
     }
     Ok(())
@@ -96,18 +110,11 @@ fn scaled(op: &Op, Factors { weights, bias, .. }: Factors<'_>, operand: &[f64], 
     if operand.iter().chain(result).all(is_one) {
         return None;
     }
-    // Each group of rows reads channels of its own, in turn; that of an affine is a row, and reads one.
-    let groups = match op {
-        Op::Affine(_) => operand.len(),
-        Op::Conv2d(conv) => conv.groups,
-        _ => 1,
-    };
-    let of_group = operand.len() / groups;
     let mut scaled = weights.clone();
     for (output, mut row) in scaled.outer_iter_mut().enumerate() {
-        let first = output * groups / result.len() * of_group;
-        for (at, weight) in row.iter_mut().enumerate() {
-            *weight *= result[output] / operand[first + at % of_group];
+        let read = channels_read(op, [output, result.len()], operand.len());
+        for (weight, channel) in row.iter_mut().zip(read.cycle()) {
+            *weight *= result[output] / operand[channel];
         }
     }
     let bias = bias.map(|bias| match bias {
@@ -274,26 +281,25 @@ fn power_below(number: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use ndarray::ArrayD;
     use zknn_ir::eval::eval_real_batch;
     use zknn_ir::{Range, parse, print, validate};
 
+    use super::super::Calibration;
     use super::*;
 
     fn context(inputs: usize) -> Context {
-        let calibration = (0..inputs).map(|_| ArrayD::zeros(vec![0])).collect();
-        Context { inputs: vec![(-4, 4).into(); inputs], fixed: Some(FixedPoint { bits: 8, calibration }) }
+        Context { inputs: vec![(-4, 4).into(); inputs], fixed: Some(FixedPoint::new(8, Calibration::Nothing)) }
     }
 
     /// The graph after the pass, which leaves every output as it is, to the bit, and is idle when it runs again.
     fn after(text: &str) -> Graph {
         let before = parse(text).unwrap();
-        let context = context(before.inputs().len());
+        let mut context = context(before.inputs().len());
         let mut graph = before.clone();
-        run(&mut graph, &context).unwrap();
+        run(&mut graph, &mut context).unwrap();
         assert_eq!(validate(&graph), Ok(()));
         let once = print(&graph);
-        run(&mut graph, &context).unwrap();
+        run(&mut graph, &mut context).unwrap();
         assert_eq!(print(&graph), once);
         let inputs = super::super::random_inputs(&before, |_| Range { lo: -4.0, hi: 4.0 }, 16, 0);
         let [expected, values] = [&before, &graph].map(|graph| eval_real_batch(graph, &inputs[..]).unwrap());

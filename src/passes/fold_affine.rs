@@ -24,7 +24,7 @@ use super::{Context, PassError};
 /// Up to here a product of integers is one that a float holds.
 const EXACT: f64 = (1u64 << 53) as f64;
 
-pub(super) fn run(graph: &mut Graph, _: &Context) -> Result<(), PassError> {
+pub(super) fn run(graph: &mut Graph, _: &mut Context) -> Result<(), PassError> {
     // Operands come first, so an affine behind an affine is folded with what is before both.
     for id in graph.topological() {
         let [operand] = graph.operands(id)[..] else { continue };

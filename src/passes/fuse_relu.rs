@@ -18,7 +18,7 @@ use zknn_ir::{Graph, NodeId, Op, op};
 
 use super::{Context, PassError};
 
-pub(super) fn run(graph: &mut Graph, _: &Context) -> Result<(), PassError> {
+pub(super) fn run(graph: &mut Graph, _: &mut Context) -> Result<(), PassError> {
     for relu in graph.topological() {
         if let Some((pool, op)) = pool_in_front(graph, relu) {
             graph.replace_op(pool, Op::MaxPool(op::MaxPool { relu: true, ..op }));

@@ -10,10 +10,12 @@ mod drop_idle_relu;
 mod equalize;
 mod fold_affine;
 mod fuse_relu;
+mod observe;
 mod powers;
 mod quantize_exact;
 mod quantize_fixed;
 mod ranges;
+mod reads;
 mod samples;
 mod sink_requantize;
 #[cfg(test)]
@@ -21,14 +23,16 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
+pub use observe::{FoundRanges, Seen};
 pub use samples::random_inputs;
 
 use ndarray::ArrayD;
+use observe::SeenChannels;
 use thiserror::Error;
 use zknn_ir::eval::EvalError;
 use zknn_ir::{Graph, InferError, NodeId, Number, Violation, validate};
 
-/// What the passes are told beside the graph.
+/// What the passes are told beside the graph, and what they tell each other of its numbers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Context {
     /// What is known of the inputs, of each in their order.
@@ -66,9 +70,42 @@ impl Context {
 pub struct FixedPoint {
     /// How many bits weights have, and the numbers between layers: [`MIN_BITS`] to [`MAX_BITS`].
     pub bits: u32,
-    /// A batch of each input, in their order, to see how large numbers get; without any they are as large as the weights
-    /// allow.
-    pub calibration: Vec<ArrayD<f64>>,
+    /// How large numbers get.
+    pub calibration: Calibration,
+    /// What the channels of each node held, as soon as that is known.
+    seen: SeenChannels,
+}
+
+/// What is known of how large numbers get.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Calibration {
+    /// Nothing: random inputs, and weights, tell.
+    Nothing,
+    /// A batch of each input, in their order.
+    Inputs(Vec<ArrayD<f64>>),
+    /// What such batches showed.
+    Found(FoundRanges),
+}
+
+impl FixedPoint {
+    /// Of so many bits, [`MIN_BITS`] to [`MAX_BITS`].
+    pub fn new(bits: u32, calibration: Calibration) -> Self {
+        Self { bits, calibration, seen: SeenChannels::new() }
+    }
+
+    /// What was found on calibration inputs, if there are any, once `observe` has run.
+    fn found(&self) -> Option<&FoundRanges> {
+        match &self.calibration {
+            Calibration::Found(found) => Some(found),
+            Calibration::Nothing | Calibration::Inputs(_) => None,
+        }
+    }
+}
+
+impl From<Vec<ArrayD<f64>>> for Calibration {
+    fn from(batches: Vec<ArrayD<f64>>) -> Self {
+        if batches.is_empty() { Calibration::Nothing } else { Calibration::Inputs(batches) }
+    }
 }
 
 /// The bits of weights and numbers where none are asked for.
@@ -85,7 +122,7 @@ pub const MAX_BITS: u32 = 16;
 pub struct Pass {
     /// The name of the pass's file.
     pub name: &'static str,
-    run: fn(&mut Graph, &Context) -> Result<(), PassError>,
+    run: fn(&mut Graph, &mut Context) -> Result<(), PassError>,
 }
 
 impl Pass {
@@ -94,7 +131,7 @@ impl Pass {
     /// # Errors
     ///
     /// Why the pass gave up.
-    pub fn apply(&self, graph: &mut Graph, context: &Context) -> Result<(), PassError> {
+    pub fn apply(&self, graph: &mut Graph, context: &mut Context) -> Result<(), PassError> {
         (self.run)(graph, context)
     }
 }
@@ -110,6 +147,7 @@ pub const PIPELINE: &[Pass] = &[
     Pass { name: "fold_affine", run: fold_affine::run },
     Pass { name: "commute_pool", run: commute_pool::run },
     Pass { name: "fuse_relu", run: fuse_relu::run },
+    Pass { name: "observe", run: observe::run },
     Pass { name: "equalize", run: equalize::run },
     Pass { name: "quantize_exact", run: quantize_exact::run },
     Pass { name: "quantize_fixed", run: quantize_fixed::run },
@@ -193,6 +231,9 @@ pub enum PassError {
     /// Calibration inputs that the network does not take.
     #[error("calibration: {0}")]
     Calibration(#[from] EvalError),
+    /// Ranges that were found in another network.
+    #[error("the ranges were found in another network")]
+    ForeignRanges,
     /// Any other reason for which an operation does not fit its operands.
     #[error("{error}")]
     Infer {
@@ -219,12 +260,13 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     std::iter::once(LOWER).chain(PIPELINE.iter().map(|pass| pass.name))
 }
 
-/// Runs the pipeline. The observer sees the graph before it, and the valid graph after each pass.
+/// Runs the pipeline. The observer sees the graph before it, and the valid graph after each pass. Afterwards the context has the
+/// ranges that were found in the place of calibration inputs.
 ///
 /// # Errors
 ///
 /// That of the first pass which fails. The graph is then between two passes, and good only for being looked at.
-pub fn run(graph: &mut Graph, context: &Context, observer: &mut dyn FnMut(&str, &Graph)) -> Result<(), PassError> {
+pub fn run(graph: &mut Graph, context: &mut Context, observer: &mut dyn FnMut(&str, &Graph)) -> Result<(), PassError> {
     check(LOWER, graph)?;
     let (expected, got) = (graph.inputs().len(), context.inputs.len());
     if expected != got {

@@ -35,7 +35,7 @@ const WEIGHT_BITS: u32 = 53;
 const BIAS_BITS: u32 = zknn_ir::MAX_MAGNITUDE.ilog2();
 
 /// Builds the graph anew, operands first, since each operation's scale follows from the facts before it.
-pub(super) fn run(graph: &mut Graph, context: &Context) -> Result<(), PassError> {
+pub(super) fn run(graph: &mut Graph, context: &mut Context) -> Result<(), PassError> {
     if context.fixed.is_some() {
         return Ok(());
     }

@@ -4,9 +4,9 @@
 //!
 //! Postcondition: the graph is fixed-point, and every sum, multiplied by what requantizes it, stays within ±2^60.
 //! Behind each linear operation and each product stands a requantize. If its numbers are summed up again later on, by whichever
-//! of the nodes that they reach, it clamps them to what `bits` bits hold: zero and more if there is a relu on every way,
-//! else symmetric about zero, the scale being such that the range that the calibration found just fits. Otherwise, on the
-//! way to the output, it has `WIDE_BITS` bits more and clamps nothing.
+//! of the nodes that they reach, it clamps them to what `bits` bits hold, or one more where that costs no digit in a circuit:
+//! zero and more if there is a relu on every way, else symmetric about zero, the scale being such that the range that the
+//! calibration found just fits. Otherwise, on the way to the output, it has `WIDE_BITS` bits more and clamps nothing.
 //!
 //! The operands of an add are brought to the finest of their scales by a requantize that clamps nothing; sums that only
 //! the add reads come to that scale directly. If the sums of the add are summed up again later on, a requantize behind it
@@ -17,7 +17,7 @@
 //! Weights are symmetric integers of `bits` bits, each output channel at a scale of its own; biases have the scale of the
 //! sums they are added to. Where all weights of a channel are zero, or the operand always is, the bias is all there is, and
 //! chooses the scale. Where there is no bias, and each channel has weights of one magnitude, as an average has, these are the
-//! scales.
+//! scales. Where the calibration shows the mean of each channel, biases make up for what rounded weights take from sums of means.
 //!
 //! With 8 bits, inputs from -4 to 4 and sums that reach 4:
 //!
@@ -35,11 +35,12 @@
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
-use ndarray::{ArcArray, IxDyn};
+use ndarray::{ArcArray, Axis, IxDyn};
 use zknn_ir::{Class, Factors, Graph, InferError, MAX_SHIFT, Node, NodeId, Number, Op, Range, Requantize, Weights, op};
 
 use super::canonicalize::is_identity;
 use super::powers::ceil_log2;
+use super::reads::channels_read;
 use super::{Context, FixedPoint, PassError, ranges};
 
 /// How many bits more the scores of a network have than the numbers on the way to them.
@@ -56,7 +57,7 @@ const EVERYTHING: Range = Range { lo: f64::MIN, hi: f64::MAX };
 const SPARE_BITS: u32 = 3;
 
 /// Builds the graph anew, operands first, since each operation's scale follows from the facts before it.
-pub(super) fn run(graph: &mut Graph, context: &Context) -> Result<(), PassError> {
+pub(super) fn run(graph: &mut Graph, context: &mut Context) -> Result<(), PassError> {
     let Some(fixed) = &context.fixed else { return Ok(()) };
     let is_real = |id| graph.node(id).fact.number == Number::Real;
     if !graph.try_input().is_some_and(is_real) {
@@ -142,6 +143,7 @@ impl Quantizer<'_> {
         // As fine as sums are told.
         let of_bias = 2 * self.fixed.bits - 1 + if self.destination(id).is_summed { 0 } else { WIDE_BITS };
         let Linear { weights, bias, units } = self.integers(operand, weights, bias, of_bias);
+        let bias = self.corrected(id, &weights, bias, &units);
         let sums = self.add(id, op.with_factors(weights, bias), operands)?;
         self.requantize_unless_left(id, sums, units)
     }
@@ -208,7 +210,7 @@ impl Quantizer<'_> {
     fn join(&mut self, id: NodeId, op: &Op) -> Result<NodeId, PassError> {
         let finest = self.common_scale(id, &self.old.operands(id));
         let Destination { range, is_summed, .. } = self.destination(id);
-        let most = ((1i64 << (self.fixed.bits - 1)) - 1) as f64;
+        let most = ((1i64 << (self.number_bits() - 1)) - 1) as f64;
         let scales = self.old.operands(id).into_iter().filter_map(|old| self.new.node(self.ids[&old]).fact.scale());
         let coarsest = scales.fold(0.0, f64::max);
         // Numbers that have few bits already need no fewer.
@@ -278,6 +280,11 @@ impl Quantizer<'_> {
         })
     }
 
+    /// The bits of numbers between layers: one more than asked for, where a circuit checks as many with the same octal digits.
+    fn number_bits(&self) -> u32 {
+        self.fixed.bits + u32::from(self.fixed.bits % 3 == 2)
+    }
+
     fn narrow(&self, id: NodeId, node: &Node, needed: u32) -> PassError {
         PassError::TooNarrow { node: id, layer: node.layer, bits: self.fixed.bits, needed, room: ROOM_BITS }
     }
@@ -322,6 +329,40 @@ impl Quantizer<'_> {
         Linear { weights: Weights::Fixed { data, scale: coarsest }, bias, units }
     }
 
+    /// The bias with what sums of mean numbers, as the calibration shows these, lose by rounded weights; after Nagel and others (see
+    /// [`equalize`](super::equalize)).
+    fn corrected(&self, id: NodeId, integers: &Weights, bias: Option<Weights>, units: &[f64]) -> Option<Weights> {
+        let op = &self.old.node(id).op;
+        let operand = self.old.operands(id)[0];
+        let unit = self.new.node(self.ids[&operand]).fact.scale().unwrap_or(1.0);
+        let (Some(seen), Some(Factors { weights: Weights::Real(reals), bias: given, .. })) =
+            (self.fixed.seen.get(&operand), op.factors())
+        else {
+            return bias;
+        };
+        let Weights::Fixed { data, scale } = integers else { return bias };
+        let lost = |output: usize| -> f64 {
+            let read = channels_read(op, [output, units.len()], seen.len());
+            let of_weight = units[output] / unit;
+            let pairs = reals.index_axis(Axis(0), output).into_iter().zip(data.index_axis(Axis(0), output));
+            let of_pair = |((real, &integer), channel): ((&f64, &i64), usize)| {
+                (real - of_weight * integer as f64) * seen[channel].mean
+            };
+            pairs.zip(read.cycle()).map(of_pair).sum()
+        };
+        let given = |output: usize| match given {
+            Some(Weights::Real(bias)) => bias[[output]],
+            _ => 0.0,
+        };
+        let of_sums = |output: usize| ((given(output) + lost(output)) / units[output]).round() as i64;
+        let corrected: Vec<i64> = (0..units.len()).map(of_sums).collect();
+        // Without a bias the circuit is smaller.
+        if bias.is_none() && corrected.iter().all(|bias| *bias == 0) {
+            return None;
+        }
+        Some(Weights::Fixed { data: tensor(&[units.len()], corrected), scale: unit * scale })
+    }
+
     /// Brings the sums of the old node `id` to one scale for all channels, and real numbers beyond `limits` to these.
     fn requantize(&mut self, id: NodeId, sums: NodeId, units: &[f64], limits: Range) -> Result<NodeId, PassError> {
         let bits = self.fixed.bits;
@@ -332,8 +373,8 @@ impl Quantizer<'_> {
         let steps = match (is_summed, is_rectified) {
             // What is never anything but zero is zero, and the next layer can rely on it.
             (true, _) if reach == 0.0 => 0,
-            (true, true) => (1i64 << bits) - 1,
-            (true, false) => (1i64 << (bits - 1)) - 1,
+            (true, true) => (1i64 << self.number_bits()) - 1,
+            (true, false) => (1i64 << (self.number_bits() - 1)) - 1,
             (false, _) => 1i64 << (bits + WIDE_BITS),
         };
         let scale = match is_summed {

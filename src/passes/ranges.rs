@@ -3,21 +3,14 @@
 
 use std::collections::HashMap;
 
-use ndarray::ArrayD;
-use zknn_ir::eval::{self, eval_real_batch_in_order};
 use zknn_ir::{Class, Graph, NodeId, Number, Op, Range};
 
+use super::observe::{self, BATCH_NUMBERS, Seen, SeenChannels};
 use super::samples::random_inputs;
 use super::{Context, FixedPoint, InputContext, PassError};
 
 /// The range of each channel, index of the last axis, of each node.
 pub(super) type ChannelRanges = HashMap<NodeId, Vec<Range>>;
-
-/// How many inputs are evaluated at a time, at most.
-const BATCH: usize = 32;
-
-/// How many numbers are held at a time, where one input does not have more.
-const BATCH_NUMBERS: usize = 1 << 25;
 
 /// How many random inputs are looked at where there are none for calibration, at most.
 const SAMPLES: usize = 32;
@@ -35,10 +28,10 @@ const SEED: u64 = 16;
 const HEADROOM: f64 = 2.0;
 
 /// How much farther numbers may go than on calibration inputs, as a fraction, for one input; less by the root of how many there are.
-const UNSEEN: f64 = 3.0;
+const UNSEEN: f64 = 6.0;
 
 /// But no farther than by this factor: few inputs cost bits enough.
-const MOST_UNSEEN: f64 = 1.5;
+const MOST_UNSEEN: f64 = 2.0;
 
 /// How much farther inputs may go than those of the calibration, as a fraction of how far these do.
 const INPUT_HEADROOM: f64 = 0.25;
@@ -59,44 +52,63 @@ const SEPARATE_BITS: u32 = 29;
 /// How many bits sums, weights and what tells the results apart may take together.
 const ROOM_BITS: u32 = 57;
 
+/// What the calibration showed of an input.
+#[derive(Clone, Copy)]
+struct SeenInput<'a> {
+    /// Feature by feature, index of the last axis.
+    features: &'a [Seen],
+    is_integral: bool,
+}
+
+impl SeenInput<'_> {
+    fn of<'a>(graph: &Graph, input: NodeId, fixed: &'a FixedPoint) -> Option<SeenInput<'a>> {
+        let position = graph.inputs().iter().position(|&id| id == input)?;
+        Some(SeenInput { features: fixed.seen.get(&input)?, is_integral: fixed.found()?.integers[position] })
+    }
+
+    fn range(&self) -> Range {
+        self.features.iter().map(Seen::range).fold(Range::EMPTY, Range::union)
+    }
+
+    /// The greatest magnitude of the feature that has the smallest one, apart from those that are always zero.
+    fn smallest_feature(&self) -> f64 {
+        let reach = self.features.iter().map(|seen| seen.range().reach());
+        reach.filter(|reach| *reach > 0.0).fold(f64::INFINITY, f64::min)
+    }
+}
+
 /// The integers that stand for each input.
 pub(super) fn input_numbers(graph: &Graph, context: &Context, fixed: &FixedPoint) -> HashMap<NodeId, Number> {
     let mut numbers = HashMap::new();
-    for (position, (&id, input)) in graph.inputs().iter().zip(&context.inputs).enumerate() {
-        let (shape, calibration) = (&graph.node(id).fact.shape, fixed.calibration.get(position));
-        let is_separate = calibration.is_some_and(|batch| has_separate_features(graph, id, batch, fixed.bits));
+    for (&id, input) in graph.inputs().iter().zip(&context.inputs) {
         let elements = graph.node(id).fact.elements().max(1);
-        let room = match is_separate {
+        let room = match has_separate_features(graph, id, fixed) {
             true => SEPARATE_BITS,
             false => ROOM_BITS.saturating_sub(2 * fixed.bits + elements.ilog2()).min(fixed.bits + FEATURE_BITS),
         };
-        numbers.insert(id, input_number(input, shape, calibration, [fixed.bits, room.max(fixed.bits)]));
+        let seen = SeenInput::of(graph, id, fixed);
+        numbers.insert(id, input_number(input, seen, [fixed.bits, room.max(fixed.bits)]));
     }
     numbers
 }
 
-/// The integers that stand for an input, with the batch of it to calibrate with.
+/// The integers that stand for an input, with what the calibration showed of it.
 ///
 /// They may be given. Otherwise their range is the declared one, or the one found and some more. Where no calibration input has
 /// a fraction, and the range fits `bits` bits, the scale is a power of two, and integers stay what they are: one if the
 /// calibration inputs are integers as fine as those of an image; else the finest at which the range fits, as nothing says that
 /// inputs will be integers. In all other cases the scale is such that the greatest magnitude found just fits; of features, indices
 /// of the last axis, that of the smallest, as far as there is room for so many bits.
-fn input_number(
-    input: &InputContext,
-    shape: &[usize],
-    calibration: Option<&ArrayD<f64>>,
-    [bits, room]: [u32; 2],
-) -> Number {
+fn input_number(input: &InputContext, seen: Option<SeenInput<'_>>, [bits, room]: [u32; 2]) -> Number {
     if let Some(given) = &input.number {
         return given.clone();
     }
     let declared = Range { lo: input.range.0 as f64, hi: input.range.1 as f64 };
-    let found = calibration.map(Range::of).filter(|_| !input.is_declared);
+    let found = seen.map(|seen| seen.range()).filter(|_| !input.is_declared);
     let range = found.unwrap_or(declared);
-    let is_integral = calibration.into_iter().flatten().all(|value| value.fract() == 0.0);
+    let is_integral = seen.is_none_or(|seen| seen.is_integral);
     if is_integral && range.hi - range.lo < f64::from(1u32 << bits) {
-        let is_fine = calibration.is_some() && range.hi - range.lo >= FINE;
+        let is_fine = seen.is_some() && range.hi - range.lo >= FINE;
         let steps = if is_fine { 1.0 } else { finest_steps(&range, bits) };
         // Casts saturate, and `infer` refuses what is beyond ±2^62.
         return Number::Fixed { scale: 1.0 / steps, lo: (range.lo * steps) as i64, hi: (range.hi * steps) as i64 };
@@ -104,7 +116,7 @@ fn input_number(
     let range = found.map_or(range, with_headroom);
     let sign = u32::from(range.lo < 0.0);
     let scale_of = |reach: f64, bits: u32| reach / ((1i64 << (bits - sign)) - 1) as f64;
-    let smallest = calibration.map_or(range.reach(), |inputs| smallest_feature(shape, inputs));
+    let smallest = seen.map_or(range.reach(), |seen| seen.smallest_feature());
     let smallest = if smallest > 0.0 { smallest } else { range.reach() };
     let smallest = (UNLIKE * smallest).min(range.reach());
     let scale = scale_of(smallest, bits).max(scale_of(range.reach(), room));
@@ -122,31 +134,15 @@ fn with_headroom(range: Range) -> Range {
 
 /// Whether features of an input, indices of the last axis, are of unlike size, and may be brought to one behind it, since only
 /// linear operations read it. Integers of few bits are told exactly as they are.
-pub(super) fn has_separate_features(graph: &Graph, input: NodeId, inputs: &ArrayD<f64>, bits: u32) -> bool {
-    let reach = feature_reach(graph.node(input).fact.channels(), inputs);
-    let greatest = reach.iter().copied().fold(0.0, f64::max);
+pub(super) fn has_separate_features(graph: &Graph, input: NodeId, fixed: &FixedPoint) -> bool {
+    let Some(seen) = SeenInput::of(graph, input, fixed) else { return false };
+    let greatest = seen.range().reach();
     let is_linear = |user: &NodeId| graph.node(*user).op.class() == Class::Linear;
-    let is_exact = greatest < f64::from(1u32 << bits) && inputs.iter().all(|value| value.fract() == 0.0);
+    let is_exact = greatest < f64::from(1u32 << fixed.bits) && seen.is_integral;
     !is_exact
-        && reach.iter().any(|reach| *reach > 0.0 && UNLIKE * reach < greatest)
+        && UNLIKE * seen.smallest_feature() < greatest
         && graph.users(input).iter().all(is_linear)
         && !graph.is_output(input)
-}
-
-/// The greatest magnitude of the feature that has the smallest one, apart from those that are always zero.
-fn smallest_feature(shape: &[usize], inputs: &ArrayD<f64>) -> f64 {
-    let reach = feature_reach(shape.last().copied().unwrap_or(1), inputs);
-    reach.into_iter().filter(|reach| *reach > 0.0).fold(f64::INFINITY, f64::min)
-}
-
-/// The greatest magnitude of each feature, index of the last axis.
-fn feature_reach(features: usize, inputs: &ArrayD<f64>) -> Vec<f64> {
-    let mut reach = vec![0.0f64; features.max(1)];
-    for (at, value) in inputs.iter().enumerate() {
-        let reach = &mut reach[at % features.max(1)];
-        *reach = reach.max(value.abs());
-    }
-    reach
 }
 
 /// The greatest power of two by which a range of integers can be multiplied and still fit so many bits, at least one.
@@ -185,11 +181,10 @@ fn ranges(
     fixed: &FixedPoint,
     most: usize,
 ) -> Result<ChannelRanges, PassError> {
-    let given = fixed.calibration.first().and_then(|batch| batch.shape().first()).copied().unwrap_or(0);
-    if given > 0 {
-        let mut ranges = found(graph, &fixed.calibration, given)?;
+    if let Some(found) = fixed.found().filter(|_| !fixed.seen.is_empty()) {
+        let mut ranges = of_seen(&fixed.seen);
         // Others are greater than the greatest of these, the fewer they are, the more.
-        let headroom = (1.0 + UNSEEN / (given as f64).sqrt()).min(MOST_UNSEEN);
+        let headroom = (1.0 + UNSEEN / (found.samples as f64).sqrt()).min(MOST_UNSEEN);
         let not_inputs = ranges.iter_mut().filter(|(id, _)| !graph.inputs().contains(id));
         for range in not_inputs.flat_map(|(_, channels)| channels) {
             *range = widened(*range, headroom);
@@ -203,7 +198,7 @@ fn ranges(
         return Ok(by_weights.into_iter().map(of_node).collect());
     }
     let random = random_inputs(graph, |id| by_weights[&id], samples, SEED);
-    let mut ranges = found(graph, &random, samples)?;
+    let mut ranges = of_seen(&observe::seen(graph, &random, samples)?);
     for (id, most) in by_weights {
         let is_input = graph.inputs().contains(&id);
         for range in ranges.entry(id).or_default() {
@@ -233,25 +228,9 @@ fn affordable(graph: &Graph) -> usize {
     }
 }
 
-/// The ranges that are found on so many samples of batches of the inputs.
-fn found(graph: &Graph, batches: &[ArrayD<f64>], samples: usize) -> Result<ChannelRanges, PassError> {
-    let nodes = graph.topological();
-    let mut ranges: ChannelRanges = HashMap::new();
-    for part in eval::parts(graph, samples, BATCH_NUMBERS, BATCH) {
-        // The same on every machine: keys depend on it. Batches of unlike lengths are refused.
-        let values = eval_real_batch_in_order(graph, &eval::samples(batches, part)[..])?;
-        for &id in &nodes {
-            let channels = graph.node(id).fact.channels();
-            let ranges = ranges.entry(id).or_insert_with(|| vec![Range::EMPTY; channels]);
-            let values = values.get(id).as_standard_layout();
-            for pixel in values.as_slice().unwrap_or_default().chunks(channels.max(1)) {
-                for (range, &value) in ranges.iter_mut().zip(pixel) {
-                    *range = Range { lo: range.lo.min(value), hi: range.hi.max(value) };
-                }
-            }
-        }
-    }
-    Ok(ranges)
+fn of_seen(seen: &SeenChannels) -> ChannelRanges {
+    let of_node = |(&id, channels): (&NodeId, &Vec<Seen>)| (id, channels.iter().map(Seen::range).collect());
+    seen.iter().map(of_node).collect()
 }
 
 fn by_weights(graph: &Graph, inputs: &HashMap<NodeId, Number>) -> HashMap<NodeId, Range> {

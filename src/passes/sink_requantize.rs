@@ -23,7 +23,7 @@ use zknn_ir::{Graph, Op};
 use super::commute_pool::{monotone_in_front, put_behind};
 use super::{Context, PassError};
 
-pub(super) fn run(graph: &mut Graph, _: &Context) -> Result<(), PassError> {
+pub(super) fn run(graph: &mut Graph, _: &mut Context) -> Result<(), PassError> {
     // Operands come first, so a requantize is carried past all max-pools behind it.
     for pool in graph.topological() {
         if let Some((monotone, operand)) = monotone_in_front(graph, pool)

@@ -2,14 +2,14 @@
 
 use zknn_ir::{Graph, parse, print, validate};
 
-use super::{Context, PassError};
+use super::{Context, PassError, observe};
 
 /// What is known in the tests that are not about it.
 pub(super) fn context() -> Context {
     Context::of_one((-5, 4), None)
 }
 
-type Run = fn(&mut Graph, &Context) -> Result<(), PassError>;
+type Run = fn(&mut Graph, &mut Context) -> Result<(), PassError>;
 
 /// The text of a graph after one pass, which must leave it valid and be idle when it runs again.
 pub(super) fn after(run: Run, text: &str) -> String {
@@ -18,11 +18,12 @@ pub(super) fn after(run: Run, text: &str) -> String {
 
 /// The same in another context.
 pub(super) fn after_with(run: Run, context: &Context, text: &str) -> String {
-    let mut graph = parse(text).unwrap();
-    run(&mut graph, context).unwrap();
+    let (mut graph, mut context) = (parse(text).unwrap(), context.clone());
+    observe::run(&mut graph, &mut context).unwrap();
+    run(&mut graph, &mut context).unwrap();
     assert_eq!(validate(&graph), Ok(()));
     let once = print(&graph);
-    run(&mut graph, context).unwrap();
+    run(&mut graph, &mut context).unwrap();
     assert_eq!(print(&graph), once);
     once
 }
@@ -34,6 +35,5 @@ pub(super) fn error_after(run: Run, text: &str) -> String {
 
 /// The same in another context.
 pub(super) fn error_with(run: Run, context: &Context, text: &str) -> String {
-    let mut graph = parse(text).unwrap();
-    run(&mut graph, context).unwrap_err().to_string()
+    run(&mut parse(text).unwrap(), &mut context.clone()).unwrap_err().to_string()
 }

@@ -2,7 +2,7 @@
 
 use ndarray::ArrayD;
 use zknn::front::{LayerKind, Model, Source};
-use zknn::passes::Context;
+use zknn::passes::{Calibration, Context};
 use zknn::{input, nn};
 use zknn_ir::eval::eval_fixed;
 use zknn_ir::{Graph, NodeId, Op};
@@ -29,7 +29,11 @@ impl Bound {
         };
         // Numbers that calibration has seen are not clamped; or to an end of their range, which is no farther off.
         let is_seen = |inputs: &ArrayD<f64>| inputs.outer_iter().any(|seen| seen == input);
-        if !fixed.calibration.iter().all(is_seen) {
+        let seen: &[ArrayD<f64>] = match &fixed.calibration {
+            Calibration::Inputs(batches) => batches,
+            Calibration::Nothing | Calibration::Found(_) => &[],
+        };
+        if !seen.iter().all(is_seen) {
             return None;
         }
         if is_clamped(graph, &input::integers(graph, input).ok()?) {
@@ -38,7 +42,8 @@ impl Bound {
         let outputs = nn::run_all(model, input).expect("the shape is the model's");
         let unit = graph.node(graph.input()).fact.scale()?;
         // An input of integers is taken as it is.
-        let given = Numbers { values: input, error: if unit == 1.0 { 0.0 } else { 0.5 * unit }, unit, reach: 0.0 };
+        let reach = greatest(seen.iter().flatten());
+        let given = Numbers { values: input, error: if unit == 1.0 { 0.0 } else { 0.5 * unit }, unit, reach };
         let mut is_class = false;
         let mut layers: Vec<Option<Numbers>> = vec![None; outputs.len()];
         for &index in model.order() {
@@ -108,8 +113,8 @@ fn sums(weights: &ArrayD<f64>, biases: Option<&ArrayD<f64>>, operand: &Numbers, 
         // A bias has the scale of the sums; alone it is told to as many bits as scores are.
         let bias = biases.map_or(0.0, |biases| biases[index].abs());
         let bias_step = (step * unit).max(bias * 0.5f64.powi(bits as i32 + 7));
-        // The weights are off by half a step, and so is the bias.
-        total * error + 0.5 * step * channel.len() as f64 * (most + error) + 0.5 * bias_step
+        // The weights are off by half a step, and so is the bias, which makes up for the weights at some other numbers.
+        total * error + 0.5 * step * channel.len() as f64 * (2.0 * most + error) + 0.5 * bias_step
     };
     weights.outer_iter().enumerate().map(of_channel).fold(0.0, f64::max)
 }

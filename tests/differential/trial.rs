@@ -9,7 +9,7 @@ use rand_chacha::ChaCha20Rng;
 use std::fmt::{self, Display, Formatter};
 use zknn::circuit::{Checker, Secrets, Witness};
 use zknn::front::{self, Model};
-use zknn::passes::{Context, FixedPoint, MAX_BITS, MIN_BITS, PIPELINE};
+use zknn::passes::{Calibration, Context, FixedPoint, MAX_BITS, MIN_BITS, PIPELINE};
 use zknn::plan::security::{HashKind, Level, Scheme};
 use zknn::plan::{Plan, Visibility};
 use zknn::{input, nn};
@@ -78,9 +78,9 @@ impl Trial {
     fn of(model: Model, sort: Sort, random: &mut ChaCha20Rng) -> Self {
         let input_range = model.input_range().expect("it was declared");
         let inputs = models::inputs(&model, input_range, random);
-        let calibration = random.r#gen::<bool>().then(|| models::batch(&inputs[2..])).into_iter().collect();
+        let calibration: Vec<_> = random.r#gen::<bool>().then(|| models::batch(&inputs[2..])).into_iter().collect();
         let bits = random.gen_range(MIN_BITS..=MAX_BITS);
-        let fixed = (sort == Sort::Real).then_some(FixedPoint { bits, calibration });
+        let fixed = (sort == Sort::Real).then_some(FixedPoint::new(bits, calibration.into()));
         // Where factors are folded, and which channels go together, depends on what stands between layers before they are rounded.
         let optional = if sort == Sort::Real { OF_INTEGERS } else { OPTIONAL };
         Self { model, context: Context::of_one(input_range, fixed), optional, inputs }
@@ -90,8 +90,9 @@ impl Trial {
     /// requantized: then it is refused, and that is all there is to say of it.
     pub fn lowered(&self, off: &[&str]) -> Option<Graph> {
         let mut graph = front::lower(&self.model).expect("the layers are known");
+        let mut context = self.context.clone();
         for pass in PIPELINE.iter().filter(|pass| !off.contains(&pass.name)) {
-            pass.apply(&mut graph, &self.context).ok()?;
+            pass.apply(&mut graph, &mut context).ok()?;
             zknn_ir::validate(&graph).expect("valid after each pass");
         }
         graph.remove_dead();
@@ -171,7 +172,7 @@ impl Trial {
 impl Display for Trial {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let (lo, hi) = self.context.inputs[0].range;
-        let rounding = self.context.fixed.as_ref().map(|fixed| (fixed.bits, !fixed.calibration.is_empty()));
+        let rounding = self.context.fixed.as_ref().map(|fixed| (fixed.bits, fixed.calibration != Calibration::Nothing));
         match rounding {
             None => writeln!(f, "exact, inputs {lo}..{hi}")?,
             Some((bits, calibrated)) => writeln!(f, "{bits} bits, calibrated: {calibrated}, inputs {lo}..{hi}")?,

@@ -5,8 +5,8 @@ use super::*;
 
 fn context(bits: u32, calibration: Option<(&[usize], &[f64])>) -> Context {
     let batch = |(shape, data): (&[usize], &[f64])| ArrayD::from_shape_vec(IxDyn(shape), data.to_vec()).unwrap();
-    let calibration = calibration.map(batch).into_iter().collect();
-    Context::of_one((-4, 4), Some(FixedPoint { bits, calibration }))
+    let calibration: Vec<ArrayD<f64>> = calibration.map(batch).into_iter().collect();
+    Context::of_one((-4, 4), Some(FixedPoint::new(bits, calibration.into())))
 }
 
 const CNN: &str = "
@@ -89,4 +89,42 @@ fn sums_that_no_multiplier_leaves_room_for_are_named() {
     let (wide, graph) = text(16);
     let error = error_with(run, &Context { inputs: vec![(-(1 << 31), 1 << 31).into()], ..wide }, &graph);
     insta::assert_snapshot!(error);
+}
+
+/// Inputs that hardly differ: what rounded weights lose is the same for all of them, and biases make up for it, with groups of
+/// channels and without, where there was a bias and where there was none.
+#[test]
+fn biases_make_up_for_what_rounded_weights_lose_of_means() {
+    let weights = |count: usize| -> String {
+        let weight = |at: usize| format!("{:?}", ((at * at * 7 + at * 3 + 1) % 1009) as f64 / 1009.0 - 0.4);
+        (0..count).map(weight).collect::<Vec<_>>().join(", ")
+    };
+    // Integers, which are told as they are.
+    let number = |at: &IxDyn| 1.0 + ((at[1] * 24 + at[2] * 6 + at[3]) % 3 + at[0] % 2) as f64;
+    let inputs = ArrayD::from_shape_fn(vec![8, 4, 4, 6], |at| number(&at));
+    let (kernel, dense) = (weights(4 * 27), weights(4 * 96));
+    for text in [
+        format!("%1 = conv2d %0 kernel=real[4, 3, 3, 3] [{kernel}] groups=2"),
+        format!("%1 = conv2d %0 kernel=real[4, 3, 3, 3] [{kernel}] bias=real[4] [0.5, -0.5, 0.25, 0.0] groups=2"),
+        format!("%2 = flatten %0\n%1 = dense %2 weights=real[4, 96] [{dense}]"),
+    ] {
+        let text = format!("%0 = input : [4, 4, 6] real\n{text}\noutput %1");
+        let lost = |calibration: Vec<ArrayD<f64>>| {
+            let reals = zknn_ir::parse(&text).unwrap();
+            let mut context = Context::of_one((-4, 4), Some(FixedPoint::new(8, calibration.into())));
+            let mut program = reals.clone();
+            super::super::observe::run(&mut program, &mut context).unwrap();
+            run(&mut program, &mut context).unwrap();
+            let integers = crate::input::integers_of_batches(&program, std::slice::from_ref(&inputs)).unwrap();
+            let expected = zknn_ir::eval::eval_real_batch(&reals, &[inputs.clone()][..]).unwrap();
+            let values = zknn_ir::eval::eval_fixed_batch(&program, &integers[..]).unwrap();
+            let scale = program.node(program.output()).fact.scale().unwrap();
+            let got = values.output().mapv(|integer| integer as f64 * scale);
+            let off = (&got - expected.output()).mean_axis(Axis(0)).unwrap();
+            off.iter().fold(0.0, |most: f64, off| most.max(off.abs()))
+        };
+        // Without calibration inputs there are no means.
+        let (with, without) = (lost(vec![inputs.clone()]), lost(Vec::new()));
+        assert!(with < 0.3 * without && with < 0.01, "{with} and {without}");
+    }
 }
