@@ -86,6 +86,9 @@ impl fmt::Display for Announcement<'_> {
         if options.uncalibrated {
             writeln!(f, "  rounding: UNCALIBRATED, the program may be far from the network")?;
         }
+        if options.unsaturated {
+            writeln!(f, "  saturation: the proof states that there was none")?;
+        }
         let zero_knowledge = if options.scheme.zero_knowledge { "on" } else { "OFF" };
         writeln!(f, "  zero knowledge: {zero_knowledge}")?;
         match self.context {

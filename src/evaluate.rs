@@ -7,7 +7,7 @@ use comparison::class;
 
 use crate::input::{self, InputError};
 use miette::Diagnostic;
-use ndarray::{ArrayD, ArrayView1, Axis};
+use ndarray::{ArrayD, Axis};
 use thiserror::Error;
 use zknn_ir::eval::{self, EvalError, Values, eval_fixed_batch, eval_real_batch};
 use zknn_ir::{Class, Graph, NodeId, Op};
@@ -80,7 +80,7 @@ pub struct Drift {
     pub mean: f64,
     /// How many numbers there were, over all samples.
     pub numbers: usize,
-    /// How many of them were clamped, to an end of the range other than the zero of a relu.
+    /// How many of them were saturated, held at an end of the range that the network does not have.
     pub saturated: usize,
 }
 
@@ -377,13 +377,8 @@ impl Station {
             && let Op::Requantize(op) = &graph.node(id).op
         {
             let sums = integers.get(graph.operands(id)[0]);
-            let is_clamped = |(position, &sum): (usize, &i64)| {
-                let quotient = op.quotient(position, sum);
-                quotient > op.hi || (quotient < op.lo && op.lo != 0)
-            };
-            let sums = sums.as_standard_layout();
-            let sums: ArrayView1<i64> = ArrayView1::from(sums.as_slice().unwrap_or(&[]));
-            drift.saturated += sums.iter().enumerate().filter(|&place| is_clamped(place)).count();
+            let is_saturated = |&(position, sum): &(usize, &i64)| op.saturates(position, *sum);
+            drift.saturated += sums.iter().enumerate().filter(is_saturated).count();
         }
     }
 }

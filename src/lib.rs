@@ -47,6 +47,7 @@ pub mod passes;
 mod pipeline;
 pub mod plan;
 pub mod rounding;
+pub mod saturation;
 
 pub use announcement::{Announcement, InputDisclosure};
 pub use audit::Audit;

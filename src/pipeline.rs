@@ -48,7 +48,7 @@ pub struct Circuit {
 /// The graph has numbers that can't be proved, or is too large.
 pub fn compile(graph: Graph, options: Options) -> Result<Circuit, CompileError> {
     let _span = info_span!("compile").entered();
-    let draft = Draft::new(graph, options.clone(), |graph| Plan::new(graph, options.exposure(), options.scheme))?;
+    let draft = Draft::new(graph, options.clone(), |graph| Plan::new(graph, options.claims(), options.scheme))?;
     let prover = debug_span!("commit").in_scope(|| AnyProver::new(&draft.plan, options.scheme.hash));
     Ok(draft.with(prover))
 }
@@ -105,7 +105,7 @@ impl Circuit {
             return Err(LoadError::Differs);
         }
         let options = file.options.clone();
-        let replay = |graph: &Graph| Plan::replay(graph, options.exposure(), options.scheme, &file.choices);
+        let replay = |graph: &Graph| Plan::replay(graph, options.claims(), options.scheme, &file.choices);
         let draft = Draft::new(file.graph, options.clone(), replay)?;
         // A program that is not the key's is refused before it costs much.
         if draft.description != file.key.description {
@@ -155,7 +155,7 @@ fn is_as_large_as_its_program(file: &CircuitFile) -> bool {
         && file.choices.parts() <= shape.gates.iter().map(Vec::len).sum()
         && file.leaves.len() >= shape.rows()
         && file.graph.try_input().and(file.graph.try_output()).is_some()
-        && LeastSize::of_any(&file.graph, file.options.exposure())
+        && LeastSize::of_any(&file.graph, file.options.claims())
             .is_ok_and(|size| size.may_fit(shape.degree_bits, file.options.scheme))
 }
 

@@ -17,6 +17,7 @@ const LAYERS: &[Layer] = &[
     ("lowering", &["front", "passes", "diagnose"]),
     ("evaluate", &["input"]),
     ("rounding", &["evaluate", "input", "passes"]),
+    ("saturation", &[]),
     ("plan", &[]),
     ("circuit", &["plan"]),
     ("artifact", &["plan"]),

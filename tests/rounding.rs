@@ -370,3 +370,57 @@ fn ranges_that_are_none_or_of_another_network_are_refused() {
         assert!([Some(0), Some(2)].contains(&told.status.code()), "{number}: {}", stderr(&told));
     }
 }
+
+#[test]
+fn saturated_numbers_are_told_denied_and_proved_away() {
+    let files = Files::new(&deep(None));
+    let [model, calibration, input, extreme, proof] =
+        ["model.json", "calibration.json", "input.json", "extreme.json", "proof.zkp"].map(|name| files.path(name));
+    // In the range that the model declares, and far from what was calibrated with.
+    let small = ArrayD::from_shape_simple_fn(IxDyn(&[64, WIDTH]), {
+        let mut random = ChaCha20Rng::seed_from_u64(8);
+        move || f64::from(random.gen_range(-3..=3))
+    });
+    serde_json::to_writer(File::create(&calibration).expect("a file"), &small).expect("written");
+    serde_json::to_writer(File::create(&input).expect("a file"), &small.index_axis(Axis(0), 0)).expect("written");
+    let far = Array1::from_shape_fn(WIDTH, |at| if at % 2 == 0 { 127.0 } else { -128.0 });
+    serde_json::to_writer(File::create(&extreme).expect("a file"), &far).expect("written");
+    let [circuit, strict] = ["model.zkc", "strict.zkc"].map(|name| files.path(name));
+    succeeds(&["compile", &model, "--calibrate", &calibration]);
+    succeeds(&["compile", &model, "--calibrate", &calibration, "-o", &strict, "--prove-no-saturation"]);
+
+    // Not all that can be clamped is saturated: a relu makes zeros.
+    let (json, _) = files.run(&["--calibrate", &calibration]);
+    assert_eq!(json["saturated"], serde_json::json!([]));
+    let run = succeeds(&["run", &model, "--input", &extreme, "--calibrate", &calibration, "--json"]);
+    let json: Value = serde_json::from_slice(&run.stdout).expect("JSON");
+    let first = &json["saturated"][0];
+    assert!(first["layer"] == 0 && first["saturated"].as_u64() > Some(0) && first["numbers"] == WIDTH, "{json}");
+    let run = succeeds(&["run", &model, "--input", &extreme, "--calibrate", &calibration]);
+    assert!(String::from_utf8_lossy(&run.stdout).contains("of 16 in layer 0"));
+
+    let prove = |circuit: &str, input: &str, more: &[&str]| {
+        zknn(&[&["prove", circuit, "--input", input, "-o", &proof], more].concat())
+    };
+    let verify = |key: &str| {
+        let statement = succeeds(&["verify", &files.path(key), &proof]);
+        let json = succeeds(&["verify", &files.path(key), &proof, "--json"]);
+        let json: Value = serde_json::from_slice(&json.stdout).expect("JSON");
+        let told = String::from_utf8_lossy(&statement.stdout).contains("No number was saturated");
+        assert_eq!(json["unsaturated"], told);
+        told
+    };
+    let told = prove(&circuit, &extreme, &[]);
+    assert!(told.status.success() && stderr(&told).contains("saturated numbers"), "{}", stderr(&told));
+    assert!(!verify("model.vk"));
+    for (circuit, more) in [(&circuit, &["--deny-saturation"][..]), (&strict, &[])] {
+        fs::remove_file(&proof).expect("a proof");
+        let refused = prove(circuit, &extreme, more);
+        assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
+        assert!(stderr(&refused).contains("zknn::prove::saturated") && stderr(&refused).contains("layer 0"));
+        assert!(!Path::new(&proof).exists());
+        let told = prove(circuit, &input, more);
+        assert!(told.status.success() && !stderr(&told).contains("saturated numbers"), "{}", stderr(&told));
+        assert_eq!(verify(if more.is_empty() { "strict.vk" } else { "model.vk" }), more.is_empty());
+    }
+}

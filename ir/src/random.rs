@@ -171,7 +171,15 @@ impl<T: Clone> Sketch<T> {
                 let channels = if b == c { 1 } else { shape.last().copied().unwrap_or(1) };
                 let multipliers = (1..=channels as i64).map(|channel| channel * a as i64).collect();
                 let (lo, hi) = (-(1i64 << (7 * b)), 1i64 << (7 * c));
-                Op::Requantize(Requantize { multipliers, shift: (a + 9 * (b - 1)) as u32, lo, hi, scale: 0.25 })
+                Op::Requantize(Requantize {
+                    multipliers,
+                    shift: (a + 9 * (b - 1)) as u32,
+                    lo,
+                    hi,
+                    saturates_below: a % 2 == 0,
+                    saturates_above: b % 2 == 0,
+                    scale: 0.25,
+                })
             }
             (8, shape) => Op::Argmax(op::Argmax { axis: a % shape.len() }),
             (9 | 10, _) => Op::Add,

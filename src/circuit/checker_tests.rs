@@ -3,7 +3,7 @@
 use super::*;
 use crate::gadget::field::F;
 use crate::plan::security::{HashKind, Scheme};
-use crate::plan::{Each, Exposure, OutputVisibility, Plan, Visibility};
+use crate::plan::{Claims, Each, OutputVisibility, Plan, Visibility};
 use plonky2::field::types::{Field, Field64};
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
@@ -116,13 +116,16 @@ const ENDS: &str = "
 output %5 %4 %0
 ";
 
-fn plan(text: &str, exposure: impl Into<Exposure>, zero_knowledge: bool) -> Plan {
+fn plan(text: &str, claims: impl Into<Claims>, zero_knowledge: bool) -> Plan {
     let graph = zknn_ir::parse(text).expect("a graph");
-    Plan::new(&graph, exposure, Scheme { zero_knowledge, hash: HashKind::Blake3, ..Scheme::default() }).expect("a plan")
+    Plan::new(&graph, claims, Scheme { zero_knowledge, hash: HashKind::Blake3, ..Scheme::default() }).expect("a plan")
 }
 
-const COMMITTED: Exposure =
-    Exposure { inputs: Each::Same(Visibility::Committed), outputs: Each::Same(OutputVisibility::Committed) };
+const COMMITTED: Claims = Claims {
+    inputs: Each::Same(Visibility::Committed),
+    outputs: Each::Same(OutputVisibility::Committed),
+    unsaturated: false,
+};
 
 /// Every gate and lowering between them.
 pub(super) fn plans() -> Vec<Plan> {

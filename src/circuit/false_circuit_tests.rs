@@ -26,7 +26,7 @@ fn forge<C: GenericConfig<D, F = F, Hasher: TreeHasher>>(
     wrap: impl Fn(Prover<C>) -> AnyProver,
 ) -> (CircuitFile, ProofFile) {
     let graph = zknn_ir::parse(MODEL).expect("a graph");
-    let plan = Plan::new(&graph, options.exposure(), options.scheme).expect("a plan");
+    let plan = Plan::new(&graph, options.claims(), options.scheme).expect("a plan");
     let honest = compile(graph.clone(), options.clone()).expect("a circuit");
 
     let prover = wrap(Prover::without_gates(&plan));

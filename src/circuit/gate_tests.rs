@@ -176,7 +176,7 @@ fn requantize() {
 fn requantize_is_the_interpreters() {
     for (shift, lo, hi) in [(1, -3, 2), (3, 0, 15), (5, -8, 7), (7, -100, 100)] {
         let multipliers = vec![1, 13, 100];
-        let op = zknn_ir::Requantize { multipliers, shift, lo, hi, scale: 1.0 };
+        let op = zknn_ir::Requantize { multipliers, shift, lo, hi, scale: 1.0, ..Default::default() };
         let (least, greatest) = op.quotients((-50, 50));
         let gadget = Requantize::new(shift, (lo, hi), (least as i64, greatest as i64)).expect("narrow enough");
         let gate = gate_of(&gadget.clone().into());
@@ -201,7 +201,7 @@ proptest! {
         let [lo, hi] = [ends[0].min(ends[1]), ends[0].max(ends[1])];
         let interval = (bounds[0].min(bounds[1]), bounds[0].max(bounds[1]));
         let x = interval.0 + ((interval.1 - interval.0) as f64 * position) as i64;
-        let op = zknn_ir::Requantize { multipliers: vec![multiplier], shift, lo, hi, scale: 1.0 };
+        let op = zknn_ir::Requantize { multipliers: vec![multiplier], shift, lo, hi, scale: 1.0, ..Default::default() };
         let (least, greatest) = op.quotients(interval);
         let gadget = Requantize::new(shift, (lo, hi), (least as i64, greatest as i64)).expect("narrow enough");
         let gadget = Gadget::from(gadget);
@@ -252,8 +252,12 @@ fn requantize_refuses_what_the_field_cannot_tell_apart() {
 #[test]
 fn requantize_has_one_row_for_each_input() {
     let radix = u64::from(DIGIT_RADIX);
-    for (shift, lo, hi) in [(1, 0, 3), (2, -1, 2), (3, 0, 7), (4, 0, 1)] {
-        let gadget = Gadget::from(Requantize::new(shift, (lo, hi), (lo, hi)).expect("narrow enough"));
+    let of_all = [(1, 0, 3), (2, -1, 2), (3, 0, 7), (4, 0, 1)].map(|(shift, lo, hi)| (shift, lo, hi, 0));
+    // Where a quotient beyond the range has no result; eleven results have no digits of their own.
+    let of_some = [(1, 0, 3, 5), (3, 0, 7, 2), (2, -5, 5, 4), (1, -5, 5, 700)];
+    for (shift, lo, hi, beyond) in of_all.into_iter().chain(of_some) {
+        let gadget = Requantize::strict(shift, (lo, hi), (lo - beyond, hi + beyond), [beyond > 0; 2]);
+        let gadget = Gadget::from(gadget.expect("narrow enough"));
         let (gate, shape) = (gate_of(&gadget), gadget.shape());
         assert_eq!((shape.routed(), shape.advice), (3, 1), "inputs, the result, and the product");
         let places = 0..shape.digits as u32;
@@ -264,10 +268,13 @@ fn requantize_has_one_row_for_each_input() {
         };
         // Exactly those that are rounded to a result in the range.
         let half = 1 << (shift - 1);
-        for x in (lo << shift) - half..((hi + 1) << shift) - half {
+        let around = beyond.min(9);
+        for x in ((lo - around) << shift) - half..((hi + around + 1) << shift) - half {
             let rows = (lo - 9..=hi + 9).flat_map(|y| (0..radix.pow(places.end)).map(move |digits| (y, digits)));
             let accepted: Vec<i64> = rows.filter(|&(y, digits)| is_accepted(x, y, digits)).map(|(y, _)| y).collect();
-            assert_eq!(accepted, [(x + half) >> shift], "{x} / 2^{shift} in {lo}..={hi}");
+            let quotient = (x + half) >> shift;
+            let expected: Vec<i64> = (lo..=hi).contains(&quotient).then_some(quotient).into_iter().collect();
+            assert_eq!(accepted, expected, "{x} / 2^{shift} in {lo}..={hi}");
         }
     }
 }

@@ -3,7 +3,8 @@
 
 use super::*;
 use crate::plan::security::{HashKind, Level, Scheme};
-use crate::plan::{Each, Exposure, OutputVisibility, Plan, Visibility, Way};
+use crate::plan::{Claims, Each, OutputVisibility, Plan, Visibility, Way};
+use crate::saturation::saturations;
 use ndarray::ArrayD;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -26,6 +27,8 @@ struct Tally {
     several_outputs: usize,
     joins: usize,
     floats: usize,
+    /// Plans that state that no number was saturated, where one was.
+    saturated: usize,
     plans: usize,
     proofs: usize,
 }
@@ -96,20 +99,27 @@ fn graphs_agree_in_every_way_to_state_them() {
         // Of several inputs, and of several outputs, each has another visibility than the one before.
         let of_input = |at| [Visibility::Committed, Visibility::Public, Visibility::Private][(number + at) % 3];
         let of_output = |at| [OutputVisibility::Public, OutputVisibility::Committed][(number / 3 + at) % 2];
-        let exposure = Exposure {
+        let claims = Claims {
             inputs: Each::Own((0..graph.inputs().len()).map(of_input).collect()),
             outputs: Each::Own((0..graph.outputs().len()).map(of_output).collect()),
+            unsaturated: number % 4 < 2,
         };
+        let has_witness = !claims.unsaturated || saturations(&graph, &expected).is_empty();
         let zero_knowledge = number % 5 == 0;
         let scheme = Scheme { zero_knowledge, hash: HashKind::Blake3, level: Level::Conjectured };
         // Some have values too wide to compare, or to commit to.
-        let Ok(plans) = Plan::of_all_candidates(&graph, exposure, scheme) else { continue };
+        let Ok(plans) = Plan::of_all_candidates(&graph, claims, scheme) else { continue };
         for plan in plans {
             let flat: Vec<i64> = inputs.iter().flatten().copied().collect();
             let witness = Witness::new(&plan, &flat, Secrets::fresh());
             assert!(witness.outputs().eq(expected.outputs().flatten().copied()), "{graph:?}");
             let checker = Checker::new(&plan);
             let violations = checker.check(&witness);
+            if !has_witness {
+                assert!(!violations.is_empty(), "a saturated number has a witness: {graph:?}");
+                tally.saturated += 1;
+                continue;
+            }
             assert!(violations.is_empty(), "{}", checker.describe(&violations[0]));
             tally.note(&graph, &plan);
             if tally.plans % PROVED == 0 {
@@ -125,6 +135,7 @@ fn graphs_agree_in_every_way_to_state_them() {
     for way in [Way::Fused, Way::Parts(0), Way::Filters(0), Way::Groups(0)] {
         assert!(tally.ways.iter().any(|(other, _)| *other == discriminant(&way)), "nothing is stated {way:?}");
     }
-    let Tally { several_inputs, several_outputs, joins, floats, proofs, .. } = tally;
-    assert!(several_inputs.min(several_outputs).min(joins) > 50 && floats > 20 && proofs > 10, "{tally:?}");
+    let Tally { several_inputs, several_outputs, joins, floats, proofs, saturated, .. } = tally;
+    assert!(several_inputs.min(several_outputs).min(joins) > 50, "{tally:?}");
+    assert!(floats > 20 && saturated > 20 && proofs > 10, "{tally:?}");
 }

@@ -41,6 +41,17 @@ fn requantize(clamp: (i64, i64), quotients: (i64, i64), implied: &'static [usize
     Specimen { implied, ..specimen(gadget, &rows) }
 }
 
+/// One that has no result for quotients beyond some ends.
+fn strict(clamp: (i64, i64), strict: [bool; 2], implied: &'static [usize]) -> Specimen {
+    let gadget = Requantize::strict(4, clamp, (-4000, 4000), strict).expect("narrow enough");
+    let (lo, hi) = clamp;
+    let beyond = [[(lo - 1) << 4, 1], [-16000, 2], [(hi + 1) << 4, 1], [16000, 2]];
+    let (refused, rows): (Vec<_>, Vec<_>) =
+        beyond.into_iter().partition(|&[x, _]| if x < 0 { strict[0] } else { strict[1] });
+    let rows: Vec<_> = rows.into_iter().chain([[lo << 4, 1], [hi << 4, 1], [7, 1], [-9, 3]]).map(Vec::from).collect();
+    Specimen { implied, refused: refused.into_iter().map(Vec::from).collect(), ..specimen(gadget, &rows) }
+}
+
 /// Every gadget, in each of its forms.
 fn specimens() -> Vec<Specimen> {
     let kernel = Array4::from_shape_fn((2, 2, 2, 1), |(o, y, x, _)| (3 * o + 2 * y + x) as i64 - 2);
@@ -107,6 +118,10 @@ fn specimens() -> Vec<Specimen> {
         requantize((-4000, 255), (-4000, 4000), &[]),
         requantize((-9999, 9999), (-4000, 4000), &[]),
         requantize((5, 5), (-4000, 4000), &[3, 5]),
+        strict((-128, 127), [true; 2], &[]),
+        strict((-100, 26), [true; 2], &[]),
+        strict((-100, 26), [true, false], &[]),
+        strict((0, 255), [false, true], &[]),
         // Of one value the index is 0, and that it is the maximum is stated twice.
         Specimen { implied: &[0, 2, 3], ..specimen(Argmax::new(1, 0), &[vec![7]]) },
         specimen(

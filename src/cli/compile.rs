@@ -73,7 +73,7 @@ impl Args {
         }
         // What fits no circuit is not run, either.
         let options = self.options.options(&model)?;
-        let least = LeastSize::of_any(&rounded.program, options.exposure()).and_then(|size| size.check(options.scheme));
+        let least = LeastSize::of_any(&rounded.program, options.claims()).and_then(|size| size.check(options.scheme));
         least.map_err(CompileError::Plan)?;
         let loss = timings.measure("comparing", || step("compare with floating point", || rounded.loss()))?;
         if let Some(loss) = &loss {

@@ -144,7 +144,7 @@ fn compiled(product: &MatVec) -> Result<Row, Report> {
     let options = Options::default();
     let graph = product.graph()?;
     // Memory is short before time is: the plan tells in a moment.
-    let plan = Plan::new(&graph, options.exposure(), options.scheme).map_err(zknn::CompileError::Plan)?;
+    let plan = Plan::new(&graph, options.claims(), options.scheme).map_err(zknn::CompileError::Plan)?;
     let needed = estimated_memory(size, &Cost::of(&plan.layout));
     drop(plan);
     debug!(bytes = needed, "estimated memory");

@@ -39,6 +39,11 @@ pub(super) struct Args {
     /// Compile even if rounding changes outputs; the key, and all that is proved under it, say that the model is uncalibrated
     #[arg(long)]
     force: bool,
+
+    /// Make proofs state that no number was saturated, held at an end that rounding and not the network sets. There is none
+    /// for inputs that saturate one
+    #[arg(long)]
+    prove_no_saturation: bool,
 }
 
 /// A visibility, of one input or output or of all.
@@ -87,6 +92,7 @@ impl Args {
             visibility: each("input", &inputs, &self.input_visibility, default.visibility)?,
             output_visibility: each("output", &outputs, &self.output_visibility, default.output_visibility)?,
             uncalibrated: self.force,
+            unsaturated: self.prove_no_saturation,
             scheme: Scheme {
                 zero_knowledge: !self.no_zk,
                 hash: match self.hash {
@@ -112,6 +118,7 @@ impl Args {
             (self.security.is_some(), "--security"),
             (self.no_zk, "--no-zk"),
             (self.force, "--force"),
+            (self.prove_no_saturation, "--prove-no-saturation"),
         ];
         given.into_iter().find_map(|(is_given, name)| is_given.then_some(name))
     }

@@ -28,10 +28,10 @@ impl Args {
         let graph = &rounded.program;
         let options = self.options.options(&model)?;
         // What fits no circuit is not run, either.
-        let least = LeastSize::of_any(graph, options.exposure()).and_then(|size| size.check(options.scheme));
+        let least = LeastSize::of_any(graph, options.claims()).and_then(|size| size.check(options.scheme));
         least.map_err(CompileError::Plan)?;
         let loss = rounded.loss()?;
-        let plan = Plan::new(graph, options.exposure(), options.scheme).map_err(CompileError::Plan)?;
+        let plan = Plan::new(graph, options.claims(), options.scheme).map_err(CompileError::Plan)?;
         output::result(&plan.to_string())?;
         if let Some(loss) = &loss {
             output::talk(&told::text(loss));

@@ -46,6 +46,10 @@ pub(super) struct Args {
     #[arg(long, value_name = "TEXT")]
     context: Option<String>,
 
+    /// Refuse an input that saturates a number: a network's number that rounding leaves no room for
+    #[arg(long)]
+    deny_saturation: bool,
+
     /// Prove even if proofs of this circuit disclose the input
     #[arg(long)]
     disclose_input: bool,
@@ -171,9 +175,13 @@ impl Args {
     }
 
     fn prove(&self, circuit: &Circuit, inputs: &[Input<'_>], path: &Path, mut timings: Timings) -> Result<(), Report> {
-        let request = Request { inputs, context: self.context.as_deref() };
+        let request = Request { inputs, context: self.context.as_deref(), deny_saturation: self.deny_saturation };
         let proved = step("prove", || circuit.prove_request(request, &mut timings))?;
         self.timings.tell(&timings);
+        if !proved.saturations.is_empty() {
+            let list: Vec<String> = proved.saturations.iter().map(ToString::to_string).collect();
+            output::talk(&format!("saturated numbers, which the proof does not tell: {}", list.join(", ")));
+        }
         write_file(path, FileKind::Proof, &proved.proof)?;
         // An input that was opened has its opening already.
         let has_opening = |position: &usize| matches!(inputs.get(*position), Some(Input::Opening(_)));

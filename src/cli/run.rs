@@ -8,6 +8,7 @@ use ndarray::ArrayD;
 use serde::Serialize;
 use zknn::front::Model;
 use zknn::rounding::RoundingLoss;
+use zknn::saturation::{Saturation, saturations};
 use zknn::{input, nn};
 use zknn_ir::eval::eval_fixed;
 
@@ -38,6 +39,21 @@ struct Outcome {
     outputs: Vec<ModelOutput>,
     /// Nothing where nothing is rounded.
     rounding: Option<Rounding>,
+    /// Numbers that rounding left no room for.
+    saturated: Vec<Saturated>,
+}
+
+#[derive(Serialize)]
+struct Saturated {
+    layer: Option<usize>,
+    saturated: usize,
+    numbers: usize,
+}
+
+impl From<&Saturation> for Saturated {
+    fn from(&Saturation { layer, saturated, numbers }: &Saturation) -> Self {
+        Self { layer, saturated, numbers }
+    }
 }
 
 #[derive(Serialize)]
@@ -109,6 +125,7 @@ impl Args {
             let scale = graph.node(node).fact.scale().unwrap_or(1.0);
             (layer, &floats[layer], fixed, scale)
         });
+        let saturations = saturations(graph, &values);
         let loss = rounded.loss()?;
 
         if self.json {
@@ -116,12 +133,18 @@ impl Args {
                 table: rows(&model),
                 outputs: outputs.map(model_output).collect(),
                 rounding: loss.as_ref().map(Rounding::from),
+                saturated: saturations.iter().map(Saturated::from).collect(),
             };
             output::result(&serde_json::to_string(&outcome).into_diagnostic()?)?;
         } else {
             let outputs: Vec<String> = outputs.map(in_words).collect();
-            let rounding = loss.as_ref().map(|loss| format!("\n{}", told::text(loss))).unwrap_or_default();
-            output::result(&format!("{}\n\n{}{rounding}", model.table(), outputs.join("\n\n")))?;
+            let mut text = format!("{}\n\n{}", model.table(), outputs.join("\n\n"));
+            if !saturations.is_empty() {
+                let list: Vec<String> = saturations.iter().map(ToString::to_string).collect();
+                text += &format!("\nsaturated: {}", list.join(", "));
+            }
+            text.extend(loss.iter().map(|loss| format!("\n{}", told::text(loss))));
+            output::result(&text)?;
         }
         if let Some(loss) = &loss {
             told::warn(loss, &model, told::MAX_ERROR);

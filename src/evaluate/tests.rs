@@ -69,7 +69,7 @@ fn drift_is_small_and_told_for_each_layer_that_sums() {
 fn a_program_is_its_own_counterpart() {
     let graph = zknn_ir::parse(
         "%0 = input : [2] fixed(scale 1, -9..=9)
-        %1 = requantize %0 multipliers=[1] shift=1 clamp=-3..=3 scale 2 layer=0
+        %1 = requantize %0 multipliers=[1] shift=1 clamp=-3..=3 saturates_below saturates_above scale 2 layer=0
         %2 = argmax %1 axis=0 layer=1
         output %2",
     )

@@ -93,7 +93,14 @@ fn quantized_op(id: NodeId, node: &Node, operand_scale: f64) -> Result<Op, PassE
             };
             let [lo, hi] = clip.given();
             let (lo, hi) = (end(lo, -zknn_ir::MAX_MAGNITUDE)?, end(hi, zknn_ir::MAX_MAGNITUDE)?);
-            Op::Requantize(Requantize { multipliers: vec![2], shift: 1, lo, hi, scale: operand_scale })
+            Op::Requantize(Requantize {
+                multipliers: vec![2],
+                shift: 1,
+                lo,
+                hi,
+                scale: operand_scale,
+                ..Requantize::default()
+            })
         }
         // What has no weights has no real numbers of its own.
         (op, None) => op.clone(),
@@ -117,7 +124,8 @@ fn at_one_scale(graph: &mut Graph, operands: &[NodeId], layer: Option<usize>) ->
         // At most 2^24, which is the finest that normalize gives.
         let factor = (scale / finest) as i64;
         let (lo, hi) = (lo.saturating_mul(factor), hi.saturating_mul(factor));
-        let requantize = Requantize { multipliers: vec![2 * factor], shift: 1, lo, hi, scale: finest };
+        let requantize =
+            Requantize { multipliers: vec![2 * factor], shift: 1, lo, hi, scale: finest, ..Requantize::default() };
         brought.insert(id, graph.add(Op::Requantize(requantize), &[id], layer)?);
     }
     Ok(operands.iter().map(|id| brought.get(id).copied().unwrap_or(*id)).collect())

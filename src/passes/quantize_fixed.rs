@@ -258,8 +258,16 @@ impl Quantizer<'_> {
         if units == [scale] {
             return Ok(node);
         }
-        let (shift, multipliers) = self.multipliers(id, node, &units, scale, self.ranges[&old].reach())?;
-        let mut op = Requantize { multipliers, shift, lo: 0, hi: 0, scale };
+        // What was never anything but zero may be something yet, and nothing here clamps it.
+        let reach = match self.ranges[&old].reach() {
+            0.0 => {
+                let (lo, hi) = self.new.node(node).fact.interval().unwrap_or_default();
+                greatest(&units) * lo.unsigned_abs().max(hi.unsigned_abs()) as f64
+            }
+            reach => reach,
+        };
+        let (shift, multipliers) = self.multipliers(id, node, &units, scale, reach)?;
+        let mut op = Requantize { multipliers, shift, scale, ..Requantize::default() };
         (op.lo, op.hi) = self.quotients(&op, node);
         self.add(id, Op::Requantize(op), &[node])
     }
@@ -384,7 +392,7 @@ impl Quantizer<'_> {
             false => (reach / steps as f64).max(coarsest),
         };
         let (shift, multipliers) = self.multipliers(id, sums, units, scale, reach)?;
-        let mut op = Requantize { multipliers, shift, lo: 0, hi: 0, scale };
+        let mut op = Requantize { multipliers, shift, scale, ..Requantize::default() };
         (op.lo, op.hi) = match is_summed {
             false => self.quotients(&op, sums),
             true if is_rectified || steps == 0 => (0, steps),
@@ -395,6 +403,10 @@ impl Quantizer<'_> {
         (op.lo, op.hi) = (op.lo.max(limit(limits.lo)), op.hi.min(limit(limits.hi)));
         // All of the sums may lie beyond one of the limits.
         (op.lo, op.hi) = (op.lo.min(limit(limits.hi)), op.hi.max(limit(limits.lo)));
+        // A relu means its zero, and a clip its ends; any other end is but the end of the room.
+        let (least, greatest) = self.quotients(&op, sums);
+        op.saturates_below = least < op.lo && limit(limits.lo) < op.lo && !(is_rectified && op.lo == 0);
+        op.saturates_above = greatest > op.hi && op.hi < limit(limits.hi);
         self.add(id, Op::Requantize(op), &[sums])
     }
 

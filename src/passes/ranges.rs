@@ -162,7 +162,13 @@ pub(super) fn of_nodes(
 ) -> Result<HashMap<NodeId, Range>, PassError> {
     let of_channels = ranges(graph, inputs, fixed, SAMPLES)?;
     let of_node = |(id, channels): (NodeId, Vec<Range>)| (id, channels.into_iter().fold(Range::EMPTY, Range::union));
-    Ok(of_channels.into_iter().map(of_node).collect())
+    let mut of_nodes: HashMap<NodeId, Range> = of_channels.into_iter().map(of_node).collect();
+    if fixed.found().is_none() {
+        // That a relu lets nothing of noise through says little.
+        let by_weights = by_weights(graph, inputs);
+        of_nodes.iter_mut().filter(|(_, range)| range.reach() == 0.0).for_each(|(id, range)| *range = by_weights[id]);
+    }
+    Ok(of_nodes)
 }
 
 /// The range of each channel of each node; of random inputs a few tell it.

@@ -49,6 +49,7 @@ fn options(visibility: Visibility, output_visibility: OutputVisibility) -> Optio
         visibility: visibility.into(),
         output_visibility: output_visibility.into(),
         uncalibrated: false,
+        unsaturated: false,
         scheme: Scheme { zero_knowledge: false, hash: HashKind::Blake3, ..Scheme::default() },
     }
 }
@@ -67,7 +68,7 @@ fn opening() -> Opening {
 }
 
 fn proved(circuit: &Circuit, input: Input<'_>, context: Option<&str>) -> (Proved, Statement) {
-    let request = Request { inputs: &[input], context };
+    let request = Request { inputs: &[input], context, deny_saturation: false };
     let proved = circuit.prove_request(request, &mut Timings::default()).expect("a proof");
     let statement = verify_in_context(circuit.key(), context, &proved.proof).expect("it holds");
     (proved, statement)
@@ -195,7 +196,7 @@ fn a_committed_output_is_the_input_of_the_next_model() {
 
     // With a range that is one wider, the digest would be another; the opening is refused.
     let wider = circuit(&SECOND.replace("LO", &(lo - 1).to_string()).replace("HI", &hi.to_string()));
-    let request = Request { inputs: &[Input::Opening(&handed_over)], context: None };
+    let request = Request { inputs: &[Input::Opening(&handed_over)], context: None, deny_saturation: false };
     let error = wider.prove_request(request, &mut Timings::default()).expect_err("another range");
     assert!(matches!(error, ProofError::OtherTensor { .. }), "{error}");
 }
@@ -204,7 +205,7 @@ fn a_committed_output_is_the_input_of_the_next_model() {
 fn a_circuit_that_commits_to_no_input_takes_no_opening() {
     for visibility in [Visibility::Public, Visibility::Private] {
         let circuit = compile(graph(OTHER), options(visibility, OutputVisibility::Public)).expect("a circuit");
-        let request = Request { inputs: &[Input::Opening(&opening())], context: None };
+        let request = Request { inputs: &[Input::Opening(&opening())], context: None, deny_saturation: false };
         let error = circuit.prove_request(request, &mut Timings::default()).expect_err("not committed");
         assert!(matches!(error, ProofError::NotCommitted), "{error}");
     }

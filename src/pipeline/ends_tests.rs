@@ -52,7 +52,8 @@ fn each_input_and_output_has_a_commitment_of_its_own() {
     let circuit = circuit(Visibility::Committed, OutputVisibility::Committed);
     let [first, _] = inputs();
     let given = Opening::new(circuit.key().description.inputs[1].clone(), vec![1, 9]).expect("an opening");
-    let request = Request { inputs: &[Input::Tensor(&first), Input::Opening(&given)], context: None };
+    let request =
+        Request { inputs: &[Input::Tensor(&first), Input::Opening(&given)], context: None, deny_saturation: false };
     let proved = circuit.prove_request(request, &mut Timings::default()).expect("a proof");
     let statement = verify(circuit.key(), &proved.proof).expect("it holds");
     let openings = [&proved.inputs[0], &proved.inputs[1], &proved.outputs[0], &proved.outputs[1]];
@@ -84,7 +85,8 @@ fn inputs_that_do_not_fit_are_refused() {
     assert!(matches!(swapped, ProofError::Input(_)), "{swapped}");
     // The opening of the second in the place of the first.
     let other = Opening::new(circuit.key().description.inputs[1].clone(), vec![1, 9]).expect("an opening");
-    let request = Request { inputs: &[Input::Opening(&other), Input::Tensor(&second)], context: None };
+    let request =
+        Request { inputs: &[Input::Opening(&other), Input::Tensor(&second)], context: None, deny_saturation: false };
     let error = circuit.prove_request(request, &mut Timings::default()).expect_err("another tensor");
     assert!(matches!(error, ProofError::OtherTensor { .. }), "{error}");
 }
@@ -97,7 +99,8 @@ fn inputs_and_outputs_have_visibilities_of_their_own() {
     let circuit = circuit(of_inputs, of_outputs);
     let [first, second] = inputs();
     let given = Opening::new(circuit.key().description.inputs[1].clone(), vec![1, 9]).expect("an opening");
-    let request = Request { inputs: &[Input::Tensor(&first), Input::Opening(&given)], context: None };
+    let request =
+        Request { inputs: &[Input::Tensor(&first), Input::Opening(&given)], context: None, deny_saturation: false };
     let proved = circuit.prove_request(request, &mut Timings::default()).expect("a proof");
     let statement = verify(circuit.key(), &proved.proof).expect("it holds");
     let of_inputs = [Disclosure::Public(arr1(&[-5, 4, 1]).into_dyn()), Disclosure::Committed(given.commitment())];
@@ -109,7 +112,8 @@ fn inputs_and_outputs_have_visibilities_of_their_own() {
     assert_eq!(statement.outputs[1].disclosure, OutputDisclosure::Public(arr1(&[-9, 3]).into_dyn()));
 
     let opened = Opening::new(circuit.key().description.inputs[0].clone(), vec![-5, 4, 1]).expect("an opening");
-    let request = Request { inputs: &[Input::Opening(&opened), Input::Tensor(&second)], context: None };
+    let request =
+        Request { inputs: &[Input::Opening(&opened), Input::Tensor(&second)], context: None, deny_saturation: false };
     let error = circuit.prove_request(request, &mut Timings::default()).expect_err("the first is public");
     assert!(matches!(error, ProofError::NotCommitted), "{error}");
 }

@@ -8,6 +8,7 @@ use crate::circuit::{Checker, ProveError, Secrets, Timings, Witness};
 use crate::gadget::field::F;
 use crate::input::{self, InputError, Inputs};
 use crate::plan::{DIGEST, OutputVisibility, Visibility};
+use crate::saturation::{Saturation, list, saturations};
 use miette::Diagnostic;
 use ndarray::ArrayD;
 use tracing::{debug, debug_span, info_span};
@@ -22,6 +23,8 @@ pub struct Request<'a> {
     pub inputs: &'a [Input<'a>],
     /// The text that the proof is to be bound to.
     pub context: Option<&'a str>,
+    /// Whether there is to be no proof where a number is saturated.
+    pub deny_saturation: bool,
 }
 
 /// An input of a model.
@@ -42,6 +45,8 @@ pub struct Proved {
     pub inputs: Vec<Option<Opening>>,
     /// For each output likewise.
     pub outputs: Vec<Option<Opening>>,
+    /// What was saturated on the way, which no proof tells.
+    pub saturations: Vec<Saturation>,
 }
 
 impl Circuit {
@@ -61,7 +66,7 @@ impl Circuit {
     pub fn prove_timed<I: Inputs + ?Sized>(&self, inputs: &I, timings: &mut Timings) -> Result<ProofFile, ProofError> {
         let tensors = Wiped(inputs.tensors());
         let inputs: Vec<Input<'_>> = tensors.0.iter().map(Input::Tensor).collect();
-        Ok(self.prove_request(Request { inputs: &inputs, context: None }, timings)?.proof)
+        Ok(self.prove_request(Request { inputs: &inputs, context: None, deny_saturation: false }, timings)?.proof)
     }
 
     /// Proves what a request asks for, and gives the openings of what the proof commits to.
@@ -81,6 +86,10 @@ impl Circuit {
             )
         });
         let expected = expected?;
+        let saturations = saturations(&self.file.graph, &expected);
+        if !saturations.is_empty() && (request.deny_saturation || self.file.options.unsaturated) {
+            return Err(ProofError::Saturated { list: list(&saturations) });
+        }
         // The circuit computes what the interpreter defines; if it ever did not, no proof should leave.
         if !witness.outputs().eq(expected.outputs().flatten().copied()) {
             return Err(self.fault(&flat).unwrap_or(ProofError::Disagreement));
@@ -97,7 +106,7 @@ impl Circuit {
         let proof = debug_span!("proof system").in_scope(|| self.prover.prove(&witness, &binding, timings))?;
         debug!(bytes = proof.len(), "proved");
         let proof = ProofFile { key: key.digest(), context: context_digest(request.context), proof };
-        let proved = Proved { proof, inputs: input_openings, outputs: output_openings };
+        let proved = Proved { proof, inputs: input_openings, outputs: output_openings, saturations };
         // What does not hold should not leave either, whatever the reason; nor what nobody could open.
         let verified = timings.measure("verification", || verify_in_context(key, request.context, &proved.proof));
         let statement = verified.map_err(|error| self.fault(&flat).unwrap_or(ProofError::DoesNotHold(error)))?;
@@ -207,6 +216,19 @@ pub enum ProofError {
     #[error("the commitment has no opening: {0}")]
     #[diagnostic(code(zknn::prove::opening), help("this is a bug in zknn: please report it with the model"))]
     Opening(#[from] OpeningError),
+    /// Numbers are saturated, and were not to be.
+    #[error("numbers of the network are too large for the room that rounding leaves them: {list}")]
+    #[diagnostic(
+        code(zknn::prove::saturated),
+        help(
+            "calibrate with inputs such as this one; of a circuit that was compiled with `--prove-no-saturation`, there is no proof \
+             for it, of others there is, without `--deny-saturation`"
+        )
+    )]
+    Saturated {
+        /// How many, layer by layer.
+        list: String,
+    },
     /// The interpreter refuses it.
     #[error("the model can't be evaluated: {0}")]
     #[diagnostic(code(zknn::prove::eval), help("this is a bug in zknn: please report it with the model"))]

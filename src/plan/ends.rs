@@ -2,7 +2,7 @@
 
 use super::node::Node;
 use super::values::{Value, Values, ZERO};
-use super::{DIGEST, Demand, Exposure, OutputVisibility, PlanError, Visibility, commitment_domain};
+use super::{Claims, DIGEST, Demand, OutputVisibility, PlanError, Visibility, commitment_domain};
 use crate::gadget::{Constants, PackInput};
 use std::ops::Range;
 use zknn_ir::{Fact, Graph};
@@ -43,8 +43,8 @@ pub(super) struct End<'a> {
 
 impl<'a> End<'a> {
     /// The inputs, in their order. Every element of an input is shown to be in its range.
-    pub(super) fn inputs(graph: &'a Graph, exposure: &Exposure) -> Result<Vec<Self>, PlanError> {
-        let visibilities = exposure.inputs.of(graph.inputs().len()).ok_or(PlanError::Visibility("inputs"))?;
+    pub(super) fn inputs(graph: &'a Graph, claims: &Claims) -> Result<Vec<Self>, PlanError> {
+        let visibilities = claims.inputs.of(graph.inputs().len()).ok_or(PlanError::Visibility("inputs"))?;
         let input = |(&id, visibility)| {
             let told = match visibility {
                 Visibility::Committed => Told::Commitment,
@@ -57,8 +57,8 @@ impl<'a> End<'a> {
     }
 
     /// The outputs, in their order.
-    pub(super) fn outputs(graph: &'a Graph, exposure: &Exposure) -> Result<Vec<Self>, PlanError> {
-        let visibilities = exposure.outputs.of(graph.outputs().len()).ok_or(PlanError::Visibility("outputs"))?;
+    pub(super) fn outputs(graph: &'a Graph, claims: &Claims) -> Result<Vec<Self>, PlanError> {
+        let visibilities = claims.outputs.of(graph.outputs().len()).ok_or(PlanError::Visibility("outputs"))?;
         let output = |(&id, visibility)| {
             let (told, is_packed) = match visibility {
                 OutputVisibility::Public => (Told::Elements, false),

@@ -120,10 +120,10 @@ impl Walk {
 }
 
 /// The margins of the plan. The ranges that follow from its statements alone are no narrower than those of the model.
-fn margins(text: &str) -> String {
+fn margins(text: &str, claims: impl Into<Claims>) -> String {
     let graph = zknn_ir::parse(text).expect("a graph");
     let scheme = Scheme { zero_knowledge: false, hash: HashKind::Blake3, level: Level::Conjectured };
-    let plan = Plan::new(&graph, Visibility::Committed, scheme).expect("a plan");
+    let plan = Plan::new(&graph, claims, scheme).expect("a plan");
     let walk = Walk::new(&plan);
     let integers = |values: &[Value]| {
         let ranges = values.iter().map(|&value| walk.ranges[value as usize]);
@@ -141,12 +141,21 @@ fn margins(text: &str) -> String {
 
 #[test]
 fn identities_of_a_cnn_are_of_integers() {
-    insta::assert_snapshot!(margins(CNN));
+    insta::assert_snapshot!(margins(CNN, Visibility::Committed));
 }
 
 #[test]
 fn identities_of_a_fixed_point_network_are_of_integers() {
-    insta::assert_snapshot!(margins(FIXED));
+    insta::assert_snapshot!(margins(FIXED, Visibility::Committed));
+}
+
+/// Where a number that is saturated has no witness.
+#[test]
+fn identities_without_saturation_are_of_integers() {
+    let text = FIXED.replace(" clamp=-100..=26", " clamp=-100..=26 saturates_below saturates_above");
+    let text = text.replace(" clamp=0..=255", " clamp=0..=255 saturates_above");
+    let claims = Claims { unsaturated: true, ..Visibility::Committed.into() };
+    insta::assert_snapshot!(margins(&text, claims));
 }
 
 /// The longest vector of the widest integers.
@@ -158,5 +167,5 @@ fn identities_of_the_largest_normalization_are_of_integers() {
         -(1i64 << 61),
         1i64 << 61,
     );
-    insta::assert_snapshot!(margins(&graph));
+    insta::assert_snapshot!(margins(&graph, Visibility::Committed));
 }

@@ -43,7 +43,7 @@ pub use zknn_verifier::row::{
     row_constraints, soundness, sum, total,
 };
 pub use zknn_verifier::security;
-pub use zknn_verifier::visibility::{Each, Exposure, OutputVisibility, Visibility};
+pub use zknn_verifier::visibility::{Claims, Each, OutputVisibility, Visibility};
 
 use program::{Picks, Statable};
 use security::Scheme;
@@ -68,8 +68,8 @@ impl Plan {
     ///
     /// # Errors
     /// What can't be stated in the field, or fits no circuit.
-    pub fn new(graph: &Graph, exposure: impl Into<Exposure>, scheme: Scheme) -> Result<Self, PlanError> {
-        let statable = statable(graph, exposure.into())?;
+    pub fn new(graph: &Graph, claims: impl Into<Claims>, scheme: Scheme) -> Result<Self, PlanError> {
+        let statable = statable(graph, claims.into())?;
         LeastSize::of_all(&statable).check(scheme)?;
         let (picks, layout) = search::cheapest(&statable, scheme)?;
         Ok(Self::write(&statable, &picks, layout))
@@ -81,11 +81,11 @@ impl Plan {
     /// As [`Plan::new`]; or the choices were made for another graph.
     pub fn replay(
         graph: &Graph,
-        exposure: impl Into<Exposure>,
+        claims: impl Into<Claims>,
         scheme: Scheme,
         choices: &Choices,
     ) -> Result<Self, PlanError> {
-        let statable = statable(graph, exposure.into())?;
+        let statable = statable(graph, claims.into())?;
         let picks = statable.picks(&choices.ways).ok_or(PlanError::Choices)?;
         let demands = statable.demands(&picks);
         LeastSize::of(&demands).check(scheme)?;
@@ -102,27 +102,23 @@ impl Plan {
 }
 
 /// The ways to state a graph, of numbers that a circuit may have.
-fn statable(graph: &Graph, exposure: Exposure) -> Result<Statable<'_>, PlanError> {
+fn statable(graph: &Graph, claims: Claims) -> Result<Statable<'_>, PlanError> {
     if graph.elements() > MAX_ELEMENTS {
         return Err(PlanError::TooLarge { max_rows: MAX_ROWS });
     }
-    Statable::new(graph, exposure)
+    Statable::new(graph, claims)
 }
 
 #[cfg(test)]
 impl Plan {
     /// Plans between which every candidate of every node occurs, cheap or not.
-    pub fn with_every_candidate(graph: &Graph, exposure: impl Into<Exposure>, scheme: Scheme) -> Vec<Self> {
-        Self::of_all_candidates(graph, exposure, scheme).expect("plans")
+    pub fn with_every_candidate(graph: &Graph, claims: impl Into<Claims>, scheme: Scheme) -> Vec<Self> {
+        Self::of_all_candidates(graph, claims, scheme).expect("plans")
     }
 
     /// The same, of a graph that may have no plan.
-    pub fn of_all_candidates(
-        graph: &Graph,
-        exposure: impl Into<Exposure>,
-        scheme: Scheme,
-    ) -> Result<Vec<Self>, PlanError> {
-        let statable = statable(graph, exposure.into())?;
+    pub fn of_all_candidates(graph: &Graph, claims: impl Into<Claims>, scheme: Scheme) -> Result<Vec<Self>, PlanError> {
+        let statable = statable(graph, claims.into())?;
         let most = statable.open().map(|(_, count)| count).max().unwrap_or(1);
         let plan = |n: usize| {
             let picks = statable.open().map(|(id, count)| (id, n.min(count - 1))).collect();

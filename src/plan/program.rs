@@ -5,7 +5,7 @@ use super::node::Node;
 use super::op::{Candidate, Way, candidates};
 use super::tiles::{TileShape, cut};
 use super::values::{Value, Values};
-use super::{Block, DIGEST, Demand, Exposure, PlanError, SPONGE_WIDTH};
+use super::{Block, Claims, DIGEST, Demand, PlanError, SPONGE_WIDTH};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
@@ -86,11 +86,11 @@ impl<'a> Statable<'a> {
     /// # Errors
     /// A node whose values can't be stated: a real number, an interval too wide to compare in, a vector too long to
     /// normalize.
-    pub(super) fn new(graph: &'a Graph, exposure: Exposure) -> Result<Self, PlanError> {
-        let inputs = End::inputs(graph, &exposure)?;
-        let of_node = |id| Ok((id, candidates(Node { graph, id })?));
+    pub(super) fn new(graph: &'a Graph, claims: Claims) -> Result<Self, PlanError> {
+        let inputs = End::inputs(graph, &claims)?;
+        let of_node = |id| Ok((id, candidates(Node { graph, id }, claims.unsaturated)?));
         let nodes = graph.topological().into_iter().map(of_node).collect::<Result<Vec<_>, PlanError>>()?;
-        let outputs = End::outputs(graph, &exposure)?;
+        let outputs = End::outputs(graph, &claims)?;
         let numbers = Numbers::new(inputs.iter().chain(&outputs));
         let mut first = vec![numbers.demand()];
         for input in &inputs {

@@ -6,7 +6,7 @@
 use super::layout::are_counted;
 use super::program::Statable;
 use super::security::{MAX_BLINDED_SETS, Scheme, Soundness};
-use super::{Demand, Exposure, MAX_COLUMNS, MAX_DEGREE_BITS, MAX_ROWS, PlanError};
+use super::{Claims, Demand, MAX_COLUMNS, MAX_DEGREE_BITS, MAX_ROWS, PlanError};
 use crate::gadget::Shape;
 use std::collections::BTreeMap;
 use zknn_ir::Graph;
@@ -48,8 +48,8 @@ impl LeastSize {
     ///
     /// # Errors
     /// What can't be stated at all.
-    pub fn of_any(graph: &Graph, exposure: Exposure) -> Result<Self, PlanError> {
-        Ok(Self::of_all(&Statable::new(graph, exposure)?))
+    pub fn of_any(graph: &Graph, claims: Claims) -> Result<Self, PlanError> {
+        Ok(Self::of_all(&Statable::new(graph, claims)?))
     }
 
     pub(super) fn of_all(statable: &Statable<'_>) -> Self {

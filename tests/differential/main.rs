@@ -35,6 +35,9 @@ const MENDED: &[u64] = &[
 /// all their bits.
 const MENDED_SINCE: &[u64] = &[1543305774644432185];
 
+/// Of graphs with branches: a relu that lets nothing of random inputs through, and something of others.
+const MENDED_GRAPHS: &[u64] = &[3226946057456719220];
+
 /// What trials were compared in.
 #[derive(Debug, Default)]
 struct Tally {
@@ -99,6 +102,8 @@ fn what_failed_once_agrees() {
     assert_eq!((models, with_float), (MENDED.len(), 4 * MENDED.len()));
     let Tally { models, .. } = compare(MENDED_SINCE.iter().copied(), Trial::new);
     assert_eq!(models, MENDED_SINCE.len());
+    let Tally { models, with_float, .. } = compare(MENDED_GRAPHS.iter().copied(), Trial::graph);
+    assert_eq!((models, with_float > 0), (MENDED_GRAPHS.len(), true));
 }
 
 /// A network that yields a small constant behind numbers that are large: without weights, behind a relu that leaves nothing,

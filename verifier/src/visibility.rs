@@ -47,18 +47,20 @@ impl<T> From<T> for Each<T> {
     }
 }
 
-/// What the verifier learns about both.
+/// What a proof tells beside that its program was followed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Exposure {
+pub struct Claims {
     /// About the inputs.
     pub inputs: Each<Visibility>,
     /// About the outputs.
     pub outputs: Each<OutputVisibility>,
+    /// That no number was saturated.
+    pub unsaturated: bool,
 }
 
-/// The output is public unless said otherwise.
-impl From<Visibility> for Exposure {
+/// The output is public unless said otherwise, and nothing is told of saturation.
+impl From<Visibility> for Claims {
     fn from(input: Visibility) -> Self {
-        Self { inputs: input.into(), outputs: OutputVisibility::Public.into() }
+        Self { inputs: input.into(), outputs: OutputVisibility::Public.into(), unsaturated: false }
     }
 }

@@ -187,7 +187,8 @@ fn the_reference_network_stays_within_its_facts() {
 #[test]
 fn requantize_and_argmax_by_hand() {
     let multipliers = vec![1, 3];
-    let requantize = Op::Requantize(Requantize { multipliers, shift: 1, lo: -4, hi: 4, scale: 2.0 });
+    let requantize =
+        Op::Requantize(Requantize { multipliers, shift: 1, lo: -4, hi: 4, scale: 2.0, ..Requantize::default() });
     let graph = chain([fixed_input(&[1, 2, 2], -9, 9), requantize, Op::Flatten, Op::Argmax(op::Argmax { axis: 0 })]);
     let values = eval_fixed(&graph, &array![[[3, -9], [5, 2]]].into_dyn()).unwrap();
     let order = graph.topological();

@@ -22,6 +22,11 @@ pub struct Requantize {
     pub lo: i64,
     /// The greatest result.
     pub hi: i64,
+    /// Whether a result that is held at `lo` is saturated: the network has a lower number there, for which there is no room. No
+    /// result depends on it.
+    pub saturates_below: bool,
+    /// Whether one that is held at `hi` is.
+    pub saturates_above: bool,
     /// The scale of the result.
     pub scale: f64,
 }
@@ -37,6 +42,12 @@ impl Requantize {
     /// The result for the element at a row-major position.
     pub fn apply(&self, position: usize, value: i64) -> i64 {
         self.quotient(position, value).clamp(self.lo, self.hi)
+    }
+
+    /// Whether there is no room for the number of the element at a row-major position, and the end of the range stands for it.
+    pub fn saturates(&self, position: usize, value: i64) -> bool {
+        let quotient = self.quotient(position, value);
+        (self.saturates_below && quotient < self.lo) || (self.saturates_above && quotient > self.hi)
     }
 
     /// The real number that an element stands for after the operation, without rounding; `value` is what it stands for
@@ -80,6 +91,8 @@ impl Operation for Requantize {
         visitor.integers("multipliers", &mut self.multipliers)?;
         visitor.bits("shift", &mut self.shift)?;
         visitor.interval("clamp", &mut self.lo, &mut self.hi)?;
+        visitor.flag("saturates_below", &mut self.saturates_below)?;
+        visitor.flag("saturates_above", &mut self.saturates_above)?;
         visitor.scale(&mut self.scale)
     }
 
@@ -153,7 +166,7 @@ mod tests {
     use crate::testing::{chain, fixed_input};
 
     fn requantize(multipliers: &[i64], shift: u32, lo: i64, hi: i64) -> Requantize {
-        Requantize { multipliers: multipliers.to_vec(), shift, lo, hi, scale: 1.0 }
+        Requantize { multipliers: multipliers.to_vec(), shift, lo, hi, scale: 1.0, ..Requantize::default() }
     }
 
     fn operand(lo: i64, hi: i64) -> Fact {
@@ -167,6 +180,18 @@ mod tests {
         // -5/2, -2, -3/2, -1, -1/2, 0, 1/2, …
         assert_eq!(results, [-2, -2, -1, -1, 0, 0, 1, 1, 2, 2, 2]);
         assert_eq!(halve.quotient(0, 5), 3);
+    }
+
+    #[test]
+    fn only_what_is_held_at_an_end_that_says_so_is_saturated() {
+        for (below, above) in [(false, false), (false, true), (true, false), (true, true)] {
+            let op = Requantize { saturates_below: below, saturates_above: above, ..requantize(&[1], 1, -2, 2) };
+            let saturated: Vec<i64> = (-8..=8).filter(|&value| op.saturates(0, value)).collect();
+            let expected = [(below, -8..=-6), (above, 5..=8)];
+            let expected: Vec<i64> =
+                expected.into_iter().filter(|(is, _)| *is).flat_map(|(_, values)| values).collect();
+            assert_eq!(saturated, expected);
+        }
     }
 
     #[test]
@@ -210,6 +235,8 @@ mod tests {
             requantize(&[1, 2], 3, -3, 5),
             requantize(&[1, 2], 3, -4, 6),
             Requantize { scale: 0.5, ..base.clone() },
+            Requantize { saturates_below: true, ..base.clone() },
+            Requantize { saturates_above: true, ..base.clone() },
         ];
         let expected = digest(Op::Requantize(base));
         for other in others {

@@ -29,6 +29,7 @@ struct Acceptance<'a> {
     outputs: Vec<Tensor<'a>>,
     /// Whether rounding may have made another network of the one that was compiled.
     uncalibrated: bool,
+    unsaturated: bool,
     zero_knowledge: bool,
     security: Security,
 }
@@ -102,6 +103,7 @@ pub(super) fn statement<'a>(statement: &'a Statement) -> Result<String, Report> 
         output,
         outputs,
         uncalibrated: statement.uncalibrated,
+        unsaturated: statement.unsaturated,
         zero_knowledge: statement.zero_knowledge,
         security: statement.security.in_tenths(),
     };

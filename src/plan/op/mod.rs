@@ -69,11 +69,12 @@ impl<'a> Candidate<'a> {
     }
 }
 
-/// The ways to state `node`, which is no input, the first of them for a start.
+/// The ways to state `node`, which is no input, the first of them for a start; and with it, if `unsaturated`, that none of its
+/// numbers is saturated.
 ///
 /// # Errors
 /// What can't be stated.
-pub(super) fn candidates(node: Node<'_>) -> Result<Vec<Candidate<'_>>, PlanError> {
+pub(super) fn candidates(node: Node<'_>, unsaturated: bool) -> Result<Vec<Candidate<'_>>, PlanError> {
     node.interval()?;
     match node.op() {
         // What is stated of an input depends on who may know it.
@@ -86,7 +87,7 @@ pub(super) fn candidates(node: Node<'_>) -> Result<Vec<Candidate<'_>>, PlanError
             view::candidates(node)
         }
         Op::Normalize(op) => normalize::candidates(node, op),
-        Op::Requantize(op) => requantize::candidates(node, op),
+        Op::Requantize(op) => requantize::candidates(node, op, unsaturated),
         Op::Argmax(op) => argmax::candidates(node, op),
         Op::TopK(op) => argmax::top_k_candidates(node, op),
         Op::Add => add::candidates(node),

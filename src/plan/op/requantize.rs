@@ -10,14 +10,20 @@ use ndarray::{ArcArray2, Array2};
 /// One instance an element.
 ///
 /// The multipliers are values of their own, so that one gadget serves all channels: a column of weights, times one.
-/// As such they lie in row constants and take no columns of wires from other rows.
-pub(super) fn candidates<'a>(node: Node<'a>, op: &'a zknn_ir::Requantize) -> Result<Vec<Candidate<'a>>, PlanError> {
+/// As such they lie in row constants and take no columns of wires from other rows. Where nothing may be saturated, a number beyond
+/// an end that saturates has no witness.
+pub(super) fn candidates<'a>(
+    node: Node<'a>,
+    op: &'a zknn_ir::Requantize,
+    unsaturated: bool,
+) -> Result<Vec<Candidate<'a>>, PlanError> {
     let operand = node.operand();
     let (lo, hi) = operand.interval()?;
     let (least, greatest) = op.quotients((lo, hi));
     let too_wide = || PlanError::TooWide { node: node.label(), lo, hi };
     let quotients = i64::try_from(least).ok().zip(i64::try_from(greatest).ok()).ok_or_else(too_wide)?;
-    let gadget = Requantize::new(op.shift, (op.lo, op.hi), quotients).ok_or_else(too_wide)?;
+    let strict = [op.saturates_below, op.saturates_above].map(|saturates| saturates && unsaturated);
+    let gadget = Requantize::strict(op.shift, (op.lo, op.hi), quotients, strict).ok_or_else(too_wide)?;
     let column = Array2::from_shape_fn((op.multipliers.len(), 1), |(channel, _)| op.multipliers[channel]);
     let multipliers = Matrix { weights: ArcArray2::from(column), bias: None };
     let demands = vec![

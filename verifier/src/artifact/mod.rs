@@ -12,7 +12,7 @@ pub use statement::{Disclosure, InputStatement, OutputDisclosure, OutputStatemen
 
 use crate::circuit::{Binding, CircuitShape};
 use crate::security::Scheme;
-use crate::visibility::{Each, Exposure, OutputVisibility, Visibility};
+use crate::visibility::{Claims, Each, OutputVisibility, Visibility};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -25,6 +25,8 @@ pub struct Options {
     pub output_visibility: Each<OutputVisibility>,
     /// Whether whoever compiled accepted that rounding may have changed what the network computes: the statement says so.
     pub uncalibrated: bool,
+    /// Whether proofs state that no number was saturated: that none was too large for the room that rounding leaves it.
+    pub unsaturated: bool,
     /// How proofs are made.
     pub scheme: Scheme,
 }
@@ -32,14 +34,18 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         let (visibility, output_visibility) = (Visibility::Committed.into(), OutputVisibility::Public.into());
-        Self { visibility, output_visibility, uncalibrated: false, scheme: Scheme::default() }
+        Self { visibility, output_visibility, uncalibrated: false, unsaturated: false, scheme: Scheme::default() }
     }
 }
 
 impl Options {
-    /// What the verifier learns about inputs and outputs.
-    pub fn exposure(&self) -> Exposure {
-        Exposure { inputs: self.visibility.clone(), outputs: self.output_visibility.clone() }
+    /// What proofs tell beside that the program was followed.
+    pub fn claims(&self) -> Claims {
+        Claims {
+            inputs: self.visibility.clone(),
+            outputs: self.output_visibility.clone(),
+            unsaturated: self.unsaturated,
+        }
     }
 }
 

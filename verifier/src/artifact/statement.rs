@@ -24,6 +24,8 @@ pub struct Statement {
     pub context: Option<String>,
     /// Whether the integer program may be far from the network that it was rounded from: whoever compiled it accepted that.
     pub uncalibrated: bool,
+    /// Whether no number was saturated.
+    pub unsaturated: bool,
     /// Whether the proof was made to hide what is not disclosed.
     pub zero_knowledge: bool,
     /// Bits of security, the least over all rounds of the protocol.
@@ -136,6 +138,7 @@ impl Statement {
             outputs,
             context: context.map(str::to_string),
             uncalibrated: description.options.uncalibrated,
+            unsaturated: description.options.unsaturated,
             zero_knowledge: description.options.scheme.zero_knowledge,
             security,
         })
@@ -211,6 +214,12 @@ impl fmt::Display for Statement {
             write!(
                 f,
                 "\nThe program is uncalibrated: rounding may have made another network of the one that it was compiled from."
+            )?;
+        }
+        if self.unsaturated {
+            write!(
+                f,
+                "\nNo number was saturated: on the way to the output none was too large for the room that rounding leaves it."
             )?;
         }
         if let Some(context) = &self.context {

@@ -17,6 +17,10 @@ use serde::{Deserialize, Serialize};
 /// and `r + 2^k q` one of `N 2^k <= 2^63 < p` consecutive ones: no two of them are the same field element, and `q` and
 /// `r` are unique. Of `u` and `w` at most one is not zero; `u > 0` needs `y = hi` and means `q > hi`, `w > 0` needs
 /// `y = lo` and means `q < lo`, and otherwise `y = q`: so `y`, `u` and `w` follow from `q`.
+///
+/// A quotient beyond an end that is strict has no result at all: there is neither `u` nor `w`, and the digits of `y - lo`, or of
+/// `hi - y`, say that `q` is not beyond. As `x M + 2^(k-1)` lies within ±2^62, and so do all `q 2^k + r` that there are, none is
+/// such a multiple of `p` away from it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Requantize {
     shift: u32,
@@ -24,6 +28,8 @@ pub struct Requantize {
     clamp: (i64, i64),
     /// The least and the greatest quotient that can occur.
     quotients: (i64, i64),
+    /// Whether a quotient below the range has no result, and whether one above it has none.
+    strict: [bool; 2],
     remainder: Digits,
     range: Digits,
     /// Whether the digits of `y - lo` do not say that `y <= hi`, and there are digits of `hi - y` too.
@@ -36,6 +42,11 @@ impl Requantize {
     /// The statement for quotients that are known to lie in `quotients`; nothing where they are so wide that the field
     /// could not tell them apart.
     pub fn new(shift: u32, clamp: (i64, i64), quotients: (i64, i64)) -> Option<Self> {
+        Self::strict(shift, clamp, quotients, [false; 2])
+    }
+
+    /// The same where a quotient below the range, or above it, has no result.
+    pub fn strict(shift: u32, clamp: (i64, i64), quotients: (i64, i64), strict: [bool; 2]) -> Option<Self> {
         let ((lo, hi), (least, greatest)) = (clamp, quotients);
         if !(1..=61).contains(&shift) || lo > hi || least > greatest {
             return None;
@@ -47,19 +58,20 @@ impl Requantize {
             return None;
         }
         let beyond = |excess: i128| (excess > 0).then(|| Digits::for_bits(bits(excess as u64)));
-        let above = beyond(i128::from(greatest) - i128::from(hi));
-        let below = beyond(i128::from(lo) - i128::from(least));
+        let (excess, lack) = (i128::from(greatest) - i128::from(hi), i128::from(lo) - i128::from(least));
+        let above = beyond(excess).filter(|_| !strict[1]);
+        let below = beyond(lack).filter(|_| !strict[0]);
         let (bottom, top) = (least.clamp(lo, hi), greatest.clamp(lo, hi));
         let spread = top.abs_diff(bottom);
         let (range, two_sided) = match Digits::exact(spread + 1) {
             Some(digits) => (digits, false),
-            None => (Digits::for_bits(bits(spread)), above.is_some()),
+            None => (Digits::for_bits(bits(spread)), excess > 0 || strict != [false; 2]),
         };
         let size = |digits: &Digits| u128::from(digits.size());
         let count = size(&range) + above.as_ref().map_or(0, size) + below.as_ref().map_or(0, size);
         let fits = count << shift <= 1 << 63;
         let remainder = Digits::for_bits(shift);
-        fits.then_some(Self { shift, clamp, quotients, remainder, range, two_sided, above, below })
+        fits.then_some(Self { shift, clamp, quotients, strict, remainder, range, two_sided, above, below })
     }
 
     /// The least and the greatest result.
@@ -89,7 +101,7 @@ fn half(shift: u32) -> F {
 
 impl Statement for Requantize {
     fn is_consistent(&self) -> bool {
-        Self::new(self.shift, self.clamp, self.quotients).as_ref() == Some(self)
+        Self::strict(self.shift, self.clamp, self.quotients, self.strict).as_ref() == Some(self)
     }
 
     fn shape(&self) -> Shape {
@@ -146,8 +158,8 @@ impl Statement for Requantize {
     }
 
     fn idle_inputs(&self) -> Vec<F> {
-        // With a multiplier of 1 this has the least quotient, exactly.
-        vec![from_signed(self.quotients.0) * F::from_canonical_u64(1 << self.shift), F::ONE]
+        // With a multiplier of 1 this has the quotient that is the least result, exactly.
+        vec![from_signed(self.results().0) * F::from_canonical_u64(1 << self.shift), F::ONE]
     }
 
     fn assign(&self, _: &[F], inputs: &[F], outputs: &mut [F], advice: &mut [F], digits: &mut DigitWires<'_>) {
