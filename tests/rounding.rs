@@ -286,6 +286,29 @@ fn a_declared_range_may_be_much_wider_than_the_inputs() {
     assert!(error(&files, &["--calibrate", &files.path("calibration.json")]) < 0.01);
 }
 
+/// Many inputs at once give what each gives alone.
+#[test]
+fn many_inputs_run_at_once() {
+    let files = Files::new(&deep(None));
+    let (model, many) = (files.path("model.json"), files.path("calibration.json"));
+    let output = succeeds(&["run", &model, "--input", &many, "--json"]);
+    let all: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let one = files.run(&[]).0;
+    let (all, one) = (&all["outputs"][0], &one["outputs"][0]);
+    assert_eq!(all["integer"]["dim"], serde_json::json!([64, 4]));
+    for field in ["float", "integer"] {
+        let first = &all[field]["data"].as_array().expect("numbers")[..4];
+        assert_eq!(first, &one[field]["data"].as_array().expect("numbers")[..], "{field}");
+    }
+    // The same as lists in a list.
+    let lists = serde_json::to_string(
+        &batch(64).outer_iter().map(|row| row.iter().copied().collect::<Vec<f64>>()).collect::<Vec<_>>(),
+    );
+    fs::write(files.path("lists.json"), lists.expect("JSON")).expect("written");
+    let of_lists = succeeds(&["run", &model, "--input", &files.path("lists.json"), "--json"]);
+    assert_eq!(of_lists.stdout, output.stdout);
+}
+
 #[test]
 fn ranges_stand_for_the_inputs_that_they_were_found_on() {
     let files = Files::new(&deep(None));

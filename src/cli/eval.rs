@@ -158,7 +158,7 @@ fn text(evaluation: &Evaluation) -> String {
     );
     text += &format!(
         "{:>11} | {:>12} | {:>9} | {:>10} | {:>9}\n",
-        "after layer", "scale", "max drift", "mean drift", "clamped"
+        "after layer", "scale", "max drift", "mean drift", "saturated"
     );
     text += &format!("{0:->11} | {0:->12} | {0:->9} | {0:->10} | {0:->9}", "");
     for Drift { layer, scale, max, mean, saturated, .. } in &evaluation.layers {

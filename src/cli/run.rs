@@ -4,13 +4,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use miette::{IntoDiagnostic, Report};
-use ndarray::ArrayD;
+use ndarray::{ArrayD, Axis};
 use serde::Serialize;
-use zknn::front::Model;
+use zknn::front::{Model, ModelInput};
+use zknn::nn::WrongInput;
 use zknn::rounding::RoundingLoss;
 use zknn::saturation::{Saturation, saturations};
 use zknn::{input, nn};
-use zknn_ir::eval::eval_fixed;
+use zknn_ir::eval::{eval_fixed, eval_fixed_batch};
 
 use super::{lowering, output, rounding as told, tensors};
 
@@ -20,7 +21,8 @@ pub(super) struct Args {
     /// The model, a JSON file
     model: PathBuf,
 
-    /// The input, a tensor in a JSON file. For a model of several inputs, once for each of them
+    /// The input, a tensor in a JSON file; or many, in a tensor with one more axis, the first, as the outputs then have. For a
+    /// model of several inputs, once for each of them
     #[arg(long, value_name = "FILE", required = true)]
     input: Vec<PathBuf>,
 
@@ -116,14 +118,21 @@ impl Args {
         let inputs = tensors::read(&self.input)?;
         let rounded = self.lowering.round(&model, &mut |_, _| {})?;
         let graph = &rounded.program;
-        let integers = input::integers_of_each(graph, &inputs)?;
-        let floats = nn::run_all(&model, &inputs[..])?;
+        let has_one_axis_more =
+            |(input, of_model): (&ArrayD<f64>, &ModelInput)| input.ndim() == of_model.shape.len() + 1;
+        let is_batch = inputs.len() == model.inputs().len() && inputs.iter().zip(model.inputs()).all(has_one_axis_more);
         // The graph was validated and the inputs are in their ranges, so nothing is left that can be wrong.
-        let values = eval_fixed(graph, &integers[..]).into_diagnostic()?;
-        let nodes = graph.outputs().iter().zip(values.outputs()).zip(model.outputs());
-        let outputs = nodes.map(|((&node, fixed), &layer)| {
+        let values = if is_batch {
+            eval_fixed_batch(graph, &input::integers_of_batches(graph, &inputs)?[..])
+        } else {
+            eval_fixed(graph, &input::integers_of_each(graph, &inputs)?[..])
+        };
+        let values = values.into_diagnostic()?;
+        let floats = if is_batch { floats_of_batches(&model, &inputs)? } else { floats(&model, &inputs)? };
+        let nodes = graph.outputs().iter().zip(values.outputs()).zip(model.outputs()).zip(&floats);
+        let outputs = nodes.map(|(((&node, fixed), &layer), float)| {
             let scale = graph.node(node).fact.scale().unwrap_or(1.0);
-            (layer, &floats[layer], fixed, scale)
+            (layer, float, fixed, scale)
         });
         let saturations = saturations(graph, &values);
         let loss = rounded.loss()?;
@@ -151,6 +160,24 @@ impl Args {
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// The outputs of the model in floating point.
+fn floats(model: &Model, inputs: &[ArrayD<f64>]) -> Result<Vec<ArrayD<f64>>, WrongInput> {
+    let layers = nn::run_all(model, inputs)?;
+    Ok(model.outputs().iter().map(|&layer| layers[layer].clone()).collect())
+}
+
+/// The same for each sample of batches of the inputs, which have as many, along a first axis.
+fn floats_of_batches(model: &Model, inputs: &[ArrayD<f64>]) -> Result<Vec<ArrayD<f64>>, WrongInput> {
+    let sample = |at: usize| inputs.iter().map(|batch| batch.index_axis(Axis(0), at).to_owned()).collect::<Vec<_>>();
+    let samples = (0..inputs[0].shape()[0]).map(|at| floats(model, &sample(at))).collect::<Result<Vec<_>, _>>()?;
+    let stacked = |output: usize| {
+        let of_samples: Vec<_> = samples.iter().map(|outputs| outputs[output].view()).collect();
+        // One shape for all samples, of which there is one at least, as of every axis.
+        ndarray::stack(Axis(0), &of_samples).expect("outputs of one shape")
+    };
+    Ok((0..model.outputs().len()).map(stacked).collect())
 }
 
 /// An output of a layer, in floating point and in integers times a scale.

@@ -256,6 +256,23 @@ pub enum Problem {
     #[diagnostic(code(zknn::tensor::data_length), help("`data` must have as many elements as the product of `dim`"))]
     DataLength { dim: Vec<usize>, expected: usize, got: usize },
 
+    #[error("the lists of the tensor are not all of one length and depth")]
+    #[diagnostic(
+        code(zknn::tensor::ragged),
+        help("write lists in lists, of one length at each depth: `[[0.5, 1.5], [2.5, 3.5]]` has shape [2, 2]")
+    )]
+    Ragged,
+
+    #[error("`input_data` is no field of a tensor")]
+    #[diagnostic(
+        code(zknn::tensor::foreign),
+        help(
+            "write the lists alone, `[[0.5, 1.5], [2.5, 3.5]]` for shape [2, 2], or \
+             `{{\"v\": 1, \"dim\": [2, 2], \"data\": [0.5, 1.5, 2.5, 3.5]}}`"
+        )
+    )]
+    ForeignTensor,
+
     #[error("layer {layer}: {error}")]
     #[diagnostic(forward(error))]
     Shape { layer: usize, error: ShapeError },

@@ -99,7 +99,7 @@ impl<'a> Fields<'a> {
     }
 
     fn tensor(&self, field: &'static str) -> Result<ArrayD<f64>> {
-        tensor::read(self.required(field)?, Some(field))
+        tensor::read(self.required(field)?, field)
     }
 
     /// A height and a width, or what they are where the field is missing.
@@ -113,7 +113,7 @@ impl<'a> Fields<'a> {
     }
 
     fn optional_tensor(&self, field: &'static str) -> Result<Option<ArrayD<f64>>> {
-        self.object.optional(field).map(|piece| tensor::read(piece, Some(field))).transpose()
+        self.object.optional(field).map(|piece| tensor::read(piece, field)).transpose()
     }
 }
 

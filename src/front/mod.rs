@@ -352,7 +352,7 @@ impl<'a> LayerPlace<'a> {
 /// Reads a tensor, such as a model's input, from a JSON file.
 pub fn read_tensor(path: &Path) -> Result<ArrayD<f64>, Box<FrontError>> {
     let source = File::read(path)?;
-    tensor::read(Piece::root(&source)?, None)
+    tensor::read_whole(Piece::root(&source)?)
 }
 
 /// Reads labels from a JSON file: a list of the index of the right output for each input.
@@ -369,7 +369,7 @@ pub fn read_labels(path: &Path) -> Result<Vec<usize>, Box<FrontError>> {
 /// Reads a tensor from JSON text. Diagnostics call it `name`.
 pub fn parse_tensor(name: &str, text: String) -> Result<ArrayD<f64>, Box<FrontError>> {
     let source = File { name: name.to_string(), text };
-    tensor::read(Piece::root(&source)?, None)
+    tensor::read_whole(Piece::root(&source)?)
 }
 
 /// Writes a tensor as JSON, byte for byte as Python's `json.dump` does.

@@ -43,6 +43,33 @@ fn invalid_tensors() {
 }
 
 #[test]
+fn lists_in_lists_are_tensors() {
+    let read = |text: &str| parse_tensor("tensor.json", text.to_string());
+    let tensor = read(" [[[1, 2.5], [3, -4e1]], [[5, 6], [7, 8]], [[9, 10], [11, 12]]]\n").unwrap();
+    let numbers = [1.0, 2.5, 3.0, -40.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0];
+    assert_eq!(tensor, ArrayD::from_shape_vec(vec![3, 2, 2], numbers.to_vec()).unwrap());
+    assert_eq!(read("[1, 2]").unwrap(), arr1(&[1.0, 2.0]).into_dyn());
+    let code = |text: &str| read(text).unwrap_err().code().unwrap().to_string();
+    for ragged in
+        ["[[1, 2], [3]]", "[[1], [2, 3]]", "[[1], 2]", "[1, [2]]", "[[[1]], [2]]", "[[1], [[2]]]", "[[1, 2], [[3, 4]]]"]
+    {
+        assert!(
+            ["zknn::tensor::ragged", "zknn::json::wrong_type"].contains(&&*code(ragged)),
+            "{ragged}: {}",
+            code(ragged)
+        );
+    }
+    for empty in ["[]", "[[]]", "[[1], []]"] {
+        assert_eq!(code(empty), "zknn::tensor::no_extents", "{empty}");
+    }
+    let deep = |depth: usize| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
+    assert_eq!(read(&deep(MAX_RANK)).unwrap().ndim(), MAX_RANK);
+    assert_eq!(code(&deep(MAX_RANK + 1)), "zknn::tensor::too_many_extents");
+    code(&deep(100_000));
+    code(&"[".repeat(100_000));
+}
+
+#[test]
 fn files_that_cannot_be_read() {
     insta::assert_snapshot!("file_not_found", render(&*Model::read(Path::new("testdata/none.json")).unwrap_err()));
     insta::assert_snapshot!("file_directory", render(&*Model::read(Path::new("testdata")).unwrap_err()));
