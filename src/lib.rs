@@ -33,6 +33,7 @@
 mod announcement;
 pub mod artifact;
 mod audit;
+pub mod bits;
 pub mod calibrated;
 pub mod circuit;
 mod diagnose;

@@ -22,6 +22,8 @@ pub struct Lowering {
     pub inputs: BTreeMap<usize, Fact>,
     /// The bits of weights and numbers in fixed point, from [`MIN_BITS`] to [`MAX_BITS`].
     pub bits: Option<u32>,
+    /// The bits of layers of the model that are to have others, likewise.
+    pub layer_bits: BTreeMap<usize, u32>,
     /// A batch of each input, in their order, to see how large numbers get; or none at all.
     pub calibration: Vec<ArrayD<f64>>,
     /// What was found on calibration inputs before; goes before these.
@@ -53,6 +55,15 @@ pub enum LoweringError {
     Bits {
         /// The bits asked for.
         got: u32,
+    },
+    /// Bits for a layer that there is not.
+    #[error("layer {layer} is to have bits of its own, and the model has {layers} layers")]
+    #[diagnostic(code(zknn::fixed::no_such_layer), help("layers are counted from 0"))]
+    NoSuchLayer {
+        /// The layer asked for.
+        layer: usize,
+        /// How many there are.
+        layers: usize,
     },
     /// The input is to be what no input of the model is.
     #[error("the input is to have shape {got:?}, and the model takes {expected:?}")]
@@ -197,8 +208,13 @@ fn context(model: &Model, graph: &Graph, lowering: &Lowering) -> Result<Context,
     let inputs = inputs(model, lowering)?;
     check_calibration(model, &lowering.calibration, &inputs)?;
     let bits = lowering.bits.unwrap_or(DEFAULT_BITS);
-    if !(MIN_BITS..=MAX_BITS).contains(&bits) {
-        return Err(LoweringError::Bits { got: bits });
+    let mut all_bits = lowering.layer_bits.values().copied().chain([bits]);
+    if let Some(got) = all_bits.find(|bits| !(MIN_BITS..=MAX_BITS).contains(bits)) {
+        return Err(LoweringError::Bits { got });
+    }
+    let layers = model.layers().len();
+    if let Some(&layer) = lowering.layer_bits.keys().find(|&&layer| layer >= layers) {
+        return Err(LoweringError::NoSuchLayer { layer, layers });
     }
     let mut scales = inputs.iter().filter_map(|input| input.number.as_ref()?.scale()).peekable();
     let is_exact = if scales.peek().is_some() {
@@ -209,7 +225,7 @@ fn context(model: &Model, graph: &Graph, lowering: &Lowering) -> Result<Context,
         let is_wide = |input: &InputContext| input.range.0.abs_diff(input.range.1) >> bits > 0;
         lowering.calibration.is_empty() && lowering.ranges.is_none() && inputs.iter().any(is_wide)
     };
-    if is_exact && lowering.bits.is_none() {
+    if is_exact && lowering.bits.is_none() && lowering.layer_bits.is_empty() {
         let has_fraction = |input: ArrayViewD<f64>| input.iter().any(|x| x.fract() != 0.0);
         let fraction = |batch: &ArrayD<f64>| batch.outer_iter().position(has_fraction);
         return match lowering.calibration.iter().find_map(fraction) {
@@ -221,7 +237,9 @@ fn context(model: &Model, graph: &Graph, lowering: &Lowering) -> Result<Context,
         Some(ranges) => Calibration::Found(ranges.clone()),
         None => lowering.calibration.clone().into(),
     };
-    Ok(Context { inputs, fixed: Some(FixedPoint::new(bits, calibration)) })
+    let mut fixed = FixedPoint::new(bits, calibration);
+    fixed.layer_bits = lowering.layer_bits.clone();
+    Ok(Context { inputs, fixed: Some(fixed) })
 }
 
 /// What is known of each input.

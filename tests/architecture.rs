@@ -18,6 +18,7 @@ const LAYERS: &[Layer] = &[
     ("evaluate", &["input"]),
     ("rounding", &["evaluate", "input", "passes"]),
     ("saturation", &[]),
+    ("bits", &["evaluate", "front", "lowering", "passes", "plan", "rounding"]),
     ("plan", &[]),
     ("circuit", &["plan"]),
     ("artifact", &["plan"]),

@@ -447,3 +447,42 @@ fn saturated_numbers_are_told_denied_and_proved_away() {
         assert_eq!(verify(if more.is_empty() { "strict.vk" } else { "model.vk" }), more.is_empty());
     }
 }
+
+#[test]
+fn the_fewest_bits_that_a_drop_allows_are_chosen() {
+    let files = Files::new(&deep(None));
+    let [model, calibration] = ["model.json", "calibration.json"].map(|name| files.path(name));
+    let compile = |name: &str, options: &[&str]| {
+        let circuit = files.path(&format!("{name}.zkc"));
+        zknn(&[&["compile", &model, "-o", &circuit, "--calibrate", &calibration], options].concat())
+    };
+    let key = |name: &str| fs::read(files.path(&format!("{name}.vk"))).expect("a key");
+    let error_at = |bits: &str| error(&files, &["--calibrate", &calibration, "--bits", bits]);
+    // A little more than 11 bits lose: some layers do with fewer, and not all.
+    let most = error_at("11") * 1.2;
+    let told = compile("chosen", &["--max-drop", &format!("{}%", 100.0 * most)]);
+    assert!(told.status.success(), "{}", stderr(&told));
+    let told = stderr(&told);
+    let chosen = told.lines().find_map(|line| line.strip_prefix("chosen: --bits ")).expect("a choice").to_string();
+    assert!(chosen.starts_with("11,") && chosen.contains('='), "{told}");
+    // Each number of bits has its line, up to the first that loses no more.
+    let lines = |bits: u32| told.lines().any(|line| line.trim_start().starts_with(&format!("{bits} |")));
+    assert!((8..=11).all(lines) && !lines(12), "{told}");
+    assert!(error_at(&chosen) <= most && error_at("10") > most);
+    assert!(compile("given", &["--bits", &chosen]).status.success());
+    assert!(compile("uniform", &["--bits", "11"]).status.success());
+    assert!(key("chosen") == key("given") && key("chosen") != key("uniform"));
+
+    for (options, code) in [
+        (&["--max-drop", "0.000001%"][..], "zknn::fixed::drop"),
+        (&["--max-drop", "1%", "--bits", "10"], "cannot be used with"),
+        (&["--bits", "10,0"], "write 10,2=8"),
+        (&["--bits", "10,0=17"], "bits are from 8 to 16"),
+        (&["--bits", "10,99=8"], "zknn::fixed::no_such_layer"),
+    ] {
+        let refused = compile("none", options);
+        assert_eq!(refused.status.code(), Some(2), "{options:?}: {}", stderr(&refused));
+        assert!(stderr(&refused).contains(code), "{options:?}: {}", stderr(&refused));
+    }
+    assert!(!files.folder.path().join("none.zkc").exists());
+}

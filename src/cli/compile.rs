@@ -7,11 +7,12 @@ use clap::builder::PossibleValuesParser;
 use miette::Report;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use zknn::artifact::{FileKind, write_file};
+use zknn::artifact::{FileKind, Options, write_file};
+use zknn::bits::{Assignment, cheapest_bits};
 use zknn::calibrated::Calibrated;
 use zknn::front::Model;
 use zknn::plan::LeastSize;
-use zknn::{CompileError, Timings, compile, input, passes};
+use zknn::{CompileError, Lowering, Timings, compile, input, passes};
 
 /// Compile a model to a circuit, which proves, and a key, which verifies.
 #[derive(Debug, clap::Args)]
@@ -35,6 +36,11 @@ pub(super) struct Args {
     /// in the root of the mean square
     #[arg(long, value_name = "PERCENT", default_value = "1%")]
     max_error: Percent,
+
+    /// Choose bits, and fewer for layers that can do with fewer, such that rounding loses no more than this, as --max-error says; the
+    /// choice is printed in the form that --bits takes
+    #[arg(long, value_name = "PERCENT", conflicts_with_all = ["bits", "max_error", "force"])]
+    max_drop: Option<Percent>,
 
     #[command(flatten)]
     lowering: lowering::Args,
@@ -60,8 +66,12 @@ impl Args {
                 emitted = Some(zknn_ir::print(graph));
             }
         };
-        let lowered =
-            timings.measure("lowering", || -> Result<_, Report> { self.lowering.round(&model, &mut observe) });
+        let options = self.options.options(&model)?;
+        let mut given = self.lowering.read(&model)?;
+        if let Some(Percent(most)) = self.max_drop {
+            choose_bits(&model, &mut given.lowering, &options, most / 100.0)?;
+        }
+        let lowered = timings.measure("lowering", || given.round(&model, &mut observe));
         if let Some(text) = emitted {
             output::result(&text)?;
         }
@@ -72,13 +82,12 @@ impl Args {
             );
         }
         // What fits no circuit is not run, either.
-        let options = self.options.options(&model)?;
         let least = LeastSize::of_any(&rounded.program, options.claims()).and_then(|size| size.check(options.scheme));
         least.map_err(CompileError::Plan)?;
         let loss = timings.measure("comparing", || step("compare with floating point", || rounded.loss()))?;
         if let Some(loss) = &loss {
             output::talk(&told::text(loss));
-            told::check(loss, &model, self.max_error, options.uncalibrated)?;
+            told::check(loss, &model, self.max_drop.unwrap_or(self.max_error), options.uncalibrated)?;
         }
         let found = rounded.ranges.clone().filter(|_| rounded.has_calibration()).zip(loss);
         let calibrated = found.map(|(ranges, loss)| Calibrated::new(&rounded.program, ranges, loss));
@@ -98,4 +107,23 @@ impl Args {
         output::talk(&written);
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Sets the bits to the cheapest that lose no more than this fraction, and prints what all cost and lose.
+fn choose_bits(model: &Model, lowering: &mut Lowering, options: &Options, most: f64) -> Result<(), Report> {
+    let mut table = "bits | estimate to prove |   proof | error".to_string();
+    let mut tried = |tried: &Assignment| table += &row(tried);
+    let search = || cheapest_bits(model, lowering, &options.claims(), options.scheme, most, &mut tried);
+    let chosen = step("choose bits", search)?;
+    let of_some = if chosen.layer_bits.is_empty() { String::new() } else { row(&chosen) };
+    output::talk(&format!("{table}{of_some}\nchosen: --bits {chosen}"));
+    (lowering.bits, lowering.layer_bits) = (Some(chosen.bits), chosen.layer_bits);
+    Ok(())
+}
+
+fn row(assignment: &Assignment) -> String {
+    let Assignment { bits, layer_bits, cost, error } = assignment;
+    let bits = if layer_bits.is_empty() { bits.to_string() } else { "some".to_string() };
+    let (seconds, proof) = (cost.seconds, cost.proof / 1000);
+    format!("\n{bits:>4} | {seconds:>15.3} s | {proof:>4} kB | {:.2} %", 100.0 * error)
 }

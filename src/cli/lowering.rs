@@ -1,11 +1,11 @@
 //! The options that say how a model becomes integers.
 
 use super::{range, tensors};
-use clap::value_parser;
 use miette::{Diagnostic, Report};
 use ndarray::ArrayD;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use zknn::artifact::{FileKind, TensorInfo, VerifyingKey, fact_of, read};
 use zknn::calibrated::Calibrated;
 use zknn::front::Model;
@@ -26,10 +26,10 @@ pub(super) struct Args {
     #[arg(long, value_name = "[NAME=]KEY", conflicts_with = "input_range")]
     input_from: Vec<String>,
 
-    /// Round the model to fixed point, with this many bits for weights and numbers [default: 10 if the model has
-    /// fractions, else none are rounded]
-    #[arg(long, value_name = "BITS", value_parser = value_parser!(u32).range(i64::from(MIN_BITS)..=i64::from(MAX_BITS)))]
-    bits: Option<u32>,
+    /// Round the model to fixed point, with this many bits for weights and numbers, 8 to 16, and others for some
+    /// layers, counted from 0: 10,2=8,4=9 [default: 10 if the model has fractions, else none are rounded]
+    #[arg(long, value_name = "BITS[,LAYER=BITS…]")]
+    bits: Option<Bits>,
 
     /// Inputs to scale the fixed-point numbers by, a tensor with one more axis than an input, the first; without any,
     /// the scales leave room for all that the weights allow. For a model of several inputs, once for each of them
@@ -40,6 +40,20 @@ pub(super) struct Args {
     /// same options the key, is the same
     #[arg(long, value_name = "FILE", conflicts_with = "calibrate")]
     ranges: Option<PathBuf>,
+}
+
+/// What the options say, with what is in the files that they name.
+pub(super) struct Given {
+    pub(super) lowering: Lowering,
+    recorded: Option<Calibrated>,
+}
+
+impl Given {
+    /// The model in integers, with what it was made from.
+    pub(super) fn round(self, model: &Model, observer: &mut dyn FnMut(&str, &Graph)) -> Result<Rounded, Report> {
+        let Lowered { program, reals, ranges } = lower_with_reals(model, &self.lowering, observer)?;
+        Ok(Rounded { program, reals, ranges, calibration: self.lowering.calibration, recorded: self.recorded })
+    }
 }
 
 /// A model in integers, and what is known of what rounding it costs.
@@ -76,15 +90,12 @@ impl Args {
 
     /// The model in integers, with what it was made from.
     pub(super) fn round(&self, model: &Model, observer: &mut dyn FnMut(&str, &Graph)) -> Result<Rounded, Report> {
-        let recorded = self.ranges.as_deref().map(Calibrated::read).transpose()?;
-        let lowering =
-            Lowering { ranges: recorded.as_ref().map(|recorded| recorded.ranges().clone()), ..self.read(model)? };
-        let Lowered { program, reals, ranges } = lower_with_reals(model, &lowering, observer)?;
-        Ok(Rounded { program, reals, ranges, calibration: lowering.calibration, recorded })
+        self.read(model)?.round(model, observer)
     }
 
     /// The options, with the calibration inputs that they name.
-    fn read(&self, model: &Model) -> Result<Lowering, Report> {
+    pub(super) fn read(&self, model: &Model) -> Result<Given, Report> {
+        let recorded = self.ranges.as_deref().map(Calibrated::read).transpose()?;
         let calibration = tensors::read(&self.calibrate)?;
         let mut inputs = BTreeMap::new();
         for text in &self.input_from {
@@ -95,7 +106,10 @@ impl Args {
             let (position, path) = named.unwrap_or((0, text));
             inputs.insert(position, output_of(Path::new(path))?);
         }
-        Ok(Lowering { input_range: self.range.given(), inputs, bits: self.bits, calibration, ranges: None })
+        let Bits { bits, of_layers: layer_bits } = self.bits.clone().unwrap_or_default();
+        let ranges = recorded.as_ref().map(|recorded| recorded.ranges().clone());
+        let lowering = Lowering { input_range: self.range.given(), inputs, bits, layer_bits, calibration, ranges };
+        Ok(Given { lowering, recorded })
     }
 
     /// The first option that was given.
@@ -108,6 +122,32 @@ impl Args {
             (self.ranges.is_some(), "--ranges"),
         ];
         given.into_iter().find_map(|(is_given, name)| is_given.then_some(name))
+    }
+}
+
+/// Bits of all layers, and of some.
+#[derive(Debug, Clone, Default)]
+struct Bits {
+    bits: Option<u32>,
+    of_layers: BTreeMap<usize, u32>,
+}
+
+impl FromStr for Bits {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let bits = |text: &str| match text.parse() {
+            Ok(bits) if (MIN_BITS..=MAX_BITS).contains(&bits) => Ok(bits),
+            _ => Err(format!("bits are from {MIN_BITS} to {MAX_BITS}")),
+        };
+        let mut parts = text.split(',');
+        let of_all = bits(parts.next().unwrap_or_default())?;
+        let of_layer =
+            |part: &str| match part.split_once('=').and_then(|(layer, text)| Some((layer.parse().ok()?, text))) {
+                Some((layer, text)) => Ok((layer, bits(text)?)),
+                None => Err("write 10,2=8 for 8 bits in layer 2, and 10 in all others".to_string()),
+            };
+        Ok(Self { bits: Some(of_all), of_layers: parts.map(of_layer).collect::<Result<_, _>>()? })
     }
 }
 

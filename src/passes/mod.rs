@@ -26,6 +26,8 @@ mod tests;
 pub use observe::{FoundRanges, Seen};
 pub use samples::random_inputs;
 
+use std::collections::BTreeMap;
+
 use ndarray::ArrayD;
 use observe::SeenChannels;
 use thiserror::Error;
@@ -70,6 +72,8 @@ impl Context {
 pub struct FixedPoint {
     /// How many bits weights have, and the numbers between layers: [`MIN_BITS`] to [`MAX_BITS`].
     pub bits: u32,
+    /// The bits of layers that have others: of the weights of such a layer, and of the numbers that it gives.
+    pub layer_bits: BTreeMap<usize, u32>,
     /// How large numbers get.
     pub calibration: Calibration,
     /// What the channels of each node held, as soon as that is known.
@@ -90,7 +94,12 @@ pub enum Calibration {
 impl FixedPoint {
     /// Of so many bits, [`MIN_BITS`] to [`MAX_BITS`].
     pub fn new(bits: u32, calibration: Calibration) -> Self {
-        Self { bits, calibration, seen: SeenChannels::new() }
+        Self { bits, layer_bits: BTreeMap::new(), calibration, seen: SeenChannels::new() }
+    }
+
+    /// The bits of a layer.
+    fn bits_of(&self, layer: Option<usize>) -> u32 {
+        layer.and_then(|layer| self.layer_bits.get(&layer)).copied().unwrap_or(self.bits)
     }
 
     /// What was found on calibration inputs, if there are any, once `observe` has run.

@@ -141,8 +141,8 @@ impl Quantizer<'_> {
             return self.add(id, op.clone(), operands);
         };
         // As fine as sums are told.
-        let of_bias = 2 * self.fixed.bits - 1 + if self.destination(id).is_summed { 0 } else { WIDE_BITS };
-        let Linear { weights, bias, units } = self.integers(operand, weights, bias, of_bias);
+        let of_bias = 2 * self.bits(id) - 1 + if self.destination(id).is_summed { 0 } else { WIDE_BITS };
+        let Linear { weights, bias, units } = self.integers(operand, weights, bias, [self.bits(id), of_bias]);
         let bias = self.corrected(id, &weights, bias, &units);
         let sums = self.add(id, op.with_factors(weights, bias), operands)?;
         self.requantize_unless_left(id, sums, units)
@@ -210,7 +210,7 @@ impl Quantizer<'_> {
     fn join(&mut self, id: NodeId, op: &Op) -> Result<NodeId, PassError> {
         let finest = self.common_scale(id, &self.old.operands(id));
         let Destination { range, is_summed, .. } = self.destination(id);
-        let most = ((1i64 << (self.number_bits() - 1)) - 1) as f64;
+        let most = ((1i64 << (self.number_bits(id) - 1)) - 1) as f64;
         let scales = self.old.operands(id).into_iter().filter_map(|old| self.new.node(self.ids[&old]).fact.scale());
         let coarsest = scales.fold(0.0, f64::max);
         // Numbers that have few bits already need no fewer.
@@ -234,7 +234,7 @@ impl Quantizer<'_> {
     /// than the bits of a score. Where all are sums yet to be requantized, or the result is a score, the scale of a score.
     fn common_scale(&self, id: NodeId, operands: &[NodeId]) -> f64 {
         let reach = operands.iter().chain([&id]).map(|old| self.ranges[old].reach()).fold(0.0, f64::max);
-        let finest_allowed = reach / (1i64 << (self.fixed.bits + WIDE_BITS)) as f64;
+        let finest_allowed = reach / (1i64 << (self.bits(id) + WIDE_BITS)) as f64;
         let scaled = operands.iter().filter(|old| !self.sums.contains_key(old));
         let scales = scaled.filter_map(|old| self.new.node(self.ids[old]).fact.scale());
         let finest = scales.fold(f64::INFINITY, f64::min);
@@ -288,17 +288,27 @@ impl Quantizer<'_> {
         })
     }
 
-    /// The bits of numbers between layers: one more than asked for, where a circuit checks as many with the same octal digits.
-    fn number_bits(&self) -> u32 {
-        self.fixed.bits + u32::from(self.fixed.bits % 3 == 2)
+    /// The bits of an old node's weights.
+    fn bits(&self, id: NodeId) -> u32 {
+        self.fixed.bits_of(self.old.node(id).layer)
+    }
+
+    /// The bits of its numbers, where they are summed again: one more, where a circuit checks as many with the same octal digits.
+    fn number_bits(&self, id: NodeId) -> u32 {
+        self.bits(id) + u32::from(self.bits(id) % 3 == 2)
     }
 
     fn narrow(&self, id: NodeId, node: &Node, needed: u32) -> PassError {
-        PassError::TooNarrow { node: id, layer: node.layer, bits: self.fixed.bits, needed, room: ROOM_BITS }
+        PassError::TooNarrow { node: id, layer: node.layer, bits: self.bits(id), needed, room: ROOM_BITS }
     }
 
-    fn integers(&self, operand: NodeId, weights: &Weights, bias: Option<&Weights>, of_bias: u32) -> Linear {
-        let bits = self.fixed.bits;
+    fn integers(
+        &self,
+        operand: NodeId,
+        weights: &Weights,
+        bias: Option<&Weights>,
+        [bits, of_bias]: [u32; 2],
+    ) -> Linear {
         // The graph under construction is fixed-point from its input on.
         let unit = self.new.node(operand).fact.scale().unwrap_or(1.0);
         let (Weights::Real(data), channels) = (weights, weights.shape().first().copied().unwrap_or(1)) else {
@@ -373,7 +383,7 @@ impl Quantizer<'_> {
 
     /// Brings the sums of the old node `id` to one scale for all channels, and real numbers beyond `limits` to these.
     fn requantize(&mut self, id: NodeId, sums: NodeId, units: &[f64], limits: Range) -> Result<NodeId, PassError> {
-        let bits = self.fixed.bits;
+        let bits = self.bits(id);
         let Destination { range, is_rectified, is_summed } = self.destination(id);
         let is_rectified = is_rectified || limits.lo >= 0.0;
         let reach = if is_rectified { range.rectified().hi } else { range.reach() };
@@ -381,8 +391,8 @@ impl Quantizer<'_> {
         let steps = match (is_summed, is_rectified) {
             // What is never anything but zero is zero, and the next layer can rely on it.
             (true, _) if reach == 0.0 => 0,
-            (true, true) => (1i64 << self.number_bits()) - 1,
-            (true, false) => (1i64 << (self.number_bits() - 1)) - 1,
+            (true, true) => (1i64 << self.number_bits(id)) - 1,
+            (true, false) => (1i64 << (self.number_bits(id) - 1)) - 1,
             (false, _) => 1i64 << (bits + WIDE_BITS),
         };
         let scale = match is_summed {
@@ -425,7 +435,7 @@ impl Quantizer<'_> {
         let finest = units.iter().copied().fold(f64::INFINITY, f64::min);
         // A multiplier is half a unit off at most, so a result is `sum / 2^(shift + 1)` off. This is to be a quarter of
         // what `bits` bits can tell apart.
-        let result_step = scale.max(reach * 0.5f64.powi(self.fixed.bits as i32)) / scale;
+        let result_step = scale.max(reach * 0.5f64.powi(self.bits(id) as i32)) / scale;
         let sum = (reach / finest).clamp(1.0, greatest_sum);
         let least = ceil_log2(2.0 * sum / result_step).clamp(1, MAX_SHIFT);
         let products = |shift: u32| {
