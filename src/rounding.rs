@@ -5,7 +5,7 @@
 
 use crate::evaluate::{Comparison, EvaluateError, Station, chooses, rescaled, scores, stations};
 use crate::input;
-use crate::passes::random_inputs;
+use crate::passes::{SAMPLE_KINDS, random_inputs};
 use ndarray::ArrayD;
 use serde::{Deserialize, Deserializer, Serialize};
 use zknn_ir::eval::{self, eval_fixed_batch, eval_real_batch};
@@ -23,7 +23,7 @@ pub const MOST_SAMPLES: usize = 256;
 /// How many numbers are held at a time, of all nodes together, unless one input has more.
 const BATCH_NUMBERS: usize = 1 << 21;
 
-/// How far integers are from floating point. Differences are fractions of how much an output differs from input to input; of an
+/// How far integers are from floating point, in the kind of random inputs where that is most. Differences are fractions of how much an output differs from input to input; of an
 /// output of classes they are those of the scores that these are chosen by.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -95,17 +95,21 @@ pub fn measure(
     let stations = stations(graph, Some(reals));
     let on_the_way = stations.iter().map(|station| (station.float, station.integer));
     let places: Vec<(NodeId, NodeId)> = ends.chain(on_the_way).collect();
-    let comparisons = compare(graph, reals, &inputs, &integers, &places)?;
+    let kinds = if given == 0 { SAMPLE_KINDS } else { 1 };
+    let comparisons = compare(graph, reals, &inputs, &integers, &places, kinds)?;
     let (of_ends, on_the_way) = comparisons.split_at(graph.outputs().len());
     let of_classes = graph.outputs().iter().zip(of_ends).filter(|(output, _)| chooses(&graph.node(**output).op));
+    let error = |of_kinds: &Vec<Comparison>| of_kinds.iter().map(Comparison::error).fold(0.0, f64::max);
+    let greatest = |of_kinds: &Vec<Comparison>| of_kinds.iter().map(Comparison::greatest).fold(0.0, f64::max);
+    let same_class = |of_kinds: &Vec<Comparison>| of_kinds.iter().map(|comparison| comparison.same_class).sum();
     let layer =
-        |(station, comparison): (&Station, &Comparison)| LayerLoss { layer: station.layer, error: comparison.error() };
+        |(station, of_kinds): (&Station, &Vec<Comparison>)| LayerLoss { layer: station.layer, error: error(of_kinds) };
     Ok(Some(RoundingLoss {
         samples,
         is_random: given == 0,
-        error: of_ends.iter().map(Comparison::error).fold(0.0, f64::max),
-        greatest: of_ends.iter().map(Comparison::greatest).fold(0.0, f64::max),
-        same_class: of_classes.map(|(_, comparison)| comparison.same_class).min(),
+        error: of_ends.iter().map(error).fold(0.0, f64::max),
+        greatest: of_ends.iter().map(greatest).fold(0.0, f64::max),
+        same_class: of_classes.map(|(_, of_kinds)| same_class(of_kinds)).min(),
         layers: stations.iter().zip(on_the_way).map(layer).collect(),
     }))
 }
@@ -115,23 +119,27 @@ fn maybe_infinite<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::
     Ok(Option::deserialize(deserializer)?.unwrap_or(f64::INFINITY))
 }
 
-/// Runs both programs and compares each pair of nodes, one of real numbers and one of integers.
+/// Runs both programs and compares each pair of nodes, one of real numbers and one of integers, in each kind of samples, which come in
+/// turn.
 fn compare(
     graph: &Graph,
     reals: &Graph,
     inputs: &[ArrayD<f64>],
     integers: &[ArrayD<i64>],
     places: &[(NodeId, NodeId)],
-) -> Result<Vec<Comparison>, EvaluateError> {
+    kinds: usize,
+) -> Result<Vec<Vec<Comparison>>, EvaluateError> {
     let samples = integers[0].shape()[0];
-    let mut comparisons: Vec<Comparison> = places.iter().map(|_| Comparison::default()).collect();
+    let of_kinds = || (0..kinds).map(|_| Comparison::default()).collect();
+    let mut comparisons: Vec<Vec<Comparison>> = places.iter().map(|_| of_kinds()).collect();
     for part in eval::parts(graph, samples, BATCH_NUMBERS, RANDOM_SAMPLES) {
         let of_reals = eval_real_batch(reals, &eval::samples(inputs, part.clone())[..])?;
-        let of_graph = eval_fixed_batch(graph, &eval::samples(integers, part)[..])?;
-        for (&(real, integer), comparison) in places.iter().zip(&mut comparisons) {
+        let of_graph = eval_fixed_batch(graph, &eval::samples(integers, part.clone())[..])?;
+        for (&(real, integer), of_kinds) in places.iter().zip(&mut comparisons) {
             let rounded = rescaled(graph, &of_graph, integer);
-            for (reals, rounded) in of_reals.get(real).outer_iter().zip(rounded.outer_iter()) {
-                comparison.add(reals, rounded);
+            let samples = of_reals.get(real).outer_iter();
+            for ((reals, rounded), sample) in samples.zip(rounded.outer_iter()).zip(part.clone()) {
+                of_kinds[sample % kinds].add(reals, rounded);
             }
         }
     }

@@ -24,7 +24,7 @@ mod testing;
 mod tests;
 
 pub use observe::{FoundRanges, Seen};
-pub use samples::random_inputs;
+pub use samples::{SAMPLE_KINDS, random_inputs};
 
 use std::collections::BTreeMap;
 

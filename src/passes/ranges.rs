@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use zknn_ir::{Class, Graph, NodeId, Number, Op, Range};
 
 use super::observe::{self, BATCH_NUMBERS, Seen, SeenChannels};
-use super::samples::random_inputs;
+use super::samples::{SAMPLE_KINDS, random_inputs};
 use super::{Context, FixedPoint, InputContext, PassError};
 
 /// The range of each channel, index of the last axis, of each node.
@@ -230,7 +230,7 @@ fn affordable(graph: &Graph) -> usize {
     match (BATCH_NUMBERS / graph.elements().max(1), MOST_PRODUCTS / products.max(1)) {
         (0, _) => 0,
         // As many of each kind, if any.
-        (_, samples) => samples / 4 * 4,
+        (_, samples) => samples / SAMPLE_KINDS * SAMPLE_KINDS,
     }
 }
 

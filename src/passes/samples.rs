@@ -5,6 +5,9 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 use zknn_ir::{Graph, NodeId, Range};
 
+/// How many kinds of samples there are, in turn.
+pub const SAMPLE_KINDS: usize = 4;
+
 /// So many samples of each input of a graph, with elements in its range; the same for the same seed, on every machine.
 ///
 /// Noise alone would show too little: where weights sum many numbers of which each goes its own way, sums stay small. So the
@@ -24,7 +27,7 @@ fn random_samples(shape: &[usize], range: Range, count: usize, seed: u64) -> Arr
 fn sample(shape: &[usize], Range { lo, hi }: Range, nth: usize, random: &mut ChaCha20Rng) -> Vec<f64> {
     let elements: usize = shape.iter().product();
     let mut anywhere = |_| random.gen_range(lo..=hi);
-    match nth % 4 {
+    match nth % SAMPLE_KINDS {
         0 => (0..elements).map(anywhere).collect(),
         1 => (0..elements).map(|at| if anywhere(at) < 0.5 * (lo + hi) { lo } else { hi }).collect(),
         2 => {
