@@ -32,15 +32,16 @@
 //! finds the relus that a clamp has made idle, and [`sink_requantize`](super::sink_requantize) the max-pools that a
 //! requantize can wait for.
 
+mod linear;
+
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
-use ndarray::{ArcArray, Axis, IxDyn};
-use zknn_ir::{Class, Factors, Graph, InferError, MAX_SHIFT, Node, NodeId, Number, Op, Range, Requantize, Weights, op};
+use linear::Linear;
+use zknn_ir::{Class, Factors, Graph, InferError, MAX_SHIFT, Node, NodeId, Number, Op, Range, Requantize, op};
 
 use super::canonicalize::is_identity;
 use super::powers::ceil_log2;
-use super::reads::channels_read;
 use super::{Context, FixedPoint, PassError, ranges};
 
 /// How many bits more the scores of a network have than the numbers on the way to them.
@@ -97,14 +98,6 @@ struct Destination {
     is_rectified: bool,
     /// Whether they are summed again on some way.
     is_summed: bool,
-}
-
-/// The integers of a linear operation.
-struct Linear {
-    weights: Weights,
-    bias: Option<Weights>,
-    /// For each output channel the real value of one unit of its sums.
-    units: Vec<f64>,
 }
 
 impl Quantizer<'_> {
@@ -302,85 +295,6 @@ impl Quantizer<'_> {
         PassError::TooNarrow { node: id, layer: node.layer, bits: self.bits(id), needed, room: ROOM_BITS }
     }
 
-    fn integers(
-        &self,
-        operand: NodeId,
-        weights: &Weights,
-        bias: Option<&Weights>,
-        [bits, of_bias]: [u32; 2],
-    ) -> Linear {
-        // The graph under construction is fixed-point from its input on.
-        let unit = self.new.node(operand).fact.scale().unwrap_or(1.0);
-        let (Weights::Real(data), channels) = (weights, weights.shape().first().copied().unwrap_or(1)) else {
-            return Linear { weights: weights.clone(), bias: bias.cloned(), units: vec![unit] };
-        };
-        // Zero times any weight is zero.
-        let is_idle = self.new.node(operand).fact.interval() == Some((0, 0));
-        let elements: Vec<f64> = data.iter().map(|&w| if is_idle { 0.0 } else { w }).collect();
-        let rows = || elements.chunks((elements.len() / channels).max(1));
-        let biases = match bias {
-            Some(Weights::Real(data)) => data.iter().map(|b| b / unit).collect(),
-            _ => vec![0.0; channels],
-        };
-        let rows_greatest: Vec<f64> = rows().map(greatest).collect();
-        let is_even = |row: &[f64]| row.iter().all(|w| *w == 0.0 || w.abs() == greatest(row));
-        let scales =
-            match biases.iter().all(|bias| *bias == 0.0) && rows().all(is_even) && greatest(&rows_greatest) > 0.0 {
-                // Weights of one magnitude are that magnitude or zero, exactly.
-                true => rows_greatest
-                    .iter()
-                    .map(|&weight| if weight > 0.0 { weight } else { greatest(&rows_greatest) })
-                    .collect(),
-                false => channel_scales(&rows_greatest, &biases, elements.len() / channels, bits, of_bias),
-            };
-        let coarsest = greatest(&scales);
-        let integers = rows().zip(&scales).flat_map(|(row, scale)| row.iter().map(move |w| (w / scale).round() as i64));
-        let data = tensor(weights.shape(), integers.collect());
-        let units: Vec<f64> = scales.iter().map(|scale| unit * scale).collect();
-        let bias = bias.map(|bias| match bias {
-            Weights::Real(data) => {
-                let integers = data.iter().zip(&units).map(|(b, unit)| (b / unit).round() as i64).collect();
-                Weights::Fixed { data: tensor(bias.shape(), integers), scale: unit * coarsest }
-            }
-            fixed => fixed.clone(),
-        });
-        Linear { weights: Weights::Fixed { data, scale: coarsest }, bias, units }
-    }
-
-    /// The bias with what sums of mean numbers, as the calibration shows these, lose by rounded weights; after Nagel and others (see
-    /// [`equalize`](super::equalize)).
-    fn corrected(&self, id: NodeId, integers: &Weights, bias: Option<Weights>, units: &[f64]) -> Option<Weights> {
-        let op = &self.old.node(id).op;
-        let operand = self.old.operands(id)[0];
-        let unit = self.new.node(self.ids[&operand]).fact.scale().unwrap_or(1.0);
-        let (Some(seen), Some(Factors { weights: Weights::Real(reals), bias: given, .. })) =
-            (self.fixed.seen.get(&operand), op.factors())
-        else {
-            return bias;
-        };
-        let Weights::Fixed { data, scale } = integers else { return bias };
-        let lost = |output: usize| -> f64 {
-            let read = channels_read(op, [output, units.len()], seen.len());
-            let of_weight = units[output] / unit;
-            let pairs = reals.index_axis(Axis(0), output).into_iter().zip(data.index_axis(Axis(0), output));
-            let of_pair = |((real, &integer), channel): ((&f64, &i64), usize)| {
-                (real - of_weight * integer as f64) * seen[channel].mean
-            };
-            pairs.zip(read.cycle()).map(of_pair).sum()
-        };
-        let given = |output: usize| match given {
-            Some(Weights::Real(bias)) => bias[[output]],
-            _ => 0.0,
-        };
-        let of_sums = |output: usize| ((given(output) + lost(output)) / units[output]).round() as i64;
-        let corrected: Vec<i64> = (0..units.len()).map(of_sums).collect();
-        // Without a bias the circuit is smaller.
-        if bias.is_none() && corrected.iter().all(|bias| *bias == 0) {
-            return None;
-        }
-        Some(Weights::Fixed { data: tensor(&[units.len()], corrected), scale: unit * scale })
-    }
-
     /// Brings the sums of the old node `id` to one scale for all channels, and real numbers beyond `limits` to these.
     fn requantize(&mut self, id: NodeId, sums: NodeId, units: &[f64], limits: Range) -> Result<NodeId, PassError> {
         let bits = self.bits(id);
@@ -483,41 +397,9 @@ impl Quantizer<'_> {
     }
 }
 
-/// A scale for the weights of each output channel, given the greatest magnitude of its weights, and its bias in units of the
-/// operand: that at which the weights just fit `bits` bits; or a coarser one, at which the bias is no greater than the sums of so
-/// many products as there are in a row, which it has `of_bias` bits for, since numbers are told no finer than their greatest allows.
-///
-/// A channel whose weights are all zero is its bias, and no scale is too fine for it but for what it costs. It takes the
-/// coarsest of the others, unless that tells the bias more coarsely than scores are told, or makes it larger than a
-/// product of a weight and a number.
-fn channel_scales(weights: &[f64], biases: &[f64], row: usize, bits: u32, of_bias: u32) -> Vec<f64> {
-    let power = |exponent: u32| 0.5f64.powi(exponent as i32);
-    // In this order, since there are 8 bits at least.
-    let alone = |bias: f64| (bias.abs() * power(2 * bits - 1), bias.abs() * power(bits + WIDE_BITS));
-    let most = ((1i64 << (bits - 1)) - 1) as f64;
-    let live = greatest(weights) / most;
-    let scale = |(&weight, &bias): (&f64, &f64)| match weight > 0.0 {
-        true => (weight / most).max(bias.abs() * power(of_bias) / row.max(1) as f64),
-        false => {
-            let (least, greatest) = alone(bias);
-            if live > 0.0 { live.clamp(least, greatest) } else { greatest }
-        }
-    };
-    let needed: Vec<f64> = weights.iter().zip(biases).map(scale).collect();
-    // A channel that hardly counts gets no scale of its own: its multiplier would have no digits left.
-    let finest = if live > 0.0 { live } else { greatest(&needed) } * power(bits);
-    let finest = if finest > 0.0 { finest } else { 1.0 };
-    needed.iter().map(|scale| scale.max(finest)).collect()
-}
-
 /// The greatest magnitude.
 fn greatest(numbers: &[f64]) -> f64 {
     numbers.iter().fold(0.0, |greatest, number| f64::max(greatest, number.abs()))
-}
-
-fn tensor(shape: &[usize], integers: Vec<i64>) -> ArcArray<i64, IxDyn> {
-    // One integer for each element of a tensor of that shape.
-    ArcArray::from_shape_vec(IxDyn(shape), integers).expect("as many integers as there were numbers")
 }
 
 #[cfg(test)]
