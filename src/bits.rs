@@ -81,8 +81,8 @@ pub fn cheapest_bits(
     let (mut best, program) = best.ok_or(SearchError::Drop { percent: 100.0 * least })?;
     for layer in layers_by_size(&program) {
         for bits in (MIN_BITS..best.bits).rev() {
-            let layer_bits =
-                best.layer_bits.iter().map(|(&layer, &bits)| (layer, bits)).chain([(layer, bits)]).collect();
+            let mut layer_bits = best.layer_bits.clone();
+            layer_bits.insert(layer, bits);
             match search.assign(best.bits, &layer_bits)? {
                 Some((other, _)) if other.error <= most => {
                     if other.cost.seconds < best.cost.seconds {

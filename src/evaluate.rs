@@ -6,6 +6,7 @@ pub(crate) use comparison::Comparison;
 use comparison::class;
 
 use crate::input::{self, InputError};
+use crate::saturation::saturated;
 use miette::Diagnostic;
 use ndarray::{ArrayD, Axis};
 use thiserror::Error;
@@ -373,13 +374,7 @@ impl Station {
             drift.mean += difference;
         }
         drift.numbers += integers_here.len();
-        if let Some(id) = self.requantize
-            && let Op::Requantize(op) = &graph.node(id).op
-        {
-            let sums = integers.get(graph.operands(id)[0]);
-            let is_saturated = |&(position, sum): &(usize, &i64)| op.saturates(position, *sum);
-            drift.saturated += sums.iter().enumerate().filter(is_saturated).count();
-        }
+        drift.saturated += self.requantize.map_or(0, |id| saturated(graph, integers, id));
     }
 }
 

@@ -3,7 +3,7 @@
 use miette::Diagnostic;
 use ndarray::{ArrayBase, ArrayD, Axis, Data, Dimension};
 use thiserror::Error;
-use zknn_ir::{Fact, Graph, Number, Op, op};
+use zknn_ir::{Fact, Graph, NodeId, Number, Op, op};
 
 /// Why a tensor is no input of a graph. An input may be private: no message holds a value of it.
 #[derive(Debug, Clone, PartialEq, Error, Diagnostic)]
@@ -156,6 +156,12 @@ pub fn integers_of(fact: &Fact, rounds: bool, input: &ArrayD<f64>) -> Result<Arr
         return Err(InputError::Shape { expected: fact.shape.clone(), got: input.shape().to_vec() });
     }
     converted(fact, rounds, input)
+}
+
+/// Whether there is a tensor for each of the graph's inputs, and all have one axis more than these: batches of them.
+pub fn are_batches(graph: &Graph, inputs: &[ArrayD<f64>]) -> bool {
+    let has_one_axis_more = |(input, &id): (&ArrayD<f64>, &NodeId)| input.ndim() == graph.node(id).fact.shape.len() + 1;
+    inputs.len() == graph.inputs().len() && inputs.iter().zip(graph.inputs()).all(has_one_axis_more)
 }
 
 /// As [`integers`], for a batch of each of the graph's inputs, along the first axis.

@@ -183,10 +183,7 @@ pub fn lower_with_reals(
     })?;
     // The pass is in the list.
     let reals = reals.expect("all passes have run");
-    let ranges = context.fixed.and_then(|fixed| match fixed.calibration {
-        Calibration::Found(found) => Some(found),
-        Calibration::Nothing | Calibration::Inputs(_) => None,
-    });
+    let ranges = context.fixed.as_ref().and_then(FixedPoint::found).cloned();
     Ok(Lowered { program, reals, ranges })
 }
 

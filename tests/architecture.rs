@@ -15,7 +15,7 @@ const LAYERS: &[Layer] = &[
     ("diagnose", &["front", "passes"]),
     ("input", &[]),
     ("lowering", &["front", "passes", "diagnose"]),
-    ("evaluate", &["input"]),
+    ("evaluate", &["input", "saturation"]),
     ("rounding", &["evaluate", "input", "passes"]),
     ("saturation", &[]),
     ("bits", &["evaluate", "front", "lowering", "passes", "plan", "rounding"]),

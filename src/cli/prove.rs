@@ -6,10 +6,10 @@ use miette::{Diagnostic, Report};
 use ndarray::{ArrayD, Axis};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use zknn::artifact::{FileKind, Opening, TensorInfo, VerifyingKey, read, to_bytes, write_file};
-use zknn::input::{InputError, integers_at, integers_of_batches};
+use zknn::artifact::{FileKind, Opening, VerifyingKey, read, to_bytes, write_file};
+use zknn::input::{InputError, are_batches, integers_at, integers_of_batches};
 use zknn::plan::Visibility;
-use zknn::{Announcement, Circuit, Input, ProofError, Request, Timings};
+use zknn::{Announcement, Circuit, Input, ProofError, Request, Timings, saturation};
 
 /// Prove what a circuit's model gives on an input.
 #[derive(Debug, clap::Args)]
@@ -156,10 +156,7 @@ impl Args {
 
     /// Proves for the inputs of a model, or for each sample of batches of them.
     fn prove_tensors(&self, circuit: &Circuit, inputs: &[ArrayD<f64>], mut timings: Timings) -> Result<(), Report> {
-        let tensors = &circuit.key().description.inputs;
-        let mut pairs = inputs.iter().zip(tensors);
-        let is_batch = |(input, tensor): (&ArrayD<f64>, &TensorInfo)| input.ndim() == tensor.shape.len() + 1;
-        if inputs.len() != tensors.len() || !pairs.all(is_batch) {
+        if !are_batches(&circuit.file().graph, inputs) {
             let inputs: Vec<Input<'_>> = inputs.iter().map(Input::Tensor).collect();
             return self.prove(circuit, &inputs, &self.output, timings);
         }
@@ -179,8 +176,8 @@ impl Args {
         let proved = step("prove", || circuit.prove_request(request, &mut timings))?;
         self.timings.tell(&timings);
         if !proved.saturations.is_empty() {
-            let list: Vec<String> = proved.saturations.iter().map(ToString::to_string).collect();
-            output::talk(&format!("saturated numbers, which the proof does not tell: {}", list.join(", ")));
+            let list = saturation::list(&proved.saturations);
+            output::talk(&format!("saturated numbers, which the proof does not tell: {list}"));
         }
         write_file(path, FileKind::Proof, &proved.proof)?;
         // An input that was opened has its opening already.

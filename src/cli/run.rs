@@ -6,10 +6,10 @@ use std::process::ExitCode;
 use miette::{IntoDiagnostic, Report};
 use ndarray::{ArrayD, Axis};
 use serde::Serialize;
-use zknn::front::{Model, ModelInput};
+use zknn::front::Model;
 use zknn::nn::WrongInput;
 use zknn::rounding::RoundingLoss;
-use zknn::saturation::{Saturation, saturations};
+use zknn::saturation::{Saturation, list, saturations};
 use zknn::{input, nn};
 use zknn_ir::eval::{eval_fixed, eval_fixed_batch};
 
@@ -42,20 +42,7 @@ struct Outcome {
     /// Nothing where nothing is rounded.
     rounding: Option<Rounding>,
     /// Numbers that rounding left no room for.
-    saturated: Vec<Saturated>,
-}
-
-#[derive(Serialize)]
-struct Saturated {
-    layer: Option<usize>,
-    saturated: usize,
-    numbers: usize,
-}
-
-impl From<&Saturation> for Saturated {
-    fn from(&Saturation { layer, saturated, numbers }: &Saturation) -> Self {
-        Self { layer, saturated, numbers }
-    }
+    saturated: Vec<Saturation>,
 }
 
 #[derive(Serialize)]
@@ -118,9 +105,7 @@ impl Args {
         let inputs = tensors::read(&self.input)?;
         let rounded = self.lowering.round(&model, &mut |_, _| {})?;
         let graph = &rounded.program;
-        let has_one_axis_more =
-            |(input, of_model): (&ArrayD<f64>, &ModelInput)| input.ndim() == of_model.shape.len() + 1;
-        let is_batch = inputs.len() == model.inputs().len() && inputs.iter().zip(model.inputs()).all(has_one_axis_more);
+        let is_batch = input::are_batches(graph, &inputs);
         // The graph was validated and the inputs are in their ranges, so nothing is left that can be wrong.
         let values = if is_batch {
             eval_fixed_batch(graph, &input::integers_of_batches(graph, &inputs)?[..])
@@ -142,15 +127,14 @@ impl Args {
                 table: rows(&model),
                 outputs: outputs.map(model_output).collect(),
                 rounding: loss.as_ref().map(Rounding::from),
-                saturated: saturations.iter().map(Saturated::from).collect(),
+                saturated: saturations,
             };
             output::result(&serde_json::to_string(&outcome).into_diagnostic()?)?;
         } else {
             let outputs: Vec<String> = outputs.map(in_words).collect();
             let mut text = format!("{}\n\n{}", model.table(), outputs.join("\n\n"));
             if !saturations.is_empty() {
-                let list: Vec<String> = saturations.iter().map(ToString::to_string).collect();
-                text += &format!("\nsaturated: {}", list.join(", "));
+                text += &format!("\nsaturated: {}", list(&saturations));
             }
             text.extend(loss.iter().map(|loss| format!("\n{}", told::text(loss))));
             output::result(&text)?;

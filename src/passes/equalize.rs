@@ -43,13 +43,7 @@ const MOST: i32 = 64;
 /// Multiplies channels by powers of two, each such that its greatest number is about as great as those of the others it is told
 /// with.
 pub(super) fn run(graph: &mut Graph, context: &mut Context) -> Result<(), PassError> {
-    let Some(mut fixed) = context.fixed.take() else { return Ok(()) };
-    let done = equalize(graph, context, &mut fixed);
-    context.fixed = Some(fixed);
-    done
-}
-
-fn equalize(graph: &mut Graph, context: &Context, fixed: &mut FixedPoint) -> Result<(), PassError> {
+    let Context { inputs, fixed: Some(fixed) } = context else { return Ok(()) };
     if graph.inputs().iter().any(|&id| graph.node(id).fact.number != Number::Real) {
         return Ok(());
     }
@@ -62,7 +56,7 @@ fn equalize(graph: &mut Graph, context: &Context, fixed: &mut FixedPoint) -> Res
     if channels.is_fixed() {
         return Ok(());
     }
-    let ranges = ranges::of_channels(graph, &ranges::input_numbers(graph, context, fixed), fixed)?;
+    let ranges = ranges::of_channels(graph, &ranges::input_numbers(graph, inputs, fixed), fixed)?;
     let factors = channels.factors(graph, &ranges, fixed.bits);
     for id in graph.topological() {
         let node = graph.node(id);
@@ -311,7 +305,7 @@ mod tests {
     fn reach(graph: &Graph, id: NodeId) -> Vec<f64> {
         let context = context(graph.inputs().len());
         let fixed = context.fixed.as_ref().unwrap();
-        let ranges = ranges::of_channels(graph, &ranges::input_numbers(graph, &context, fixed), fixed).unwrap();
+        let ranges = ranges::of_channels(graph, &ranges::input_numbers(graph, &context.inputs, fixed), fixed).unwrap();
         ranges[&id].iter().map(|range| range.reach()).collect()
     }
 

@@ -103,7 +103,7 @@ impl FixedPoint {
     }
 
     /// What was found on calibration inputs, if there are any, once `observe` has run.
-    fn found(&self) -> Option<&FoundRanges> {
+    pub fn found(&self) -> Option<&FoundRanges> {
         match &self.calibration {
             Calibration::Found(found) => Some(found),
             Calibration::Nothing | Calibration::Inputs(_) => None,

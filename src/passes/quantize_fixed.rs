@@ -64,7 +64,7 @@ pub(super) fn run(graph: &mut Graph, context: &mut Context) -> Result<(), PassEr
     if !graph.try_input().is_some_and(is_real) {
         return Ok(());
     }
-    let inputs = ranges::input_numbers(graph, context, fixed);
+    let inputs = ranges::input_numbers(graph, &context.inputs, fixed);
     let ranges = ranges::of_nodes(graph, &inputs, fixed)?;
     let mut quantizer =
         Quantizer { old: graph, new: Graph::new(), ids: HashMap::new(), sums: HashMap::new(), ranges, fixed };

@@ -7,7 +7,7 @@ use zknn_ir::{Class, Graph, NodeId, Number, Op, Range};
 
 use super::observe::{self, BATCH_NUMBERS, Seen, SeenChannels};
 use super::samples::{SAMPLE_KINDS, random_inputs};
-use super::{Context, FixedPoint, InputContext, PassError};
+use super::{FixedPoint, InputContext, PassError};
 
 /// The range of each channel, index of the last axis, of each node.
 pub(super) type ChannelRanges = HashMap<NodeId, Vec<Range>>;
@@ -78,9 +78,9 @@ impl SeenInput<'_> {
 }
 
 /// The integers that stand for each input.
-pub(super) fn input_numbers(graph: &Graph, context: &Context, fixed: &FixedPoint) -> HashMap<NodeId, Number> {
+pub(super) fn input_numbers(graph: &Graph, inputs: &[InputContext], fixed: &FixedPoint) -> HashMap<NodeId, Number> {
     let mut numbers = HashMap::new();
-    for (&id, input) in graph.inputs().iter().zip(&context.inputs) {
+    for (&id, input) in graph.inputs().iter().zip(inputs) {
         let elements = graph.node(id).fact.elements().max(1);
         let room = match has_separate_features(graph, id, fixed) {
             true => SEPARATE_BITS,

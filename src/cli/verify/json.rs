@@ -29,6 +29,7 @@ struct Acceptance<'a> {
     outputs: Vec<Tensor<'a>>,
     /// Whether rounding may have made another network of the one that was compiled.
     uncalibrated: bool,
+    /// Whether the proof states that no number was saturated.
     unsaturated: bool,
     zero_knowledge: bool,
     security: Security,
