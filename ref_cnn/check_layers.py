@@ -79,6 +79,26 @@ class Cases:
         outputs, inputs = self.integers(1, 20)
         return [inputs], self.with_biases(weights=self.weights(outputs, inputs))
 
+    def quantized(self, shape, fields, name):
+        weights = fields[name]
+        channels = [weights.shape[0]] if self.integer(0, 1) else [1]
+        scales = np.abs(self.weights(*channels)) / 64 + 0.01
+        fields[name] = self.rng.integers(-127, 128, weights.shape).astype(float)
+        fields.update(weight_scale=scales, weight_zero_point=self.rng.integers(-9, 10, channels).astype(float))
+        if "biases" in fields and self.integer(0, 1):
+            fields.update(biases=self.rng.integers(-500, 500, weights.shape[0]).astype(float), bias_scale=scales / 16)
+        return shape, fields
+
+    def quantized_convolution(self):
+        return self.quantized(*self.convolution(), "kernel")
+
+    def quantized_fully_connected(self):
+        return self.quantized(*self.fully_connected(), "weights")
+
+    def quantize(self):
+        fields = [{}, {"zero_point": 100, "least": 0, "greatest": 255}, {"least": -8, "greatest": 7}][self.integer(0, 2)]
+        return self.any_shape(), {"scale": [0.25, 0.1, 0.037][self.integer(0, 2)], **fields}
+
     def batch_norm(self):
         shape = self.any_shape()
         of_channels = {name: self.weights(shape[-1]) for name in ["scale", "shift", "mean"]}

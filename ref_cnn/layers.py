@@ -100,6 +100,32 @@ def fully_connected(x, weights, biases=None):
     return weights @ x + (0 if biases is None else biases)
 
 
+def quantized(layer, name):
+    """A layer whose weights are integers with scales, and maybe its biases."""
+
+    def of_channels(values, shape):
+        return np.broadcast_to(values, shape[0]).reshape([-1] + [1] * (len(shape) - 1))
+
+    def function(x, weight_scale, weight_zero_point=0, biases=None, bias_scale=1, **fields):
+        weights = fields.pop(name)
+        weight_scale, bias_scale = narrowed(weight_scale), narrowed(bias_scale)
+        real = of_channels(weight_scale, weights.shape) * (weights - of_channels(weight_zero_point, weights.shape))
+        return layer(x, real, biases=None if biases is None else biases * bias_scale, **fields)
+
+    return function
+
+
+def narrowed(scale):
+    """A float of 32 bits, as scales are in other tools."""
+    return np.float32(scale).astype(float)
+
+
+def quantize(x, scale, zero_point=0, least=-128, greatest=127):
+    scale = narrowed(scale)
+    levels = np.clip(np.rint((x / scale).astype(np.float32)) + zero_point, least, greatest)
+    return scale * (levels.astype(float) - zero_point)
+
+
 def batch_norm(x, scale, shift, mean, variance, epsilon=1e-5):
     return scale * (x - mean) / np.sqrt(variance + epsilon) + shift
 
@@ -159,6 +185,9 @@ LAYERS = {
     "convolution_1d": convolution_1d,
     "transposed_convolution": transposed_convolution,
     "fully_connected": fully_connected,
+    "quantized_convolution": quantized(convolution, "kernel"),
+    "quantized_fully_connected": quantized(fully_connected, "weights"),
+    "quantize": quantize,
     "batch_norm": batch_norm,
     "affine": affine,
     "average_pool": average_pool,

@@ -139,7 +139,7 @@ fn keeps_elements(graph: &Graph, id: NodeId, operand: NodeId) -> bool {
         }
         // Sums of a group's channels may tell of them, and with a stride some elements are not read.
         Op::Conv2d(_) => false,
-        Op::Normalize(_) | Op::Argmax(_) | Op::TopK(_) | Op::Affine(_) | Op::Clip(_) => false,
+        Op::Normalize(_) | Op::Argmax(_) | Op::TopK(_) | Op::Affine(_) | Op::Clip(_) | Op::Quantize(_) => false,
     }
 }
 

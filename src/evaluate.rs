@@ -9,9 +9,10 @@ use crate::input::{self, InputError};
 use crate::saturation::saturated;
 use miette::Diagnostic;
 use ndarray::{ArrayD, Axis};
+use std::collections::HashSet;
 use thiserror::Error;
 use zknn_ir::eval::{self, EvalError, Values, eval_fixed_batch, eval_real_batch};
-use zknn_ir::{Class, Graph, NodeId, Op};
+use zknn_ir::{Class, Graph, Node, NodeId, Op};
 
 /// How many inputs are evaluated at a time, at most: enough for matrix products, few enough for the cache.
 const BATCH: usize = 64;
@@ -65,6 +66,8 @@ pub enum Score {
         float: f64,
         /// In integers.
         integer: f64,
+        /// How many of all integers are the nearest to the targets, as a fraction.
+        equal: f64,
     },
 }
 
@@ -197,6 +200,8 @@ struct Tally {
     /// The squares of how far each is from the targets, and how many numbers there are.
     squares: [f64; 2],
     numbers: usize,
+    /// How many integers are the nearest to their targets.
+    equal: usize,
 }
 
 impl Tally {
@@ -225,6 +230,9 @@ impl Tally {
             for (squares, outputs) in self.squares.iter_mut().zip(&outputs) {
                 *squares += outputs.iter().zip(&targets).map(|(y, target)| (y - target).powi(2)).sum::<f64>();
             }
+            let scale = graph.node(graph.output()).fact.scale().unwrap_or(1.0);
+            let nearest = |(integer, target): (&i64, &f64)| *integer as f64 == (target / scale).round();
+            self.equal += values.output().iter().zip(&targets).filter(|pair| nearest(*pair)).count();
             self.numbers += targets.len();
         }
     }
@@ -237,8 +245,9 @@ impl Tally {
                 Some(Score::Accuracy { float, integer })
             }
             Expected::Targets(_) => {
-                let [float, integer] = self.squares.map(|squares| (squares / self.numbers.max(1) as f64).sqrt());
-                Some(Score::Distance { float, integer })
+                let numbers = self.numbers.max(1) as f64;
+                let [float, integer] = self.squares.map(|squares| (squares / numbers).sqrt());
+                Some(Score::Distance { float, integer, equal: self.equal as f64 / numbers })
             }
         }
     }
@@ -300,24 +309,32 @@ pub(crate) struct Station {
 /// the same layer reads there; without a network in real numbers the program is its own counterpart.
 pub(crate) fn stations(graph: &Graph, reals: Option<&Graph>) -> Vec<Station> {
     let mut stations = Vec::new();
+    let is_affine = |node: &Node| matches!(node.op, Op::Affine(_));
+    let of_reals = |reals: &Graph| {
+        let nodes = reals.topological();
+        nodes.into_iter().map(|id| reals.node(id)).filter(|node| is_affine(node)).map(|node| node.layer).collect()
+    };
+    let affine: Option<HashSet<Option<usize>>> = reals.map(of_reals);
+    // An affine that the network does not have.
+    let is_brought = |id: NodeId| {
+        let node = graph.node(id);
+        is_affine(node) && affine.as_ref().is_some_and(|affine| !affine.contains(&node.layer))
+    };
     for integer in graph.topological() {
         let source = source(graph, integer);
         let op = &graph.node(source).op;
         if matches!(op, Op::Input(_)) || chooses(op) {
             continue;
         }
-        let computes = |user: &NodeId| {
-            matches!(
-                graph.node(*user).op.class(),
-                Class::Linear | Class::Sum | Class::Product | Class::Choice | Class::Function
-            )
-        };
-        let float = match graph.users(integer).into_iter().find(computes) {
+        if is_brought(integer) {
+            continue;
+        }
+        let float = match reader(graph, integer, &is_brought) {
             _ if graph.outputs().contains(&integer) => {
                 let position = graph.outputs().iter().position(|&output| output == integer);
                 reals.map_or(Some(integer), |reals| reals.outputs().get(position?).copied())
             }
-            Some(user) => reals.map_or(Some(integer), |reals| counterpart(graph, reals, integer, user)),
+            Some((read, user)) => reals.map_or(Some(integer), |reals| counterpart(graph, reals, read, user)),
             None => None,
         };
         let Some(float) = float else { continue };
@@ -327,6 +344,20 @@ pub(crate) fn stations(graph: &Graph, reals: Option<&Graph>) -> Vec<Station> {
         stations.push(Station { layer, integer, float, requantize });
     }
     stations
+}
+
+/// A node that computes with the numbers of another, and what it reads of them: these, or these brought to another scale.
+fn reader(graph: &Graph, read: NodeId, is_brought: &dyn Fn(NodeId) -> bool) -> Option<(NodeId, NodeId)> {
+    let computes = |user: &NodeId| {
+        matches!(
+            graph.node(*user).op.class(),
+            Class::Linear | Class::Sum | Class::Product | Class::Choice | Class::Function
+        )
+    };
+    match graph.users(read).into_iter().find(computes)? {
+        user if is_brought(user) => reader(graph, user, is_brought),
+        user => Some((read, user)),
+    }
 }
 
 /// What the layer of `user` reads in the network of real numbers, where `user` reads `integer`: passes leave operands in order. Nothing

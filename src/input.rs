@@ -5,6 +5,9 @@ use ndarray::{ArrayBase, ArrayD, Axis, Data, Dimension};
 use thiserror::Error;
 use zknn_ir::{Fact, Graph, NodeId, Number, Op, op};
 
+/// Up to here a float of 32 bits tells halves of integers apart.
+const FINE: f32 = (1 << 22) as f32;
+
 /// Why a tensor is no input of a graph. An input may be private: no message holds a value of it.
 #[derive(Debug, Clone, PartialEq, Error, Diagnostic)]
 pub enum InputError {
@@ -110,8 +113,8 @@ pub fn rounds(graph: &Graph) -> bool {
 
 /// The integers that stand for the input, in the range that the graph demands.
 ///
-/// A graph whose input rounds takes the nearest multiples of its scale (ties away from zero); any other takes multiples
-/// alone.
+/// A graph whose input rounds takes the nearest multiples of its scale, of two equally near ones the even multiple; the quotient is
+/// rounded to a float of 32 bits before, as QuantizeLinear of ONNX does. Any other takes multiples alone.
 ///
 /// # Errors
 ///
@@ -238,12 +241,18 @@ fn input_of(graph: &Graph, position: usize) -> Result<(&Fact, bool), InputError>
     Ok((&node.fact, matches!(node.op, Op::Input(op::Input { rounds: true, .. }))))
 }
 
+/// The integer nearest to a quotient.
+fn nearest(quotient: f64) -> f64 {
+    let narrow = quotient as f32;
+    if narrow.abs() < FINE { narrow.round_ties_even().into() } else { quotient.round_ties_even() }
+}
+
 fn converted(fact: &Fact, rounds: bool, input: &ArrayD<f64>) -> Result<ArrayD<i64>, InputError> {
     let Number::Fixed { scale, lo, hi } = fact.number else {
         return Err(InputError::NotFixed);
     };
     let place = |nth: usize| index(input.shape(), nth);
-    let integer_of = |value: f64| if rounds { (value / scale).round() } else { value / scale };
+    let integer_of = |value: f64| if rounds { nearest(value / scale) } else { value / scale };
     for (nth, &value) in input.iter().enumerate() {
         let integer = integer_of(value);
         // NaN and the infinities have no integral part either.

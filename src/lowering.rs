@@ -213,15 +213,17 @@ fn context(model: &Model, graph: &Graph, lowering: &Lowering) -> Result<Context,
     if let Some(&layer) = lowering.layer_bits.keys().find(|&&layer| layer >= layers) {
         return Err(LoweringError::NoSuchLayer { layer, layers });
     }
+    let is_quantized = graph.topological().into_iter().any(|id| matches!(graph.node(id).op, Op::Quantize(_)));
     let mut scales = inputs.iter().filter_map(|input| input.number.as_ref()?.scale()).peekable();
-    let is_exact = if scales.peek().is_some() {
-        scales.all(|scale| scale == 1.0) && has_integers_only(graph)
-    } else if has_weights(graph) {
-        has_integers_only(graph)
-    } else {
-        let is_wide = |input: &InputContext| input.range.0.abs_diff(input.range.1) >> bits > 0;
-        lowering.calibration.is_empty() && lowering.ranges.is_none() && inputs.iter().any(is_wide)
-    };
+    let is_exact = !is_quantized
+        && if scales.peek().is_some() {
+            scales.all(|scale| scale == 1.0) && has_integers_only(graph)
+        } else if has_weights(graph) {
+            has_integers_only(graph)
+        } else {
+            let is_wide = |input: &InputContext| input.range.0.abs_diff(input.range.1) >> bits > 0;
+            lowering.calibration.is_empty() && lowering.ranges.is_none() && inputs.iter().any(is_wide)
+        };
     if is_exact && lowering.bits.is_none() && lowering.layer_bits.is_empty() {
         let has_fraction = |input: ArrayViewD<f64>| input.iter().any(|x| x.fract() != 0.0);
         let fraction = |batch: &ArrayD<f64>| batch.outer_iter().position(has_fraction);
@@ -295,6 +297,8 @@ fn has_integers_only(graph: &Graph) -> bool {
     let is_integral = |weights: &Weights| match weights {
         Weights::Real(data) => data.iter().all(|weight| weight.fract() == 0.0),
         Weights::Fixed { .. } => true,
+        // A network with these is one that was quantized before.
+        Weights::Scaled { .. } => false,
     };
     weights(graph).all(is_integral) && ends(graph).all(|end| end.fract() == 0.0)
 }

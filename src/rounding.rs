@@ -5,7 +5,7 @@
 
 use crate::evaluate::{Comparison, EvaluateError, Station, chooses, rescaled, scores, stations};
 use crate::input;
-use crate::passes::{SAMPLE_KINDS, random_inputs};
+use crate::passes::{SAMPLE_KINDS, is_quantized, random_inputs};
 use ndarray::ArrayD;
 use serde::{Deserialize, Deserializer, Serialize};
 use zknn_ir::eval::{self, eval_fixed_batch, eval_real_batch};
@@ -71,7 +71,7 @@ impl LayerLoss {
 
 /// Compares an integer program with the network of real numbers that it was made from, as [`crate::lower_with_reals`] gives it: on
 /// the first [`MOST_SAMPLES`] calibration inputs, or else on [`RANDOM_SAMPLES`] inputs that are the same for each range. Nothing
-/// where nothing is rounded.
+/// where nothing is rounded, or as the network says.
 ///
 /// # Errors
 /// The calibration inputs are none of the program's.
@@ -80,7 +80,7 @@ pub fn measure(
     reals: &Graph,
     calibration: &[ArrayD<f64>],
 ) -> Result<Option<RoundingLoss>, EvaluateError> {
-    if !input::rounds(graph) {
+    if !input::rounds(graph) || is_quantized(reals) {
         return Ok(None);
     }
     let given = calibration.iter().filter_map(|batch| batch.shape().first()).min().copied().unwrap_or(0);

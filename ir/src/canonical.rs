@@ -73,7 +73,7 @@ impl Graph {
     }
 }
 
-/// Kind, shape, scale and elements.
+/// Kind, shape, scale or scales, and elements.
 pub(crate) fn weights(weights: &Weights, sink: &mut impl Sink) {
     match weights {
         Weights::Real(data) => {
@@ -85,6 +85,13 @@ pub(crate) fn weights(weights: &Weights, sink: &mut impl Sink) {
             sink.put(&[1]);
             shape(data.shape(), sink);
             float(*scale, sink);
+            words(&contiguous(data), i64::cast_unsigned, sink);
+        }
+        Weights::Scaled { data, scales } => {
+            sink.put(&[2]);
+            shape(data.shape(), sink);
+            length(scales.len(), sink);
+            words(scales, f64::to_bits, sink);
             words(&contiguous(data), i64::cast_unsigned, sink);
         }
     }

@@ -231,6 +231,26 @@ pub enum InferError {
         /// The operation's name.
         op: &'static str,
     },
+    /// Multiples of a scale that floats of 32 bits do not tell apart.
+    #[error("quantize gives multiples from {lo} to {hi}, they must stay within ±2^24")]
+    Levels {
+        /// The least.
+        lo: i64,
+        /// The greatest.
+        hi: i64,
+    },
+    /// Weights of which each output channel has a scale, and there is another number of them.
+    #[error("{op} has {got} scales for its {tensor}, the number of output channels is {expected}")]
+    Scales {
+        /// The operation's name.
+        op: &'static str,
+        /// What the operation calls the tensor.
+        tensor: &'static str,
+        /// Output channels.
+        expected: usize,
+        /// How many scales there are.
+        got: usize,
+    },
     /// Ends that are not two, or in the wrong order.
     #[error("clip takes two ends, of which the first is not above the second, got {count}")]
     Ends {

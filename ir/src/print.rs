@@ -126,11 +126,14 @@ fn write_weights(text: &mut String, name: &str, weights: &Weights) -> fmt::Resul
         Weights::Fixed { scale, .. } => {
             write!(text, " {name}=fixed{shape:?} scale {} ", Scale(*scale))?;
         }
+        Weights::Scaled { scales, .. } => write!(text, " {name}=scaled{shape:?} scales {scales:?} ")?,
     }
     match weights {
         _ if weights.len() > INLINE_LIMIT => write!(text, "#{}", weights.short_digest()),
         Weights::Real(data) => write!(text, "{:?}", data.iter().collect::<Vec<_>>()),
-        Weights::Fixed { data, .. } => write!(text, "{:?}", data.iter().collect::<Vec<_>>()),
+        Weights::Fixed { data, .. } | Weights::Scaled { data, .. } => {
+            write!(text, "{:?}", data.iter().collect::<Vec<_>>())
+        }
     }
 }
 

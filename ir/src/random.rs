@@ -24,11 +24,18 @@ pub fn fixed_graph() -> impl Strategy<Value = Graph> {
     })
 }
 
-/// Small networks in real numbers.
+/// Small networks in real numbers, weights among them that are integers with scales.
 pub fn real_graph() -> impl Strategy<Value = Graph> {
     let weight = prop_oneof![Just(0.0), Just(-0.5), -1e3f64..1e3, -1e-9f64..1e-9];
-    sketch(Just(Number::Real), weight)
-        .prop_map(|sketch| sketch.build(|shape, weights, _| Weights::Real(tensor(shape, weights))))
+    (sketch(Just(Number::Real), weight), any::<bool>()).prop_map(|(sketch, is_scaled)| {
+        sketch.build(|shape, weights, _| match is_scaled {
+            true => {
+                let integers: Vec<i64> = weights.iter().map(|weight| *weight as i64 % 128).collect();
+                Weights::Scaled { data: tensor(shape, &integers), scales: vec![0.25; shape[0]] }
+            }
+            false => Weights::Real(tensor(shape, weights)),
+        })
+    })
 }
 
 /// Inputs that the graph accepts, in their order.
@@ -75,7 +82,7 @@ fn sketch<T: Clone + std::fmt::Debug>(
     weight: impl Strategy<Value = T>,
 ) -> impl Strategy<Value = Sketch<T>> {
     let operand = || prop::option::weighted(0.3, any::<Index>());
-    let step = (0u8..22, [1usize..=4, 1usize..=3, 1usize..=3], prop::option::of(0usize..9), [operand(), operand()]);
+    let step = (0u8..23, [1usize..=4, 1usize..=3, 1usize..=3], prop::option::of(0usize..9), [operand(), operand()]);
     (
         [1usize..=6, 1usize..=6, 1usize..=3],
         number,
@@ -221,6 +228,9 @@ impl<T: Clone> Sketch<T> {
             (21, shape) => {
                 let axis = a % shape.len();
                 Op::TopK(op::TopK { axis, count: b.min(shape[axis]) })
+            }
+            (22, _) if fact.number == Number::Real => {
+                Op::Quantize(op::Quantize { lo: -(1 << (2 * a)), hi: 1 << (3 * b), scale: [0.5, 0.1, 3.0][c - 1] })
             }
             (20, _) if fact.number == Number::Real => {
                 let end = |size: usize| (size < 3).then_some(size as f64);

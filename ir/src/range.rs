@@ -39,14 +39,12 @@ impl Range {
     /// What sums with these weights, in rows along the first axis, can be for operands in the range.
     pub(crate) fn summed(self, weights: &Weights, bias: Option<&Weights>) -> Range {
         let Range { lo, hi } = self;
-        let (Weights::Real(data), channels) = (weights, weights.shape().first().copied().unwrap_or(1)) else {
+        let channels = weights.shape().first().copied().unwrap_or(1);
+        if !weights.is_real() {
             return self;
-        };
-        let elements: Vec<f64> = data.iter().copied().collect();
-        let biases: Vec<f64> = match bias {
-            Some(Weights::Real(data)) => data.iter().copied().collect(),
-            Some(Weights::Fixed { .. }) | None => vec![0.0; channels],
-        };
+        }
+        let elements = weights.reals();
+        let biases = bias.filter(|bias| bias.is_real()).map_or(vec![0.0; channels], Weights::reals);
         let channel = |(row, bias): (&[f64], &f64)| {
             let sum = |at_positive: f64, at_negative: f64| {
                 row.iter().map(|w| w.max(0.0) * at_positive + w.min(0.0) * at_negative).sum::<f64>() + bias

@@ -34,6 +34,12 @@ enum WeightsForm<'a> {
         #[serde(borrow)]
         data: IntegersForm<'a>,
     },
+    Scaled {
+        shape: Cow<'a, [usize]>,
+        scales: Cow<'a, [f64]>,
+        #[serde(borrow)]
+        data: IntegersForm<'a>,
+    },
 }
 
 /// Integers of `width` bytes each, in two's complement, the lowest byte first.
@@ -143,6 +149,10 @@ impl Serialize for Weights {
             Weights::Fixed { data, scale } => {
                 WeightsForm::Fixed { shape, scale: *scale, data: IntegersForm::of(&contiguous(data)) }
             }
+            Weights::Scaled { data, scales } => {
+                let data = IntegersForm::of(&contiguous(data));
+                WeightsForm::Scaled { shape, scales: Cow::Borrowed(scales), data }
+            }
         }
         .serialize(serializer)
     }
@@ -154,6 +164,9 @@ impl<'de> Deserialize<'de> for Weights {
             WeightsForm::Real { shape, data } => Weights::Real(tensor(&shape, data.into_owned())?),
             WeightsForm::Fixed { shape, scale, data } => {
                 Weights::Fixed { data: tensor(&shape, data.integers()?)?, scale }
+            }
+            WeightsForm::Scaled { shape, scales, data } => {
+                Weights::Scaled { data: tensor(&shape, data.integers()?)?, scales: scales.into_owned() }
             }
         })
     }

@@ -6,7 +6,8 @@ use ndarray::{ArcArray, ArrayBase, Data, IxDyn};
 
 use crate::canonical::{self, Sink};
 
-/// A constant tensor: real numbers as a model file gives them, or integers that stand for `scale * integer`.
+/// A constant tensor: real numbers as a model file gives them, or integers that stand for `scale * integer`, at one scale for all,
+/// or at one for each index of the first axis.
 ///
 /// The elements are shared, so a clone costs nothing. Equality and digest go by the logical (row-major)
 /// order of the elements, whatever the layout in memory.
@@ -21,6 +22,13 @@ pub enum Weights {
         /// The real value of the integer one.
         scale: f64,
     },
+    /// Real numbers of which is known that they are multiples of a scale, as those of a network that was quantized before.
+    Scaled {
+        /// The multiples.
+        data: ArcArray<i64, IxDyn>,
+        /// The scale for each index of the first axis.
+        scales: Vec<f64>,
+    },
 }
 
 impl Weights {
@@ -28,7 +36,7 @@ impl Weights {
     pub fn shape(&self) -> &[usize] {
         match self {
             Weights::Real(data) => data.shape(),
-            Weights::Fixed { data, .. } => data.shape(),
+            Weights::Fixed { data, .. } | Weights::Scaled { data, .. } => data.shape(),
         }
     }
 
@@ -36,7 +44,7 @@ impl Weights {
     pub fn len(&self) -> usize {
         match self {
             Weights::Real(data) => data.len(),
-            Weights::Fixed { data, .. } => data.len(),
+            Weights::Fixed { data, .. } | Weights::Scaled { data, .. } => data.len(),
         }
     }
 
@@ -48,12 +56,30 @@ impl Weights {
     /// The real value of the integer one; `None` for real numbers.
     pub fn scale(&self) -> Option<f64> {
         match *self {
-            Weights::Real(_) => None,
+            Weights::Real(_) | Weights::Scaled { .. } => None,
             Weights::Fixed { scale, .. } => Some(scale),
         }
     }
 
-    /// BLAKE3 over kind, shape, scale and elements, in the encoding of [`crate::Graph::canonical_bytes`].
+    /// Whether the elements stand for real numbers, which passes are yet to make integers.
+    pub fn is_real(&self) -> bool {
+        matches!(self, Weights::Real(_) | Weights::Scaled { .. })
+    }
+
+    /// The real numbers that the elements stand for, in row-major order.
+    pub fn reals(&self) -> Vec<f64> {
+        match self {
+            Weights::Real(data) => data.iter().copied().collect(),
+            Weights::Fixed { data, scale } => data.iter().map(|&integer| integer as f64 * scale).collect(),
+            Weights::Scaled { data, scales } => {
+                let row = (data.len() / scales.len().max(1)).max(1);
+                let scales = scales.iter().flat_map(|scale| std::iter::repeat_n(scale, row));
+                data.iter().zip(scales).map(|(&integer, scale)| integer as f64 * scale).collect()
+            }
+        }
+    }
+
+    /// BLAKE3 over kind, shape, scale or scales, and elements, in the encoding of [`crate::Graph::canonical_bytes`].
     pub fn digest(&self) -> [u8; 32] {
         let mut hasher = blake3::Hasher::new();
         hasher.put(b"zknn-ir weights 1\n");
@@ -74,10 +100,10 @@ impl Weights {
             Weights::Real(data) if !data.is_standard_layout() => {
                 *data = data.as_standard_layout().into_owned().into_shared();
             }
-            Weights::Fixed { data, .. } if !data.is_standard_layout() => {
+            Weights::Fixed { data, .. } | Weights::Scaled { data, .. } if !data.is_standard_layout() => {
                 *data = data.as_standard_layout().into_owned().into_shared();
             }
-            Weights::Real(_) | Weights::Fixed { .. } => {}
+            Weights::Real(_) | Weights::Fixed { .. } | Weights::Scaled { .. } => {}
         }
     }
 }
@@ -107,6 +133,17 @@ mod tests {
         Weights::Fixed { data: data.into_dyn(), scale }
     }
 
+    fn scaled(scales: &[f64]) -> Weights {
+        Weights::Scaled { data: arr2(&[[0, 0], [0, 0]]).into_shared().into_dyn(), scales: scales.to_vec() }
+    }
+
+    #[test]
+    fn each_row_of_scaled_weights_has_its_own_scale() {
+        let data = arr2(&[[1, -2], [3, 4]]).into_shared().into_dyn();
+        let weights = Weights::Scaled { data, scales: vec![0.5, 0.25] };
+        assert_eq!(weights.reals(), [0.5, -1.0, 0.75, 1.0]);
+    }
+
     #[test]
     fn layout_changes_neither_digest_nor_equality() {
         let plain = fixed(arr2(&[[1, 2], [3, 4]]).into_shared(), 1.0);
@@ -125,11 +162,14 @@ mod tests {
             fixed(arr2(&[[0, 0], [0, 1]]).into_shared(), 1.0),
             fixed(arr2(&[[0, 0], [0, 0]]).into_shared(), 0.5),
             fixed(arr2(&[[0, 0, 0, 0]]).into_shared(), 1.0),
+            scaled(&[1.0, 1.0]),
+            scaled(&[1.0, 0.5]),
             Weights::Real(arr2(&[[0.0, 0.0], [0.0, 0.0]]).into_shared().into_dyn()),
         ];
         for other in others {
             assert_ne!(base.digest(), other.digest(), "{other:?}");
         }
+        assert_ne!(scaled(&[1.0, 1.0]).digest(), scaled(&[1.0, 0.5]).digest());
         assert_eq!(base.short_digest().len(), 16);
     }
 }

@@ -64,6 +64,9 @@ struct Outcome {
     float_distance: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     integer_distance: Option<f64>,
+    /// With targets: how many of all integers are the nearest to them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    equal: Option<f64>,
     agreement: f64,
     /// The root of the mean square of the differences, by how much outputs differ from input to input.
     error: f64,
@@ -145,8 +148,11 @@ fn text(evaluation: &Evaluation) -> String {
         Some(Score::Accuracy { float, integer }) => {
             format!("\nfloat accuracy   {}\ninteger accuracy {}", percent(float), percent(integer))
         }
-        Some(Score::Distance { float, integer }) => {
-            format!("\nfloat distance   {float:>9.4e}\ninteger distance {integer:>9.4e}")
+        Some(Score::Distance { float, integer, equal }) => {
+            format!(
+                "\nfloat distance   {float:>9.4e}\ninteger distance {integer:>9.4e}\nequal to targets {}",
+                percent(equal)
+            )
         }
         None => String::new(),
     };
@@ -178,10 +184,11 @@ fn json(evaluation: &Evaluation) -> Result<String, Report> {
     };
     let (accuracies, distances) = match evaluation.score {
         Some(Score::Accuracy { float, integer }) => (Some((float, integer)), None),
-        Some(Score::Distance { float, integer }) => (None, Some((float, integer))),
+        Some(Score::Distance { float, integer, equal }) => (None, Some(((float, integer), equal))),
         None => (None, None),
     };
     let (float_accuracy, integer_accuracy) = accuracies.unzip();
+    let (distances, equal) = distances.unzip();
     let (float_distance, integer_distance) = distances.unzip();
     let outcome = Outcome {
         samples: evaluation.samples,
@@ -190,6 +197,7 @@ fn json(evaluation: &Evaluation) -> Result<String, Report> {
         integer_accuracy,
         float_distance,
         integer_distance,
+        equal,
         agreement: evaluation.agreement,
         error: evaluation.error,
         greatest: evaluation.greatest,

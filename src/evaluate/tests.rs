@@ -113,9 +113,10 @@ fn outputs_that_are_no_classes_are_compared_too() {
     assert!((alone.error - (0.5f64 / 6.0).sqrt() / 2.0).abs() < 1e-12 && alone.greatest == 0.25, "{alone:?}");
     let targets = arr2(&[[0.5, 2.0], [-1.0, 4.0], [1.0, 5.5]]).into_dyn();
     let evaluation = evaluate(&graph, None, &inputs, Expected::Targets(&targets), &mut |_| {}).unwrap();
-    let Some(Score::Distance { float, integer }) = evaluation.score else { panic!("{evaluation:?}") };
+    let Some(Score::Distance { float, integer, equal }) = evaluation.score else { panic!("{evaluation:?}") };
     assert_eq!(float, (4.0f64 / 6.0).sqrt());
     assert_eq!(integer, ((0.25 + 2.25) / 6.0f64).sqrt());
+    assert_eq!(equal, 5.0 / 6.0);
     let short = targets.slice_axis(Axis(0), (0..2).into()).to_owned();
     let error = evaluate(&graph, None, &inputs, Expected::Targets(&short), &mut |_| {}).unwrap_err();
     insta::assert_snapshot!(error, @"the targets have shape [2, 2], and the outputs for all inputs [3, 2]");

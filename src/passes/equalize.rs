@@ -117,7 +117,7 @@ fn scaled(op: &Op, Factors { weights, bias, .. }: Factors<'_>, operand: &[f64], 
             bias.iter_mut().zip(result).for_each(|(bias, factor)| *bias *= factor);
             Weights::Real(bias)
         }
-        Weights::Fixed { .. } => bias.clone(),
+        Weights::Fixed { .. } | Weights::Scaled { .. } => bias.clone(),
     });
     Some(op.with_factors(Weights::Real(scaled), bias))
 }
@@ -259,10 +259,11 @@ impl Channels {
 }
 
 /// Whether a channel may be multiplied by a positive factor before the operation as well as behind it; or the operation has
-/// weights, which take it up.
+/// weights, which take it up. Those that are integers already do not.
 fn commutes(op: &Op) -> bool {
     match op.class() {
-        Class::Linear | Class::Sum | Class::Choice | Class::Greatest { .. } | Class::View { .. } => true,
+        Class::Linear => op.factors().is_some_and(|factors| matches!(factors.weights, Weights::Real(_))),
+        Class::Sum | Class::Choice | Class::Greatest { .. } | Class::View { .. } => true,
         Class::Monotone { .. } => *op == Op::Relu,
         Class::Input | Class::Product | Class::Function => false,
     }

@@ -64,7 +64,7 @@ impl Real {
     fn of(factors: Factors<'_>) -> Option<Self> {
         let real = |weights: &Weights| match weights {
             Weights::Real(data) => Some(data.to_owned()),
-            Weights::Fixed { .. } => None,
+            Weights::Fixed { .. } | Weights::Scaled { .. } => None,
         };
         let bias = match factors.bias {
             Some(bias) => Some(real(bias)?.iter().copied().collect()),

@@ -10,20 +10,24 @@ mod drop_idle_relu;
 mod equalize;
 mod fold_affine;
 mod fuse_relu;
+mod hoist_quantize;
 mod observe;
 mod powers;
 mod quantize_exact;
 mod quantize_fixed;
+mod quantized;
 mod ranges;
 mod reads;
 mod samples;
 mod sink_requantize;
+mod steps;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
 
 pub use observe::{FoundRanges, Seen};
+pub use quantized::is_quantized;
 pub use samples::{SAMPLE_KINDS, random_inputs};
 
 use std::collections::BTreeMap;
@@ -153,6 +157,7 @@ impl Pass {
 /// no intervals to infer anew; those that look at intervals come after it.
 pub const PIPELINE: &[Pass] = &[
     Pass { name: "canonicalize", run: canonicalize::run },
+    Pass { name: "hoist_quantize", run: hoist_quantize::run },
     Pass { name: "fold_affine", run: fold_affine::run },
     Pass { name: "commute_pool", run: commute_pool::run },
     Pass { name: "fuse_relu", run: fuse_relu::run },

@@ -88,7 +88,7 @@ fn quantized_op(id: NodeId, node: &Node, operand_scale: f64) -> Result<Op, PassE
                 let ends = Weights::Real(ndarray::arr1(&[end]).into_dyn().into_shared());
                 match quantize("ends", &ends, operand_scale, BIAS_BITS)? {
                     Weights::Fixed { data, .. } => Ok(data[[0]]),
-                    Weights::Real(_) => Ok(missing),
+                    Weights::Real(_) | Weights::Scaled { .. } => Ok(missing),
                 }
             };
             let [lo, hi] = clip.given();

@@ -14,7 +14,11 @@
 //! a maximum or a concat are brought to one scale likewise. A clip is a requantize that clamps to its ends; a linear operation that
 //! only the clip reads leaves its sums to it.
 //!
-//! Weights are symmetric integers of `bits` bits, each output channel at a scale of its own; biases have the scale of the
+//! A quantize is a requantize, or several, that gives exactly what it gives in floats of 32 bits (see `steps`); where only quantizes
+//! read them, a linear operation, a product or a sum leaves its sums to these, and an input has the scale of these. Scaled weights
+//! are their integers.
+//!
+//! Other weights are symmetric integers of `bits` bits, each output channel at a scale of its own; biases have the scale of the
 //! sums they are added to. Where all weights of a channel are zero, or the operand always is, the bias is all there is, and
 //! chooses the scale. Where there is no bias, and each channel has weights of one magnitude, as an average has, these are the
 //! scales. Where the calibration shows the mean of each channel, biases make up for what rounded weights take from sums of means.
@@ -32,6 +36,7 @@
 //! finds the relus that a clamp has made idle, and [`sink_requantize`](super::sink_requantize) the max-pools that a
 //! requantize can wait for.
 
+mod given;
 mod linear;
 
 use std::collections::hash_map::Entry;
@@ -42,6 +47,7 @@ use zknn_ir::{Class, Factors, Graph, InferError, MAX_SHIFT, Node, NodeId, Number
 
 use super::canonicalize::is_identity;
 use super::powers::ceil_log2;
+use super::quantized::quantized_to;
 use super::{Context, FixedPoint, PassError, ranges};
 
 /// How many bits more the scores of a network have than the numbers on the way to them.
@@ -113,6 +119,7 @@ impl Quantizer<'_> {
             (Class::Sum, op) => self.sum(id, op)?,
             (Class::Product, op) => self.product(id, op, &operands)?,
             (_, Op::Clip(clip)) => self.clip(id, clip)?,
+            (_, Op::Quantize(quantize)) => self.quantize(id, quantize)?,
             (Class::View { .. } | Class::Choice, op) if operands.len() > 1 => self.join(id, op)?,
             (
                 Class::View { .. } | Class::Choice | Class::Greatest { .. } | Class::Monotone { .. } | Class::Function,
@@ -165,8 +172,11 @@ impl Quantizer<'_> {
         self.requantize(id, operand, &units, clip.limits())
     }
 
-    /// Whether one sum or clip, and nothing else, reads the node, be it through others that yield it as it is.
+    /// Whether one sum or clip, or quantizes, and nothing else, read the node, be it through others that yield it as it is.
     fn is_left_to_reader(&self, id: NodeId) -> bool {
+        if quantized_to(self.old, id).is_some() {
+            return true;
+        }
         let mut readers = HashSet::new();
         let mut ways = vec![id];
         while let Some(node) = ways.pop() {
@@ -189,6 +199,11 @@ impl Quantizer<'_> {
 
     /// The sum of operands at one scale, and the requantize behind it where it is summed up again.
     fn sum(&mut self, id: NodeId, op: &Op) -> Result<NodeId, PassError> {
+        if let Some(scale) = quantized_to(self.old, id)
+            && let Some(sum) = self.exact_sum(id, op, scale)?
+        {
+            return Ok(sum);
+        }
         let scale = self.common_scale(id, &self.old.operands(id));
         let operands = self.operands_at_scale(id, scale)?;
         let sums = self.add(id, op.clone(), &operands)?;

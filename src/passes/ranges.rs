@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use zknn_ir::op::MAX_LEVEL;
 use zknn_ir::{Class, Graph, NodeId, Number, Op, Range};
 
 use super::observe::{self, BATCH_NUMBERS, Seen, SeenChannels};
@@ -81,6 +82,10 @@ impl SeenInput<'_> {
 pub(super) fn input_numbers(graph: &Graph, inputs: &[InputContext], fixed: &FixedPoint) -> HashMap<NodeId, Number> {
     let mut numbers = HashMap::new();
     for (&id, input) in graph.inputs().iter().zip(inputs) {
+        if let (None, Some(number)) = (&input.number, quantized_number(graph, id, input)) {
+            numbers.insert(id, number);
+            continue;
+        }
         let elements = graph.node(id).fact.elements().max(1);
         let room = match has_separate_features(graph, id, fixed) {
             true => SEPARATE_BITS,
@@ -90,6 +95,24 @@ pub(super) fn input_numbers(graph: &Graph, inputs: &[InputContext], fixed: &Fixe
         numbers.insert(id, input_number(input, seen, [fixed.bits, room.max(fixed.bits)]));
     }
     numbers
+}
+
+/// The integers that stand for an input which the network quantizes itself, to one scale: those that the quantize gives, or those
+/// of the declared range.
+fn quantized_number(graph: &Graph, id: NodeId, input: &InputContext) -> Option<Number> {
+    let users = graph.users(id);
+    let quantize = |user: &NodeId| match &graph.node(*user).op {
+        Op::Quantize(quantize) => Some(quantize),
+        _ => None,
+    };
+    let all = users.iter().map(quantize).collect::<Option<Vec<_>>>()?;
+    let first = *all.first().filter(|first| all.iter().all(|other| other.scale == first.scale))?;
+    let wide = zknn_ir::op::Quantize { lo: -MAX_LEVEL, hi: MAX_LEVEL, ..*first };
+    let (lo, hi) = match input.is_declared {
+        true => (wide.level(input.range.0 as f64), wide.level(input.range.1 as f64)),
+        false => (all.iter().map(|other| other.lo).min()?, all.iter().map(|other| other.hi).max()?),
+    };
+    (!graph.is_output(id)).then_some(Number::Fixed { scale: first.scale, lo, hi })
 }
 
 /// The integers that stand for an input, with what the calibration showed of it.

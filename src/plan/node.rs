@@ -82,7 +82,7 @@ impl<'a> Node<'a> {
         };
         match weights {
             Weights::Fixed { data, .. } => Ok(of_rank(data)),
-            Weights::Real(_) => Err(PlanError::NotFixed { node: self.label() }),
+            Weights::Real(_) | Weights::Scaled { .. } => Err(PlanError::NotFixed { node: self.label() }),
         }
     }
 }

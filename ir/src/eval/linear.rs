@@ -47,7 +47,8 @@ pub(crate) fn dense_real(weights: &Weights, bias: Option<&Weights>, x: &[f64]) -
     let vector = ArrayView1::from(x);
     let mut sums: Vec<f64> = match weights {
         _ if x.len() != length => multiply_batch(elements_f64(weights), x.to_vec(), length),
-        Weights::Real(data) => contiguous(data).chunks(x.len()).map(|row| ArrayView1::from(row).dot(&vector)).collect(),
+        Weights::Real(data) => contiguous_rows(&contiguous(data), x.len()).map(|row| row.dot(&vector)).collect(),
+        Weights::Scaled { .. } => contiguous_rows(&weights.reals(), x.len()).map(|row| row.dot(&vector)).collect(),
         Weights::Fixed { data, .. } => {
             let mut converted = Vec::with_capacity(x.len());
             contiguous(data)
@@ -187,11 +188,16 @@ pub(super) fn finish_real(sums: &mut [f64], weights: &Weights, bias: Option<&Wei
     }
 }
 
+/// The elements, which [`finish_real`] brings to real values where they are integers at one scale.
 pub(super) fn elements_f64(weights: &Weights) -> Vec<f64> {
     match weights {
-        Weights::Real(data) => data.iter().copied().collect(),
+        Weights::Real(_) | Weights::Scaled { .. } => weights.reals(),
         Weights::Fixed { data, .. } => as_f64(data),
     }
+}
+
+fn contiguous_rows(elements: &[f64], length: usize) -> impl Iterator<Item = ArrayView1<'_, f64>> {
+    elements.chunks(length).map(ArrayView1::from)
 }
 
 fn integers(weights: Option<&Weights>) -> Option<&ArcArray<i64, IxDyn>> {

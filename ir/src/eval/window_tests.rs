@@ -60,7 +60,7 @@ proptest! {
                 let mut op = op;
                 op.kernel = Weights::Real(match &op.kernel {
                     Weights::Fixed { data, .. } => data.mapv(|weight| weight as f64).into(),
-                    Weights::Real(_) => unreachable!("integers"),
+                    Weights::Real(_) | Weights::Scaled { .. } => unreachable!("integers"),
                 });
                 let mut graph = Graph::new();
                 let input = graph.add(real_input(&shape), &[], None).unwrap();

@@ -78,9 +78,9 @@ pub(super) fn infer(
         if length != channels {
             return Err(InferError::BiasLength { expected: channels, got: length });
         }
-        check_weights(op, "bias", bias, operand)?;
+        check_weights(op, "bias", bias, channels, operand)?;
     }
-    check_weights(op, tensor, weights, operand)?;
+    check_weights(op, tensor, weights, channels, operand)?;
     let (Weights::Fixed { data, scale }, Number::Fixed { scale: unit, lo, hi }) = (weights, operand) else {
         return Ok(Number::Real);
     };
@@ -112,11 +112,13 @@ fn union(op: &'static str, scale: f64, bounds: &[ChannelBound]) -> Result<Number
     Ok(Number::Fixed { scale, lo: least, hi: greatest })
 }
 
-/// Weights are of the operand's kind, real ones finite, fixed ones with a usable scale.
+/// Weights are of the operand's kind, real ones finite, fixed ones with a usable scale, scaled ones with one for each output
+/// channel.
 fn check_weights(
     op: &'static str,
     tensor: &'static str,
     weights: &Weights,
+    channels: usize,
     operand: &Number,
 ) -> Result<(), InferError> {
     const REAL: &str = "real";
@@ -127,10 +129,16 @@ fn check_weights(
             Some(index) => Err(InferError::NotFinite { op, tensor, index }),
             None => Ok(()),
         },
+        (Weights::Scaled { scales, .. }, Number::Real) => {
+            if scales.len() != channels {
+                return Err(InferError::Scales { op, tensor, expected: channels, got: scales.len() });
+            }
+            scales.iter().try_for_each(|&scale| check_scale(op, tensor, scale))
+        }
         (Weights::Fixed { .. }, Number::Real) => {
             Err(InferError::MixedNumbers { op, tensor, expected: REAL, got: FIXED })
         }
-        (Weights::Real(_), Number::Fixed { .. }) => {
+        (Weights::Real(_) | Weights::Scaled { .. }, Number::Fixed { .. }) => {
             Err(InferError::MixedNumbers { op, tensor, expected: FIXED, got: REAL })
         }
     }

@@ -21,6 +21,7 @@ mod maximum;
 mod multiply;
 mod normalize;
 mod pad;
+mod quantize;
 mod relu;
 mod requantize;
 mod reshape;
@@ -49,6 +50,7 @@ pub use maximum::Maximum;
 pub use multiply::Multiply;
 pub use normalize::{Normalize, normalize_roots};
 pub use pad::Pad;
+pub use quantize::{MAX_LEVEL, Quantize};
 pub use relu::Relu;
 pub use requantize::{MAX_SHIFT, Requantize};
 pub use reshape::Reshape;
@@ -397,6 +399,8 @@ operations! {
     Clip(op),
     /// The indices of the greatest numbers along an axis.
     TopK(op),
+    /// Real numbers brought to the multiples of a scale.
+    Quantize(op),
 }
 
 impl Op {

@@ -3,7 +3,7 @@
 use super::tests::{alone, fact, message, tensor};
 use super::*;
 use crate::eval::{eval_fixed, eval_real};
-use crate::{Number, Weights, infer};
+use crate::{Number, Weights, infer, parse, print};
 use ndarray::{ArcArray, ArrayD, IxDyn};
 use proptest::prelude::*;
 
@@ -55,6 +55,48 @@ fn clip_is_of_real_numbers_and_has_two_ends() {
     insta::assert_snapshot!(message(&Op::Clip(clip), &[&fact(&[4], 1.0, 0, 1)]), @"clip takes real numbers, its input is fixed-point");
     insta::assert_snapshot!(message(&Op::Clip(Clip::new(Some(1.0), Some(0.0))), &[&real(&[4])]), @"clip takes two ends, of which the first is not above the second, got 2");
     insta::assert_snapshot!(message(&Op::Clip(Clip::new(Some(f64::NAN), None)), &[&real(&[4])]), @"the ends of clip must be finite, element 0 is not");
+}
+
+#[test]
+fn quantize_rounds_halves_to_the_even_multiple_and_saturates() {
+    let quantize = |lo, hi, scale| Op::Quantize(Quantize { lo, hi, scale });
+    let graph = alone(quantize(-128, 127, 0.5), &[real(&[8])]);
+    let x = ndarray::arr1(&[0.25, 0.75, -0.25, -0.75, 1.1, 63.9, -64.3, 0.0]).into_dyn();
+    let values = eval_real(&graph, &x).unwrap();
+    assert_eq!(values.output(), &ndarray::arr1(&[0.0, 1.0, 0.0, -1.0, 1.0, 63.5, -64.0, 0.0]).into_dyn());
+    // With a zero point of -128, the type's least integer is zero.
+    let graph = alone(quantize(0, 255, 0.1f32.into()), &[real(&[3])]);
+    let values = eval_real(&graph, &ndarray::arr1(&[-3.0, 0.25, 99.0]).into_dyn()).unwrap();
+    assert_eq!(values.output(), &ndarray::arr1(&[0.0, 2.0, 255.0]).mapv(|level| level * f64::from(0.1f32)).into_dyn());
+    assert_eq!(quantize(1, 3, 1.0).class(), Class::Monotone { keeps_zero: false });
+
+    let x = real(&[4]);
+    insta::assert_snapshot!(message(&quantize(-1, 1, 0.5), &[&fact(&[4], 1.0, 0, 1)]), @"quantize takes real numbers, its input is fixed-point");
+    insta::assert_snapshot!(message(&quantize(1, 0, 0.5), &[&x]), @"interval 1..=0 is empty");
+    insta::assert_snapshot!(message(&quantize(0, 1, 0.0), &[&x]), @"the scale of the result of quantize must be positive and finite, it is 0");
+    insta::assert_snapshot!(message(&quantize(0, (1 << 24) + 1, 1.0), &[&x]), @"quantize gives multiples from 0 to 16777217, they must stay within ±2^24");
+}
+
+#[test]
+fn scaled_weights_are_real_numbers_and_have_a_scale_for_each_output_channel() {
+    let dense = |scales: &[f64]| {
+        let data = ndarray::arr2(&[[1, -2], [3, 4]]).into_dyn().into_shared();
+        let bias = Weights::Scaled { data: ndarray::arr1(&[5, 6]).into_dyn().into_shared(), scales: vec![1.0, 2.0] };
+        Op::Dense(Dense { weights: Weights::Scaled { data, scales: scales.to_vec() }, bias: Some(bias) })
+    };
+    let graph = alone(dense(&[0.5, 0.25]), &[real(&[2])]);
+    let values = eval_real(&graph, &ndarray::arr1(&[1.0, 10.0]).into_dyn()).unwrap();
+    assert_eq!(values.output(), &ndarray::arr1(&[-4.5, 22.75]).into_dyn());
+    let text = print(&graph);
+    assert_eq!(print(&parse(&text).unwrap()), text);
+    insta::assert_snapshot!(text, @"
+    %0 = input : [2] real
+    %1 = dense %0 weights=scaled[2, 2] scales [0.5, 0.25] [1, -2, 3, 4] bias=scaled[2] scales [1.0, 2.0] [5, 6] : [2] real
+    output %1
+    ");
+    insta::assert_snapshot!(message(&dense(&[0.5]), &[&real(&[2])]), @"dense has 1 scales for its weights, the number of output channels is 2");
+    insta::assert_snapshot!(message(&dense(&[0.5, 0.0]), &[&real(&[2])]), @"the scale of the weights of dense must be positive and finite, it is 0");
+    insta::assert_snapshot!(message(&dense(&[0.5, 0.5]), &[&fact(&[2], 1.0, 0, 1)]), @"the bias of dense must be fixed-point like its input, not real");
 }
 
 #[test]

@@ -54,6 +54,7 @@ fn tags_stay_what_they_are() {
         "maximum",
         "clip",
         "top_k",
+        "quantize",
     ];
     assert_eq!(NAMES, expected);
     for (tag, name) in NAMES.iter().enumerate() {

@@ -32,29 +32,36 @@ impl Visitor for Reader<'_, '_> {
 
     fn weights(&mut self, name: &'static str, weights: &mut Weights) -> Located<()> {
         self.line.attribute(name)?;
-        let fixed = self.line.eat_word("fixed");
-        if !fixed && !self.line.eat_word("real") {
-            return Err(self.line.expected("`fixed` or `real`"));
-        }
+        let kinds = ["fixed", "scaled", "real"];
+        let Some(kind) = kinds.into_iter().find(|kind| self.line.eat_word(kind)) else {
+            return Err(self.line.expected("`fixed`, `scaled` or `real`"));
+        };
         let shape = self.line.shape()?;
-        let scale = if fixed { Some(self.line.scale()?) } else { None };
+        let form = match kind {
+            "fixed" => Form::Fixed(self.line.scale()?),
+            "scaled" => {
+                self.line.keyword("scales")?;
+                Form::Scaled(self.line.list(|line| line.number("a scale"))?)
+            }
+            _ => Form::Real,
+        };
         let Token { kind, column } = *self.line.peek();
-        *weights = match (kind, scale) {
-            (TokenKind::Digest(digest), _) => {
+        *weights = match kind {
+            TokenKind::Digest(digest) => {
                 self.line.next();
                 let error = |kind: fn(String) -> ParseErrorKind| at(column, kind(digest.to_owned()));
                 let found = (self.weights)(digest).ok_or_else(|| error(ParseErrorKind::Unresolved))?;
-                let same = found.shape() == shape && found.scale() == scale && found.short_digest() == digest;
+                let same = found.shape() == shape && form.is_of(&found) && found.short_digest() == digest;
                 same.then_some(found).ok_or_else(|| error(ParseErrorKind::WrongWeights))?
             }
-            (_, Some(scale)) => {
-                let list = self.line.list(|line| line.number("an integer weight"))?;
-                Weights::Fixed { data: tensor(shape, list).map_err(|kind| at(column, kind))?, scale }
-            }
-            (_, None) => {
-                let list = self.line.list(|line| line.number("a real weight"))?;
-                Weights::Real(tensor(shape, list).map_err(|kind| at(column, kind))?)
-            }
+            _ => match form {
+                Form::Real => {
+                    let list = self.line.list(|line| line.number("a real weight"))?;
+                    Weights::Real(tensor(shape, list).map_err(|kind| at(column, kind))?)
+                }
+                Form::Fixed(scale) => Weights::Fixed { data: self.integers_of(shape)?, scale },
+                Form::Scaled(scales) => Weights::Scaled { data: self.integers_of(shape)?, scales },
+            },
         };
         Ok(())
     }
@@ -141,6 +148,32 @@ impl Visitor for Reader<'_, '_> {
     fn scale(&mut self, scale: &mut f64) -> Located<()> {
         *scale = self.line.scale()?;
         Ok(())
+    }
+}
+
+/// What the text says of weights before their elements.
+enum Form {
+    Real,
+    Fixed(f64),
+    Scaled(Vec<f64>),
+}
+
+impl Form {
+    fn is_of(&self, weights: &Weights) -> bool {
+        match (self, weights) {
+            (Form::Real, Weights::Real(_)) => true,
+            (Form::Fixed(told), Weights::Fixed { scale, .. }) => told == scale,
+            (Form::Scaled(told), Weights::Scaled { scales, .. }) => told == scales,
+            _ => false,
+        }
+    }
+}
+
+impl Reader<'_, '_> {
+    fn integers_of(&mut self, shape: Vec<usize>) -> Located<ArcArray<i64, IxDyn>> {
+        let column = self.line.peek().column;
+        let list = self.line.list(|line| line.number("an integer weight"))?;
+        tensor(shape, list).map_err(|kind| at(column, kind))
     }
 }
 

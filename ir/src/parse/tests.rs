@@ -53,7 +53,7 @@ fn words_that_cannot_stand_where_they_do_are_pointed_at() {
     insta::assert_snapshot!(line_error("%1 = max_pool %0 window=[2]"), @"line 2, column 25: expected a height and a width, found [2]");
     insta::assert_snapshot!(line_error("%1 = max_pool %0 relu"), @"line 2, column 18: expected `window`, found `relu`");
     insta::assert_snapshot!(line_error("%1 = normalize %0 fraction_bits=-1"), @"line 2, column 33: expected a number of bits, found `-1`");
-    insta::assert_snapshot!(line_error("%1 = dense %0 weights=[1]"), @"line 2, column 23: expected `fixed` or `real`, found `[`");
+    insta::assert_snapshot!(line_error("%1 = dense %0 weights=[1]"), @"line 2, column 23: expected `fixed`, `scaled` or `real`, found `[`");
     insta::assert_snapshot!(line_error("%1 = dense %0 weights=fixed[1, 1] scale 1 [0.5]"), @"line 2, column 44: expected an integer weight, found `0.5`");
     insta::assert_snapshot!(line_error("%1 = dense %0 weights=fixed[1, 2] scale 1 [1]"), @"line 2, column 43: 1 elements do not fill shape [1, 2]");
 }

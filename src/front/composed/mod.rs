@@ -6,6 +6,7 @@ mod builder;
 mod linear;
 mod pointwise;
 mod pooling;
+mod quantized;
 mod ranking;
 mod views;
 
@@ -70,7 +71,9 @@ impl From<InferError> for Refusal {
 
 /// All types of the table.
 pub(super) fn layer_types() -> impl Iterator<Item = &'static LayerType> {
-    [linear::TYPES, pooling::TYPES, pointwise::TYPES, views::TYPES, ranking::TYPES].into_iter().flatten()
+    [linear::TYPES, quantized::TYPES, pooling::TYPES, pointwise::TYPES, views::TYPES, ranking::TYPES]
+        .into_iter()
+        .flatten()
 }
 
 impl Composed {

@@ -110,6 +110,65 @@ fn transposed_convolution(random: &mut Random) -> Case {
     Case { inputs: vec![x], fields, expected }
 }
 
+/// Integers less a zero point times a scale, both by output channel or for all of them, where there are so many axes in a row.
+fn quantized(random: &mut Random, shape: &[usize]) -> (Vec<(&'static str, Attribute)>, ArrayD<f64>, ArrayD<f64>) {
+    let outputs = shape[0];
+    let whole = |shape: &[usize], random: &mut Random| tensor(shape, random).mapv(|x| (8.0 * x).round());
+    let of_scales = if random.r#gen() { outputs } else { 1 };
+    let scales = ArrayD::from_shape_fn(IxDyn(&[of_scales]), |at| 0.125 + 0.25 * at[0] as f64);
+    let zeros = whole(&[of_scales], random);
+    let (integers, biases) = (whole(shape, random), whole(&[outputs], random));
+    let scale = |tensor: &ArrayD<f64>, output: usize| tensor[[if of_scales == 1 { 0 } else { output }]];
+    let weights = by_index(shape, |at| scale(&scales, at[0]) * (integers[at] - scale(&zeros, at[0])));
+    let name = if shape.len() == 4 { "kernel" } else { "weights" };
+    let mut fields = vec![
+        (name, Attribute::Tensor(integers)),
+        ("weight_scale", Attribute::Tensor(scales.clone())),
+        ("weight_zero_point", Attribute::Tensor(zeros)),
+        ("biases", Attribute::Tensor(biases.clone())),
+    ];
+    let mut of_biases = biases.clone();
+    if random.r#gen() {
+        of_biases = by_index(&[outputs], |at| 0.5 * scale(&scales, at[0]) * biases[at]);
+        fields.push(("bias_scale", Attribute::Tensor(0.5 * &scales)));
+    }
+    (fields, weights, of_biases)
+}
+
+fn quantized_convolution(random: &mut Random) -> Case {
+    let (groups, outputs, inputs) = (random.gen_range(1..=2), random.gen_range(1..=2), random.gen_range(1..=2));
+    let [h, w] = [0; 2].map(|_| random.gen_range(1..=3));
+    let (stride, dilation) = (random.gen_range(1..=2), random.gen_range(1..=2));
+    let (before, after) = (random.gen_range(0..=2), random.gen_range(0..=2));
+    let [height, width] = [h, w].map(|size| (size - 1) * dilation + 1 + random.gen_range(0..=3));
+    let x = tensor(&[height, width, groups * inputs], random);
+    let (mut fields, kernel, biases) = quantized(random, &[groups * outputs, h, w, inputs]);
+    let results = |length: usize, size: usize| (length + before + after - (size - 1) * dilation - 1) / stride + 1;
+    let expected = by_index(&[results(height, h), results(width, w), groups * outputs], |at| {
+        let mut sum = biases[[at[2]]];
+        for (u, v, c) in ndarray::indices((h, w, inputs)) {
+            let place = |at: usize, step: usize| (at * stride + step * dilation) as isize - before as isize;
+            let channel = (at[2] / outputs * inputs + c) as isize;
+            sum += kernel[[at[2], u, v, c]] * read(&x, &[place(at[0], u), place(at[1], v), channel]).unwrap_or(0.0);
+        }
+        sum
+    });
+    for (name, value) in [("stride", stride), ("dilation", dilation), ("before", before), ("after", after)] {
+        fields.push((name, integers(&[value, value])));
+    }
+    fields.push(("groups", integers(&[groups])));
+    Case { inputs: vec![x], fields, expected }
+}
+
+fn quantized_fully_connected(random: &mut Random) -> Case {
+    let (outputs, inputs) = (random.gen_range(1..=4), random.gen_range(1..=4));
+    let x = tensor(&[inputs], random);
+    let (fields, weights, biases) = quantized(random, &[outputs, inputs]);
+    let product = |output: usize| (0..inputs).map(|input| weights[[output, input]] * x[[input]]).sum::<f64>();
+    let expected = by_index(&[outputs], |at| biases[at] + product(at[0]));
+    Case { inputs: vec![x], fields, expected }
+}
+
 fn batch_norm(random: &mut Random) -> Case {
     let x = any_tensor(random);
     let channels = [*x.shape().last().expect("an axis")];
@@ -335,6 +394,17 @@ fn case(name: &str, random: &mut Random) -> Case {
         "transposed_convolution" => transposed_convolution(random),
         "batch_norm" => batch_norm(random),
         "affine" => affine(random),
+        "quantized_convolution" => quantized_convolution(random),
+        "quantized_fully_connected" => quantized_fully_connected(random),
+        // Halves, of which there are many, go to the even multiple.
+        "quantize" => match random.gen_range(0..2) {
+            0 => each(random, vec![("scale", number(0.25))], |x| 0.25 * (4.0 * x).round_ties_even()),
+            _ => {
+                let fields = [("scale", 0.25), ("zero_point", 7.0), ("least", 0.0), ("greatest", 15.0)];
+                let fields = fields.into_iter().map(|(name, value)| (name, number(value))).collect();
+                each(random, fields, |x| 0.25 * (4.0 * x).round_ties_even().clamp(-7.0, 8.0))
+            }
+        },
         "average_pool" => average_pool(random),
         "global_average_pool" | "global_max_pool" => {
             let x = image(random);

@@ -6,6 +6,9 @@ use zknn_ir::{Factors, NodeId, Weights};
 use super::super::reads::channels_read;
 use super::{Quantizer, WIDE_BITS, greatest};
 
+/// How far a float of 32 bits may be off what it stands for, and the product of two of them, as a fraction.
+const FLOAT: f64 = 1e-6;
+
 /// The integers of a linear operation.
 pub(super) struct Linear {
     pub(super) weights: Weights,
@@ -25,16 +28,21 @@ impl Quantizer<'_> {
     ) -> Linear {
         // The graph under construction is fixed-point from its input on.
         let unit = self.new.node(operand).fact.scale().unwrap_or(1.0);
-        let (Weights::Real(data), channels) = (weights, weights.shape().first().copied().unwrap_or(1)) else {
-            return Linear { weights: weights.clone(), bias: bias.cloned(), units: vec![unit] };
+        let channels = weights.shape().first().copied().unwrap_or(1);
+        let data = match weights {
+            Weights::Real(data) => data,
+            Weights::Scaled { data, scales } => return given(data, scales, bias, unit),
+            Weights::Fixed { .. } => {
+                return Linear { weights: weights.clone(), bias: bias.cloned(), units: vec![unit] };
+            }
         };
         // Zero times any weight is zero.
         let is_idle = self.new.node(operand).fact.interval() == Some((0, 0));
         let elements: Vec<f64> = data.iter().map(|&w| if is_idle { 0.0 } else { w }).collect();
         let rows = || elements.chunks((elements.len() / channels).max(1));
-        let biases = match bias {
-            Some(Weights::Real(data)) => data.iter().map(|b| b / unit).collect(),
-            _ => vec![0.0; channels],
+        let biases: Vec<f64> = match bias.filter(|bias| bias.is_real()) {
+            Some(bias) => bias.reals().iter().map(|b| b / unit).collect(),
+            None => vec![0.0; channels],
         };
         let rows_greatest: Vec<f64> = rows().map(greatest).collect();
         let is_even = |row: &[f64]| row.iter().all(|w| *w == 0.0 || w.abs() == greatest(row));
@@ -51,13 +59,7 @@ impl Quantizer<'_> {
         let integers = rows().zip(&scales).flat_map(|(row, scale)| row.iter().map(move |w| (w / scale).round() as i64));
         let data = tensor(weights.shape(), integers.collect());
         let units: Vec<f64> = scales.iter().map(|scale| unit * scale).collect();
-        let bias = bias.map(|bias| match bias {
-            Weights::Real(data) => {
-                let integers = data.iter().zip(&units).map(|(b, unit)| (b / unit).round() as i64).collect();
-                Weights::Fixed { data: tensor(bias.shape(), integers), scale: unit * coarsest }
-            }
-            fixed => fixed.clone(),
-        });
+        let bias = bias.map(|bias| bias_in(bias, &units, unit * coarsest));
         Linear { weights: Weights::Fixed { data, scale: coarsest }, bias, units }
     }
 
@@ -102,6 +104,28 @@ impl Quantizer<'_> {
     }
 }
 
+/// The integers that weights are, and a bias in units of the sums.
+fn given(data: &ArcArray<i64, IxDyn>, scales: &[f64], bias: Option<&Weights>, unit: f64) -> Linear {
+    let coarsest = greatest(scales);
+    let units: Vec<f64> = scales.iter().map(|scale| unit * scale).collect();
+    let bias = bias.map(|bias| bias_in(bias, &units, unit * coarsest));
+    Linear { weights: Weights::Fixed { data: data.clone(), scale: coarsest }, bias, units }
+}
+
+/// A bias in units of the sums of each channel, at the scale that the sums are said to have. Integers of which each is at the scale
+/// of its sums, as far as floats of 32 bits tell, are these units.
+fn bias_in(bias: &Weights, units: &[f64], scale: f64) -> Weights {
+    let is_unit = |(scale, unit): (&f64, &f64)| (scale / unit - 1.0).abs() < FLOAT;
+    let integers = match bias {
+        Weights::Scaled { data, scales } if scales.iter().zip(units).all(is_unit) => data.iter().copied().collect(),
+        Weights::Real(_) | Weights::Scaled { .. } => {
+            bias.reals().iter().zip(units).map(|(b, unit)| (b / unit).round() as i64).collect()
+        }
+        Weights::Fixed { .. } => return bias.clone(),
+    };
+    Weights::Fixed { data: tensor(bias.shape(), integers), scale }
+}
+
 /// A scale for the weights of each output channel, given the greatest magnitude of its weights, and its bias in units of the
 /// operand: that at which the weights just fit `bits` bits; or a coarser one, at which the bias is no greater than the sums of so
 /// many products as there are in a row, which it has `of_bias` bits for, since numbers are told no finer than their greatest allows.
@@ -129,7 +153,7 @@ fn channel_scales(weights: &[f64], biases: &[f64], row: usize, bits: u32, of_bia
     needed.iter().map(|scale| scale.max(finest)).collect()
 }
 
-fn tensor(shape: &[usize], integers: Vec<i64>) -> ArcArray<i64, IxDyn> {
+pub(super) fn tensor(shape: &[usize], integers: Vec<i64>) -> ArcArray<i64, IxDyn> {
     // One integer for each element of a tensor of that shape.
     ArcArray::from_shape_vec(IxDyn(shape), integers).expect("as many integers as there were numbers")
 }

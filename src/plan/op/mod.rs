@@ -95,8 +95,8 @@ pub(super) fn candidates(node: Node<'_>, unsaturated: bool) -> Result<Vec<Candid
         Op::Affine(op) => affine::candidates(node, op),
         Op::Multiply => multiply::candidates(node),
         Op::Maximum => maximum::candidates(node),
-        // Its operand has integers, and `clip` takes real numbers.
-        Op::Clip(_) => Err(PlanError::NotFixed { node: node.label() }),
+        // Its operand has integers, and these take real numbers.
+        Op::Clip(_) | Op::Quantize(_) => Err(PlanError::NotFixed { node: node.label() }),
     }
 }
 

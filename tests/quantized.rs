@@ -1,0 +1,77 @@
+//! Networks that another tool has quantized: proved with its integers, and no others.
+//!
+//! `ref_cnn/generate_quantized.py` wrote them, and ran them in onnxruntime.
+
+mod shared;
+
+use serde_json::{Value, json};
+use shared::exits;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Inputs that are proved of each network.
+const PROOFS: usize = 2;
+
+fn testdata(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/quantized").join(file)
+}
+
+fn read(path: &Path) -> Value {
+    serde_json::from_str(&fs::read_to_string(path).expect("a file")).expect("JSON")
+}
+
+/// What the program prints, in a folder.
+#[track_caller]
+fn told(folder: &Path, args: &[&str]) -> Value {
+    serde_json::from_slice(&exits(folder, args, 0).stdout).unwrap_or_default()
+}
+
+fn numbers(tensor: &Value) -> Vec<f64> {
+    tensor["data"].as_array().expect("numbers").iter().map(|number| number.as_f64().expect("a number")).collect()
+}
+
+/// All outputs are onnxruntime's, and those of a proof are stated.
+fn is_what_the_runtime_computes(network: &str) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    for (suffix, name) in [("", "model.json"), (".inputs", "inputs.json"), (".outputs", "outputs.json")] {
+        fs::copy(testdata(&format!("{network}{suffix}.json")), folder.join(name)).expect("a copy");
+    }
+    let compared = ["eval", "model.json", "--inputs", "inputs.json", "--targets", "outputs.json", "--json"];
+    let figures = told(folder, &compared);
+    assert_eq!((&figures["equal"], &figures["refused"]), (&json!(1.0), &json!(0)), "{figures}");
+
+    let mut inputs = read(&folder.join("inputs.json"));
+    let length = numbers(&inputs).len() / inputs["dim"][0].as_u64().expect("a count") as usize;
+    inputs["dim"][0] = PROOFS.into();
+    inputs["data"].as_array_mut().expect("numbers").truncate(PROOFS * length);
+    fs::write(folder.join("inputs.json"), inputs.to_string()).expect("the inputs are written");
+    // Nothing is rounded but as the network says, so nothing is asked of calibration.
+    let compiled = exits(folder, &["compile", "model.json"], 0);
+    assert!(!String::from_utf8_lossy(&compiled.stderr).contains("rounding"), "{compiled:?}");
+    told(folder, &["prove", "model.zkc", "--input", "inputs.json"]);
+    let outputs = read(&folder.join("outputs.json"));
+    let expected = numbers(&outputs);
+    let count = outputs["dim"][1].as_u64().expect("a count") as usize;
+    for (at, expected) in expected.chunks(count).take(PROOFS).enumerate() {
+        let statement = told(folder, &["verify", "model.vk", &format!("proof-{at}.zkp"), "--json"]);
+        // Their numbers are floats of 32 bits.
+        let narrow = |numbers: &[f64]| numbers.iter().map(|number| *number as f32).collect::<Vec<_>>();
+        assert_eq!(narrow(&numbers(&statement["output"])), narrow(expected), "{statement}");
+    }
+}
+
+#[test]
+fn convolutions_by_channel() {
+    is_what_the_runtime_computes("images");
+}
+
+#[test]
+fn scales_that_are_round_numbers() {
+    is_what_the_runtime_computes("round_scales");
+}
+
+#[test]
+fn sums_and_tensors_at_unlike_scales() {
+    is_what_the_runtime_computes("branches");
+}
