@@ -74,9 +74,9 @@ impl Context {
 /// How real numbers become fixed-point ones.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FixedPoint {
-    /// How many bits weights have, and the numbers between layers: [`MIN_BITS`] to [`MAX_BITS`].
+    /// How many bits numbers between layers have, [`MIN_BITS`] to [`MAX_BITS`]; weights have up to three more.
     pub bits: u32,
-    /// The bits of layers that have others: of the weights of such a layer, and of the numbers that it gives.
+    /// The bits of layers that have others: of the numbers that such a layer gives, and with them of its weights.
     pub layer_bits: BTreeMap<usize, u32>,
     /// How large numbers get.
     pub calibration: Calibration,
@@ -121,7 +121,7 @@ impl From<Vec<ArrayD<f64>>> for Calibration {
     }
 }
 
-/// The bits of weights and numbers where none are asked for.
+/// The bits of numbers where none are asked for.
 pub const DEFAULT_BITS: u32 = 10;
 
 /// The fewest bits that numbers can have.
@@ -227,7 +227,7 @@ pub enum PassError {
         node: NodeId,
         /// The model layer that it came from.
         layer: Option<usize>,
-        /// The bits of weights and numbers.
+        /// The bits of numbers.
         bits: u32,
         /// The bits, without a sign, that products of sums and multipliers need.
         needed: u32,

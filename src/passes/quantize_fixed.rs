@@ -18,8 +18,8 @@
 //! read them, a linear operation, a product or a sum leaves its sums to these, and an input has the scale of these. Scaled weights
 //! are their integers.
 //!
-//! Other weights are symmetric integers of `bits` bits, each output channel at a scale of its own; biases have the scale of the
-//! sums they are added to. Where all weights of a channel are zero, or the operand always is, the bias is all there is, and
+//! Other weights are symmetric integers of three bits more, up to 15, each output channel at a scale of its own; biases have the
+//! scale of the sums they are added to. Where all weights of a channel are zero, or the operand always is, the bias is all there is, and
 //! chooses the scale. Where there is no bias, and each channel has weights of one magnitude, as an average has, these are the
 //! scales. Where the calibration shows the mean of each channel, biases make up for what rounded weights take from sums of means.
 //!
@@ -27,7 +27,7 @@
 //!
 //! ```text
 //! %0 = input : [1] real              →  %0 = input : [1] fixed(scale 1, -4..=4)
-//! %1 = dense %0 weights=real[1, 1]      %1 = dense %0 weights=fixed[1, 1] scale 0.00787… [127] : [1] fixed(…)
+//! %1 = dense %0 weights=real[1, 1]      %1 = dense %0 weights=fixed[1, 1] scale 0.00098… [1023] : [1] fixed(…)
 //!        [1.0] : [1] real               %2 = requantize %1 multipliers=[…] shift=13 clamp=-508..=508 scale 0.00787…
 //! output %1                             output %2
 //! ```
@@ -60,8 +60,13 @@ const ROOM_BITS: u32 = 60;
 /// No limits at all.
 const EVERYTHING: Range = Range { lo: f64::MIN, hi: f64::MAX };
 
-/// How much more precise a multiplier is than it has to be, where there is room.
+/// How many bits weights have more than numbers, as far as [`WEIGHT_BITS`] go, and multipliers more than they have to, where there
+/// is room, taken together where numbers are summed again. A circuit has the digits of sums times multipliers, whichever of the
+/// two is longer.
 const SPARE_BITS: u32 = 3;
+
+/// How many bits weights have at most, unless numbers have as many.
+const WEIGHT_BITS: u32 = 15;
 
 /// Builds the graph anew, operands first, since each operation's scale follows from the facts before it.
 pub(super) fn run(graph: &mut Graph, context: &mut Context) -> Result<(), PassError> {
@@ -141,8 +146,9 @@ impl Quantizer<'_> {
             return self.add(id, op.clone(), operands);
         };
         // As fine as sums are told.
-        let of_bias = 2 * self.bits(id) - 1 + if self.destination(id).is_summed { 0 } else { WIDE_BITS };
-        let Linear { weights, bias, units } = self.integers(operand, weights, bias, [self.bits(id), of_bias]);
+        let of_weights = self.bits(id) + self.more_weight_bits(id);
+        let of_bias = self.bits(id) + of_weights - 1 + if self.destination(id).is_summed { 0 } else { WIDE_BITS };
+        let Linear { weights, bias, units } = self.integers(operand, weights, bias, [of_weights, of_bias]);
         let bias = self.corrected(id, &weights, bias, &units);
         let sums = self.add(id, op.with_factors(weights, bias), operands)?;
         self.requantize_unless_left(id, sums, units)
@@ -296,9 +302,14 @@ impl Quantizer<'_> {
         })
     }
 
-    /// The bits of an old node's weights.
+    /// The bits of an old node.
     fn bits(&self, id: NodeId) -> u32 {
         self.fixed.bits_of(self.old.node(id).layer)
+    }
+
+    /// How many more its weights have.
+    fn more_weight_bits(&self, id: NodeId) -> u32 {
+        SPARE_BITS.min(WEIGHT_BITS.saturating_sub(self.bits(id)))
     }
 
     /// The bits of its numbers, where they are summed again: one more, where a circuit checks as many with the same octal digits.
@@ -371,7 +382,9 @@ impl Quantizer<'_> {
             let greatest_multiplier = greatest(units) / scale * 2f64.powi(shift as i32);
             ceil_log2(greatest_sum * (greatest_multiplier + 1.0) + 2f64.powi(shift as i32))
         };
-        let most = (least + SPARE_BITS).min(MAX_SHIFT);
+        // There are few scores, and digits more of them cost little.
+        let taken = if self.destination(id).is_summed { self.more_weight_bits(id) } else { 0 };
+        let most = (least + SPARE_BITS - taken).min(MAX_SHIFT);
         let Some(shift) = (least..=most).rev().find(|&shift| products(shift) <= ROOM_BITS) else {
             return Err(self.narrow(id, self.old.node(id), products(least)));
         };

@@ -163,7 +163,14 @@ impl Trial {
                 continue;
             }
             let difference = (real - integer as f64 * scale).abs();
-            prop_assert!(difference <= bound.at(scale), "{} {} {:?}", real, integer as f64 * scale, bound);
+            prop_assert!(
+                difference <= bound.at(scale),
+                "{} {} {:?}\n{}",
+                real,
+                integer as f64 * scale,
+                bound,
+                zknn_ir::print(graph)
+            );
         }
         Ok(true)
     }
