@@ -3,7 +3,7 @@
 use crate::diagnose;
 use crate::front::{self, LayerDiagnostic, Model, ModelInput};
 use crate::passes::{
-    self, Calibration, Context, DEFAULT_BITS, FixedPoint, FoundRanges, InputContext, MAX_BITS, MIN_BITS,
+    self, Calibration, Context, DEFAULT_BITS, Fit, FixedPoint, FoundRanges, InputContext, MAX_BITS, MIN_BITS,
 };
 use miette::Diagnostic;
 use ndarray::{ArrayD, ArrayViewD};
@@ -28,6 +28,8 @@ pub struct Lowering {
     pub calibration: Vec<ArrayD<f64>>,
     /// What was found on calibration inputs before; goes before these.
     pub ranges: Option<FoundRanges>,
+    /// What the range of numbers between layers is fitted to, with either.
+    pub fit: Fit,
 }
 
 /// A model in integers, and what it was made from.
@@ -238,6 +240,7 @@ fn context(model: &Model, graph: &Graph, lowering: &Lowering) -> Result<Context,
     };
     let mut fixed = FixedPoint::new(bits, calibration);
     fixed.layer_bits = lowering.layer_bits.clone();
+    fixed.fit = lowering.fit;
     Ok(Context { inputs, fixed: Some(fixed) })
 }
 

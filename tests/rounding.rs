@@ -334,8 +334,16 @@ fn ranges_stand_for_the_inputs_that_they_were_found_on() {
     assert!(line(&told).is_some_and(|line| line.contains("32 random inputs")), "{told}");
     assert_eq!(files.run(&["--ranges", &ranges]).0["rounding"]["samples"], 64);
 
-    let both = zknn(&["compile", &model, "--ranges", &ranges, "--calibrate", &calibration]);
-    assert_eq!(both.status.code(), Some(2), "{}", stderr(&both));
+    // To what ranges are fitted is another matter, for which there must be some.
+    let squares = ["--fit", "mean-square"];
+    let of_inputs = compile("squares", &[&["--calibrate", &calibration], &squares[..]].concat()).0;
+    let of_ranges = compile("again", &[&["--ranges", &ranges], &squares[..]].concat()).0;
+    assert!(of_inputs == of_ranges, "another key");
+
+    for refused in [&["--ranges", &ranges, "--calibrate", &calibration][..], &squares] {
+        let output = zknn(&[&["compile", &model], refused].concat());
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    }
 }
 
 #[test]

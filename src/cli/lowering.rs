@@ -9,7 +9,7 @@ use std::str::FromStr;
 use zknn::artifact::{FileKind, TensorInfo, VerifyingKey, fact_of, read};
 use zknn::calibrated::Calibrated;
 use zknn::front::Model;
-use zknn::passes::{FoundRanges, MAX_BITS, MIN_BITS};
+use zknn::passes::{Fit, FoundRanges, MAX_BITS, MIN_BITS};
 use zknn::rounding::{self, RoundingLoss};
 use zknn::{Lowered, Lowering, lower_with_reals};
 use zknn_ir::{Fact, Graph};
@@ -33,13 +33,18 @@ pub(super) struct Args {
 
     /// Inputs to scale the fixed-point numbers by, a tensor with one more axis than an input, the first; without any,
     /// the scales leave room for all that the weights allow. For a model of several inputs, once for each of them
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", group = "calibration")]
     calibrate: Vec<PathBuf>,
 
     /// What `compile --calibrate` found on its inputs, MODEL.ranges.json, in the place of these inputs: the program, and with the
     /// same options the key, is the same
-    #[arg(long, value_name = "FILE", conflicts_with = "calibrate")]
+    #[arg(long, value_name = "FILE", conflicts_with = "calibrate", group = "calibration")]
     ranges: Option<PathBuf>,
+
+    /// What the range of numbers between layers is fitted to, on the calibration inputs: the greatest number, with some room, or the
+    /// least mean square error, for which the greatest are saturated
+    #[arg(long, value_enum, default_value_t, requires = "calibration")]
+    fit: FitTo,
 }
 
 /// What the options say, with what is in the files that they name.
@@ -108,7 +113,11 @@ impl Args {
         }
         let Bits { bits, of_layers: layer_bits } = self.bits.clone().unwrap_or_default();
         let ranges = recorded.as_ref().map(|recorded| recorded.ranges().clone());
-        let lowering = Lowering { input_range: self.range.given(), inputs, bits, layer_bits, calibration, ranges };
+        let fit = match self.fit {
+            FitTo::Greatest => Fit::Greatest,
+            FitTo::MeanSquare => Fit::MeanSquare,
+        };
+        let lowering = Lowering { input_range: self.range.given(), inputs, bits, layer_bits, calibration, ranges, fit };
         Ok(Given { lowering, recorded })
     }
 
@@ -120,9 +129,18 @@ impl Args {
             (self.bits.is_some(), "--bits"),
             (!self.calibrate.is_empty(), "--calibrate"),
             (self.ranges.is_some(), "--ranges"),
+            (self.fit != FitTo::Greatest, "--fit"),
         ];
         given.into_iter().find_map(|(is_given, name)| is_given.then_some(name))
     }
+}
+
+/// What `--fit` says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+enum FitTo {
+    #[default]
+    Greatest,
+    MeanSquare,
 }
 
 /// Bits of all layers, and of some.

@@ -80,8 +80,20 @@ pub struct FixedPoint {
     pub layer_bits: BTreeMap<usize, u32>,
     /// How large numbers get.
     pub calibration: Calibration,
+    /// What the range of numbers is fitted to that the calibration showed.
+    pub fit: Fit,
     /// What the channels of each node held, as soon as that is known.
     seen: SeenChannels,
+}
+
+/// What the range of numbers between layers is fitted to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Fit {
+    /// The greatest number seen, with some room, as others will be greater.
+    #[default]
+    Greatest,
+    /// The least mean square of what rounding does to the numbers seen; those beyond are saturated.
+    MeanSquare,
 }
 
 /// What is known of how large numbers get.
@@ -98,12 +110,19 @@ pub enum Calibration {
 impl FixedPoint {
     /// Of so many bits, [`MIN_BITS`] to [`MAX_BITS`].
     pub fn new(bits: u32, calibration: Calibration) -> Self {
-        Self { bits, layer_bits: BTreeMap::new(), calibration, seen: SeenChannels::new() }
+        Self { bits, layer_bits: BTreeMap::new(), calibration, fit: Fit::default(), seen: SeenChannels::new() }
     }
 
     /// The bits of a layer.
     fn bits_of(&self, layer: Option<usize>) -> u32 {
         layer.and_then(|layer| self.layer_bits.get(&layer)).copied().unwrap_or(self.bits)
+    }
+
+    /// The bits of the numbers that a layer gives, where they are summed again: one more, where a circuit checks as many with the
+    /// same octal digits.
+    fn number_bits_of(&self, layer: Option<usize>) -> u32 {
+        let bits = self.bits_of(layer);
+        bits + u32::from(bits % 3 == 2)
     }
 
     /// What was found on calibration inputs, if there are any, once `observe` has run.

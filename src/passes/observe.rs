@@ -22,6 +22,9 @@ const BATCH: usize = 32;
 /// How many numbers are held at a time, where one input does not have more.
 pub(super) const BATCH_NUMBERS: usize = 1 << 25;
 
+/// How many bins of magnitudes are counted: four powers of two.
+pub(super) const BINS: usize = 16;
+
 /// What was found on the calibration inputs: all that a program depends on of them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -46,6 +49,9 @@ pub struct Seen {
     pub greatest: f64,
     /// The mean of all.
     pub mean: f64,
+    /// How many numbers there were of the magnitudes of the greatest, and of the next ones: there are four bins for each power of
+    /// two, and the first holds the greatest.
+    pub tail: [u32; BINS],
 }
 
 impl Seen {
@@ -53,10 +59,46 @@ impl Seen {
         Range { lo: self.least, hi: self.greatest }
     }
 
-    /// The same of a channel that is multiplied by a positive factor.
-    pub(super) fn scaled(&self, factor: f64) -> Seen {
-        Seen { least: factor * self.least, greatest: factor * self.greatest, mean: factor * self.mean }
+    /// No number at all.
+    pub(super) const NOTHING: Seen =
+        Seen { least: f64::INFINITY, greatest: f64::NEG_INFINITY, mean: 0.0, tail: [0; BINS] };
+
+    /// The number of the bin that the greatest magnitude is in.
+    pub(super) fn top(&self) -> u64 {
+        bin(self.range().reach())
     }
+
+    /// One number more; the mean is a sum as yet.
+    pub(super) fn add(&mut self, value: f64) {
+        let (before, at) = (if self.least > self.greatest { 0 } else { self.top() }, bin(value));
+        if at > before {
+            // Farther than there are bins, nothing is left.
+            let by = usize::try_from(at - before).unwrap_or(BINS).min(BINS);
+            self.tail.copy_within(..BINS - by, by);
+            self.tail[..by].fill(0);
+        }
+        if let Some(count) = usize::try_from(before.max(at) - at).ok().and_then(|below| self.tail.get_mut(below)) {
+            *count = count.saturating_add(1);
+        }
+        self.least = self.least.min(value);
+        self.greatest = self.greatest.max(value);
+        self.mean += value;
+    }
+
+    /// The same of a channel that is multiplied by a power of two.
+    pub(super) fn scaled(&self, factor: f64) -> Seen {
+        Seen { least: factor * self.least, greatest: factor * self.greatest, mean: factor * self.mean, ..*self }
+    }
+}
+
+/// The number of the bin of a magnitude: sign off, the exponent of a float and the first two bits of its fraction.
+fn bin(value: f64) -> u64 {
+    value.abs().to_bits() >> (f64::MANTISSA_DIGITS - 3)
+}
+
+/// Where a bin ends, the next one's least magnitude.
+pub(super) fn end_of_bin(bin: u64) -> f64 {
+    f64::from_bits((bin + 1) << (f64::MANTISSA_DIGITS - 3))
 }
 
 /// What each channel of each node held.
@@ -85,8 +127,8 @@ pub(super) fn run(graph: &mut Graph, context: &mut Context) -> Result<(), PassEr
 /// What so many samples of batches of the inputs show.
 pub(super) fn seen(graph: &Graph, batches: &[ArrayD<f64>], samples: usize) -> Result<SeenChannels, PassError> {
     let nodes = graph.topological();
-    let nothing = Seen { least: f64::INFINITY, greatest: f64::NEG_INFINITY, mean: 0.0 };
-    let mut all: SeenChannels = nodes.iter().map(|&id| (id, vec![nothing; graph.node(id).fact.channels()])).collect();
+    let mut all: SeenChannels =
+        nodes.iter().map(|&id| (id, vec![Seen::NOTHING; graph.node(id).fact.channels()])).collect();
     for part in eval::parts(graph, samples, BATCH_NUMBERS, BATCH) {
         // The same on every machine: keys depend on it. Batches of unlike lengths are refused.
         let values = eval_real_batch_in_order(graph, &eval::samples(batches, part)[..])?;
@@ -94,9 +136,7 @@ pub(super) fn seen(graph: &Graph, batches: &[ArrayD<f64>], samples: usize) -> Re
             let values = values.get(*id).as_standard_layout();
             for pixel in values.as_slice().unwrap_or_default().chunks(channels.len().max(1)) {
                 for (seen, &value) in channels.iter_mut().zip(pixel) {
-                    seen.least = seen.least.min(value);
-                    seen.greatest = seen.greatest.max(value);
-                    seen.mean += value;
+                    seen.add(value);
                 }
             }
         }
@@ -136,4 +176,32 @@ fn of_network(graph: &Graph, found: &FoundRanges) -> Option<SeenChannels> {
 
 fn digest(graph: &Graph) -> String {
     graph.digest().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(numbers: &[f64]) -> Seen {
+        let mut seen = Seen::NOTHING;
+        numbers.iter().for_each(|&number| seen.add(number));
+        seen
+    }
+
+    #[test]
+    fn magnitudes_are_counted_from_the_greatest_down_whatever_the_order() {
+        // Bins end at 1.25, 1.5, 1.75 and 2 times each power of two.
+        let numbers = [0.0, 1.0, -1.1, 1.3, -0.9, 0.51, 0.01, 7.9, -8.0, 9.9];
+        let expected = [2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 1, 0, 0];
+        assert_eq!(seen(&numbers).tail, expected);
+        let mut turned = numbers;
+        turned.reverse();
+        assert_eq!(seen(&turned).tail, expected);
+        // Of a channel times a power of two it is the same.
+        let of_scaled = seen(&numbers.map(|number| 0.125 * number));
+        assert_eq!(of_scaled, Seen { mean: of_scaled.mean, ..seen(&numbers).scaled(0.125) });
+        // What is far below the greatest is not counted.
+        assert_eq!(seen(&[1e-300, 5.0, 1e300]).tail, [1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(seen(&[0.0, 0.0]).tail[0], 2);
+    }
 }

@@ -312,9 +312,9 @@ impl Quantizer<'_> {
         SPARE_BITS.min(WEIGHT_BITS.saturating_sub(self.bits(id)))
     }
 
-    /// The bits of its numbers, where they are summed again: one more, where a circuit checks as many with the same octal digits.
+    /// The bits of its numbers, where they are summed again.
     fn number_bits(&self, id: NodeId) -> u32 {
-        self.bits(id) + u32::from(self.bits(id) % 3 == 2)
+        self.fixed.number_bits_of(self.old.node(id).layer)
     }
 
     fn narrow(&self, id: NodeId, node: &Node, needed: u32) -> PassError {

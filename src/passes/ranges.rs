@@ -1,14 +1,14 @@
 //! In which ranges the real numbers of a network lie: as found on calibration inputs, or on random ones, as far as the weights
 //! allow.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use zknn_ir::op::MAX_LEVEL;
 use zknn_ir::{Class, Graph, NodeId, Number, Op, Range};
 
-use super::observe::{self, BATCH_NUMBERS, Seen, SeenChannels};
+use super::observe::{self, BATCH_NUMBERS, BINS, Seen, SeenChannels, end_of_bin};
 use super::samples::{SAMPLE_KINDS, random_inputs};
-use super::{FixedPoint, InputContext, PassError};
+use super::{Fit, FixedPoint, InputContext, PassError};
 
 /// The range of each channel, index of the last axis, of each node.
 pub(super) type ChannelRanges = HashMap<NodeId, Vec<Range>>;
@@ -186,12 +186,53 @@ pub(super) fn of_nodes(
     let of_channels = ranges(graph, inputs, fixed, SAMPLES)?;
     let of_node = |(id, channels): (NodeId, Vec<Range>)| (id, channels.into_iter().fold(Range::EMPTY, Range::union));
     let mut of_nodes: HashMap<NodeId, Range> = of_channels.into_iter().map(of_node).collect();
+    if let (Fit::MeanSquare, Some(found)) = (fixed.fit, fixed.found()) {
+        let nodes = of_nodes.iter_mut().filter(|(id, _)| !graph.inputs().contains(id));
+        for (id, range) in nodes {
+            let node = graph.node(*id);
+            let numbers = (found.samples * node.fact.elements()) as f64;
+            if let Some(limit) = least_square_limit(&fixed.seen[id], numbers, fixed.number_bits_of(node.layer)) {
+                *range = Range { lo: range.lo.max(-limit), hi: range.hi.min(limit) };
+            }
+        }
+    }
     if fixed.found().is_none() {
         // That a relu lets nothing of noise through says little.
         let by_weights = by_weights(graph, inputs);
         of_nodes.iter_mut().filter(|(_, range)| range.reach() == 0.0).for_each(|(id, range)| *range = by_weights[id]);
     }
     Ok(of_nodes)
+}
+
+/// The magnitude at which numbers of so many bits are to end, for the mean square of what rounding and saturation take from the
+/// numbers seen to be least; each counts as the middle of its bin. Nothing where no number seen is to be saturated: then there is
+/// room for greater ones.
+fn least_square_limit(channels: &[Seen], numbers: f64, bits: u32) -> Option<f64> {
+    let mut bins: BTreeMap<u64, f64> = BTreeMap::new();
+    for seen in channels {
+        for (below, &count) in seen.tail.iter().enumerate().filter(|(_, count)| **count > 0) {
+            *bins.entry(seen.top().saturating_sub(below as u64)).or_default() += f64::from(count);
+        }
+    }
+    let is_signed = channels.iter().any(|seen| seen.least < 0.0);
+    let steps = 2f64.powi(bits as i32 - i32::from(is_signed));
+    let greatest = channels.iter().map(|seen| seen.range().reach()).fold(0.0, f64::max);
+    let (mut least, mut limit) = (f64::INFINITY, greatest);
+    // What is not counted lies below all of these.
+    let top = channels.iter().map(Seen::top).max().unwrap_or(0);
+    for bin in top.saturating_sub(BINS as u64 - 1)..=top {
+        let end = end_of_bin(bin).min(greatest);
+        let beyond = bins
+            .range(bin + 1..)
+            .map(|(&bin, count)| count * ((end_of_bin(bin - 1) + end_of_bin(bin)) / 2.0 - end).max(0.0).powi(2))
+            .sum::<f64>();
+        // A number is anywhere in its step.
+        let error = beyond + numbers * (end / steps).powi(2) / 12.0;
+        if error <= least {
+            (least, limit) = (error, end);
+        }
+    }
+    (limit < greatest).then_some(limit)
 }
 
 /// The range of each channel of each node; of random inputs a few tell it.
@@ -288,4 +329,33 @@ fn by_weights(graph: &Graph, inputs: &HashMap<NodeId, Number>) -> HashMap<NodeId
         ranges.insert(id, range);
     }
     ranges
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// So many numbers from -1 to 1, and some others.
+    fn seen(count: usize, others: &[f64]) -> Seen {
+        let mut seen = Seen::NOTHING;
+        (0..count).for_each(|at| seen.add(2.0 * at as f64 / count as f64 - 1.0));
+        others.iter().for_each(|&other| seen.add(other));
+        seen
+    }
+
+    #[test]
+    fn a_number_is_saturated_where_all_others_gain_more() {
+        let limit = |count: usize, others: &[f64], bits| least_square_limit(&[seen(count, others)], count as f64, bits);
+        // At 8 bits, signed, one number in 200,000 costs the others more than they gain by it.
+        assert_eq!(limit(1 << 17, &[], 8), None);
+        assert_eq!(limit(1 << 14, &[6.0], 8), None);
+        let found = limit(1 << 20, &[6.0], 8).unwrap();
+        assert!((1.0..4.0).contains(&found), "{found}");
+        // The more bits there are, the less there is to gain.
+        assert_eq!(limit(1 << 20, &[6.0], 12), None);
+        // Channels count together.
+        let channels = [seen(1 << 19, &[6.0]), seen(1 << 19, &[])];
+        assert!(least_square_limit(&channels, f64::from(1 << 20), 8).is_some());
+        assert_eq!(least_square_limit(&[seen(0, &[0.0])], 1.0, 8), None);
+    }
 }

@@ -1,5 +1,6 @@
 use ndarray::{ArrayD, Axis, IxDyn};
 
+use super::super::Fit;
 use super::super::testing::{after_with, error_with};
 use super::*;
 
@@ -130,4 +131,27 @@ fn biases_make_up_for_what_rounded_weights_lose_of_means() {
         let (with, without) = (lost(vec![inputs.clone()]), lost(Vec::new()));
         assert!(with < 0.3 * without && with < 0.01, "{with} and {without}");
     }
+}
+
+/// A number that is many times as large as a million others.
+#[test]
+fn ranges_may_be_fitted_to_the_mean_square_error() {
+    let number = |at: &IxDyn| if at[0] + at[1] == 0 { 4.0 } else { ((at[0] * 77 + at[1] * 5) % 128) as f64 / 128.0 };
+    let inputs = ArrayD::from_shape_fn(vec![256, 4096], |at| number(&at));
+    let text = "%0 = input : [4096] real\n%1 = multiply %0 %0\n%2 = multiply %1 %1\noutput %2";
+    let of_squares = |fit: Fit| {
+        let fixed = FixedPoint { fit, ..FixedPoint::new(8, vec![inputs.clone()].into()) };
+        let mut context = Context::of_one((-4, 4), Some(fixed));
+        let mut graph = zknn_ir::parse(text).unwrap();
+        super::super::observe::run(&mut graph, &mut context).unwrap();
+        run(&mut graph, &mut context).unwrap();
+        let requantizes = graph.topological().into_iter().filter_map(|id| match &graph.node(id).op {
+            Op::Requantize(op) => Some(op.clone()),
+            _ => None,
+        });
+        requantizes.collect::<Vec<_>>()[0].clone()
+    };
+    let (greatest, squares) = (of_squares(Fit::Greatest), of_squares(Fit::MeanSquare));
+    assert!(squares.scale < 0.7 * greatest.scale, "{} and {}", squares.scale, greatest.scale);
+    assert!(squares.saturates_above && squares.hi == greatest.hi);
 }
