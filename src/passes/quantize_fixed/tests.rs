@@ -98,7 +98,8 @@ fn sums_that_no_multiplier_leaves_room_for_are_named() {
 fn biases_make_up_for_what_rounded_weights_lose_of_means() {
     let weights = |count: usize| -> String {
         // One weight of each row is so great that the others have few bits.
-        let is_great = |at: usize| at % if count == 4 * 27 { 27 } else { 96 } == 0;
+        let row = if count == 4 * 27 { 27 } else { 96 };
+        let is_great = |at: usize| at.is_multiple_of(row);
         let any = |at: usize| ((at * at * 7 + at * 3 + 1) % 1009) as f64 / 1009.0 - 0.4;
         let weight = |at: usize| format!("{:?}", if is_great(at) { 8.0 } else { any(at) });
         (0..count).map(weight).collect::<Vec<_>>().join(", ")
