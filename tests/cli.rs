@@ -126,14 +126,17 @@ fn names_of_other_tools_are_understood() {
         assert!(told.contains("not supported") && !told.contains("did you mean"), "{told}");
     }
     let folder = tempfile::tempdir().unwrap();
-    for (name, format) in [("net.onnx", "an ONNX model"), ("net.PTH", "a PyTorch file"), ("net.json.gz", "compressed")]
-    {
+    for (name, format) in [("net.h5", "a Keras model"), ("net.PTH", "a PyTorch file"), ("net.json.gz", "compressed")] {
         let path = folder.path().join(name);
         fs::write(&path, b"\x08\x07\x12\xff").unwrap();
         let told = failure(&["compile", path.to_str().unwrap()]);
         assert!(told.contains("zknn::file::other_format") && told.contains(format), "{told}");
     }
-    assert_eq!(names(folder.path()), ["net.PTH", "net.json.gz", "net.onnx"]);
+    assert_eq!(names(folder.path()), ["net.PTH", "net.h5", "net.json.gz"]);
+    let path = folder.path().join("net.onnx");
+    fs::write(&path, b"\x08\x07\x12\xff").unwrap();
+    let told = failure(&["compile", path.to_str().unwrap()]);
+    assert!(told.contains("zknn::onnx::malformed"), "{told}");
 }
 
 #[test]

@@ -17,7 +17,7 @@ use zknn::{CompileError, Lowering, Timings, compile, input, passes};
 /// Compile a model to a circuit, which proves, and a key, which verifies.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The model, a JSON file
+    /// The model, a JSON file, or an ONNX file, whose name ends in .onnx
     model: PathBuf,
 
     /// The circuit to write [default: the model's name with .zkc]

@@ -20,14 +20,14 @@ use super::{EXIT_REJECTED, lowering, output, tensors};
 /// outputs are known, or beside each other.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The model, a JSON file; or a circuit, whose program is compared with itself without rounding
+    /// The model, a JSON or an ONNX file; or a circuit, whose program is compared with itself without rounding
     model: PathBuf,
 
     /// The inputs, one tensor in a JSON file: its first axis counts them. For a model of several inputs, once for each of them
     #[arg(long, value_name = "FILE", required = true)]
     inputs: Vec<PathBuf>,
 
-    /// The labels, a JSON file with a list of the index of the right output for each input; of a model of several outputs they
+    /// The labels, a JSON file with a list of the index of the right output for each input, or a tensor of these; of a model of several outputs they
     /// are those of the first
     #[arg(long, value_name = "FILE")]
     labels: Option<PathBuf>,
@@ -87,9 +87,9 @@ struct Layer {
 impl Args {
     pub(super) fn run(self) -> Result<ExitCode, Report> {
         let (graph, reals) = self.program()?;
-        let inputs = tensors::read(&self.inputs)?;
+        let inputs = tensors::read(&self.inputs, &tensors::shapes(&graph, graph.inputs()))?;
         let labels = self.labels.as_deref().map(read_labels).transpose().map_err(|error| Report::new(*error))?;
-        let targets = tensors::read(&self.targets)?;
+        let targets = tensors::read(&self.targets, &tensors::shapes(&graph, graph.outputs()))?;
         let expected = match (&labels, targets.first()) {
             (Some(labels), _) => Expected::Labels(labels),
             (None, Some(targets)) => Expected::Targets(targets),

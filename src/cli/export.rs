@@ -15,7 +15,7 @@ use super::output;
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("what").required(true).args(["model", "reference"]))]
 pub(super) struct Args {
-    /// The model to read, a JSON file
+    /// The model to read, a JSON file, or an ONNX file, whose name ends in .onnx
     #[arg(requires = "output")]
     model: Option<PathBuf>,
 

@@ -13,7 +13,7 @@ use super::{lowering, output};
 /// Print a model's intermediate representation as text.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The model, a JSON file
+    /// The model, a JSON file, or an ONNX file, whose name ends in .onnx
     model: PathBuf,
 
     /// Print it as it is after this pass, instead of after the last; `lower` is before all passes

@@ -101,7 +101,8 @@ impl Args {
     /// The options, with the calibration inputs that they name.
     pub(super) fn read(&self, model: &Model) -> Result<Given, Report> {
         let recorded = self.ranges.as_deref().map(Calibrated::read).transpose()?;
-        let calibration = tensors::read(&self.calibrate)?;
+        let shapes: Vec<Vec<usize>> = model.inputs().iter().map(|input| input.shape.clone()).collect();
+        let calibration = tensors::read(&self.calibrate, &shapes)?;
         let mut inputs = BTreeMap::new();
         for text in &self.input_from {
             // A path may have an equals sign, too.

@@ -11,7 +11,7 @@ use zknn::plan::{LeastSize, Plan};
 /// Print the rows and columns that a model takes, and estimates of time, memory and proof size, without spending them.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The model, a JSON file
+    /// The model, a JSON file, or an ONNX file, whose name ends in .onnx
     model: PathBuf,
 
     #[command(flatten)]

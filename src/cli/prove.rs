@@ -6,7 +6,7 @@ use miette::{Diagnostic, Report};
 use ndarray::{ArrayD, Axis};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use zknn::artifact::{FileKind, Opening, VerifyingKey, read, to_bytes, write_file};
+use zknn::artifact::{CircuitFile, FileKind, Opening, VerifyingKey, read, to_bytes, write_file};
 use zknn::input::{InputError, are_batches, integers_at, integers_of_batches};
 use zknn::plan::Visibility;
 use zknn::{Announcement, Circuit, Input, ProofError, Request, Timings, saturation};
@@ -85,12 +85,12 @@ enum Refusal {
 
 impl Args {
     pub(super) fn run(self) -> Result<ExitCode, Report> {
-        let inputs = tensors::read(&self.input)?;
         let read_opening = |path: &PathBuf| Ok::<Opening, Report>(read(path, FileKind::Opening)?);
         let openings = self.opening.iter().map(read_opening).collect::<Result<Vec<_>, _>>()?;
         let key: Option<VerifyingKey> = self.key.as_ref().map(|path| read(path, FileKind::Key)).transpose()?;
         let mut timings = Timings::default();
-        let file = timings.measure("reading", || read(&self.circuit, FileKind::Circuit))?;
+        let file: CircuitFile = timings.measure("reading", || read(&self.circuit, FileKind::Circuit))?;
+        let inputs = tensors::read(&self.input, &tensors::shapes(&file.graph, file.graph.inputs()))?;
         let circuit = step("load the circuit", || timings.measure("loading", || Circuit::load(file)))?;
         self.check(&circuit, key.as_ref(), &openings)?;
         if openings.is_empty() {

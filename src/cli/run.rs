@@ -18,7 +18,7 @@ use super::{lowering, output, rounding as told, tensors};
 /// Run a model in floating point and in the integers that would be proved, and compare.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The model, a JSON file
+    /// The model, a JSON file, or an ONNX file, whose name ends in .onnx
     model: PathBuf,
 
     /// The input, a tensor in a JSON file; or many, in a tensor with one more axis, the first, as the outputs then have. For a
@@ -102,9 +102,9 @@ struct IntegerOutput {
 impl Args {
     pub(super) fn run(self) -> Result<ExitCode, Report> {
         let model = Model::read(&self.model).map_err(|error| Report::new(*error))?;
-        let inputs = tensors::read(&self.input)?;
         let rounded = self.lowering.round(&model, &mut |_, _| {})?;
         let graph = &rounded.program;
+        let inputs = tensors::read(&self.input, &tensors::shapes(graph, graph.inputs()))?;
         let is_batch = input::are_batches(graph, &inputs);
         // The graph was validated and the inputs are in their ranges, so nothing is left that can be wrong.
         let values = if is_batch {

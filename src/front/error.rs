@@ -74,6 +74,48 @@ pub enum Problem {
     )]
     OtherFormat { name: String, format: &'static str },
 
+    #[error("{name} is no ONNX model: {reason}")]
+    #[diagnostic(
+        code(zknn::onnx::malformed),
+        help("the file may be cut off, or of another format; export the network again")
+    )]
+    OnnxMalformed { name: String, reason: String },
+
+    #[error("the network is of version {version} of ONNX's operators")]
+    #[diagnostic(
+        code(zknn::onnx::version),
+        help(
+            "versions {least} to {most} are supported; exporters take the version as an option, `opset_version` in PyTorch"
+        )
+    )]
+    OnnxVersion { version: i64, least: i64, most: i64 },
+
+    #[error("tensor `{tensor}` {reason}")]
+    #[diagnostic(code(zknn::onnx::tensor), help("the file may be damaged; export the network again"))]
+    OnnxTensor { tensor: String, reason: String },
+
+    #[error("{message}")]
+    #[diagnostic(
+        code(zknn::onnx::name),
+        help("every name must be given once, by an input, a tensor or a node before those that read it")
+    )]
+    OnnxName { name: String, message: String },
+
+    #[error("operators are not supported: {operators}")]
+    #[diagnostic(
+        code(zknn::onnx::unsupported),
+        help("the README lists the operators that are, under `ONNX`; say the network by these, or end it before them")
+    )]
+    OnnxUnsupported { operators: String },
+
+    #[error("node `{name}` ({operator}): {message}")]
+    #[diagnostic(code(zknn::onnx::node), help("{help}"))]
+    OnnxNode { name: String, operator: String, message: String, help: &'static str },
+
+    #[error("{message}")]
+    #[diagnostic(code(zknn::onnx::ends), help("{help}"))]
+    OnnxEnds { message: String, help: &'static str },
+
     #[error("not valid JSON: {message}")]
     #[diagnostic(
         code(zknn::json::syntax),

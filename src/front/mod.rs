@@ -11,6 +11,7 @@ mod fields;
 mod json;
 mod kind;
 mod lower;
+mod onnx;
 mod piece;
 pub mod shapes;
 mod source;
@@ -90,8 +91,11 @@ pub struct LayerPlace<'a> {
 }
 
 impl Model {
-    /// Reads a model from a JSON file.
+    /// Reads a model from a JSON file, or from an ONNX file, whose name ends so.
     pub fn read(path: &Path) -> Result<Model, Box<FrontError>> {
+        if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("onnx")) {
+            return onnx::read(&path.display().to_string(), &source::bytes(path)?);
+        }
         json::read(File::read(path)?)
     }
 
@@ -355,11 +359,16 @@ pub fn read_tensor(path: &Path) -> Result<ArrayD<f64>, Box<FrontError>> {
     tensor::read_whole(Piece::root(&source)?)
 }
 
-/// Reads labels from a JSON file: a list of the index of the right output for each input.
+/// Reads labels from a JSON file: a list of the index of the right output for each input, or a tensor of these with one axis.
 pub fn read_labels(path: &Path) -> Result<Vec<usize>, Box<FrontError>> {
     let source = File::read(path)?;
+    let root = Piece::root(&source)?;
     let mut labels = Vec::new();
-    Piece::root(&source)?.each("the list of labels", |_, label| {
+    let list = match (root.member("dim"), root.member("data")) {
+        (Some(dim), Some(data)) if !root.is_array() && dim.element(1).is_none() => data,
+        _ => root,
+    };
+    list.each("the list of labels", |_, label| {
         labels.push(label.text().parse().map_err(|_| label.wrong_type("a label", "a whole number, not negative"))?);
         Ok(())
     })?;

@@ -19,6 +19,12 @@ const MAX_FILE_BYTES: u64 = 4 << 30;
 const CONTEXT_CHARS: usize = 40;
 const MAX_MARKED_CHARS: usize = 32;
 
+/// What is in a file.
+pub(super) fn bytes(path: &Path) -> Result<Vec<u8>> {
+    let problem = |error| FrontError::unplaced(file_problem(path.display().to_string(), error));
+    read_limited(path, MAX_FILE_BYTES).map_err(problem)
+}
+
 /// A file's name, as the user gave it, and its text.
 #[derive(Debug)]
 pub(super) struct Source {
@@ -29,10 +35,7 @@ pub(super) struct Source {
 impl Source {
     pub(super) fn read(path: &Path) -> Result<Source> {
         let name = path.display().to_string();
-        let bytes = match read_limited(path, MAX_FILE_BYTES) {
-            Ok(bytes) => bytes,
-            Err(error) => return Err(FrontError::unplaced(file_problem(name, error))),
-        };
+        let bytes = bytes(path)?;
         match String::from_utf8(bytes) {
             Ok(text) => Ok(Source { name, text }),
             Err(error) => Err(match other_format(path) {
@@ -145,7 +148,6 @@ fn file_problem(name: String, error: io::Error) -> Problem {
 fn other_format(path: &Path) -> Option<&'static str> {
     let extension = path.extension()?.to_str()?.to_ascii_lowercase();
     match extension.as_str() {
-        "onnx" => Some("an ONNX model"),
         "pt" | "pth" => Some("a PyTorch file"),
         "h5" | "hdf5" | "keras" => Some("a Keras model"),
         "tflite" => Some("a TensorFlow Lite model"),

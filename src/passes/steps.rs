@@ -2,8 +2,9 @@
 //! and rounds halves up.
 //!
 //! What other tools compute of a sum `x` is `round(x · m)` for a float `m`, or `round(x · m / d)`, where the product is rounded to a
-//! float, the quotient too, and then to the nearest integer, of two equally near ones to the even one. The result is a function of `x` that steps up by one at so many
-//! integers as there are results, and a requantize that steps at the same integers is that function.
+//! float, the quotient too, and then to the nearest integer, of two equally near ones to the even one. The result is a function of
+//! `x` that steps up by one at as many integers as there are results, and a requantize that steps at the same integers is that
+//! function.
 
 /// What a requantize is to have, channel by channel, and the bits that it shifts by.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -146,13 +147,14 @@ fn multipliers(channels: &[Limits]) -> Option<Multipliers> {
 /// A channel, and where its results step.
 struct Stepped {
     sums: (i64, i64),
-    /// In order, a step up to each result but the least.
+    ends: (i64, i64),
+    /// In order, a step up to each result, and one more, beyond which sums saturate.
     steps: Vec<Step>,
 }
 
 impl Stepped {
     fn of(channel: Channel, lo: i64, hi: i64) -> Self {
-        Self { sums: channel.sums, steps: channel.steps(lo, hi) }
+        Self { sums: channel.sums, ends: (lo, hi), steps: channel.steps(lo, hi) }
     }
 
     /// Whether so many products are halves, as floats tell, that it can't be by chance.
@@ -161,11 +163,14 @@ impl Stepped {
         halves.saturating_mul(RARE) > self.sums.1 - self.sums.0
     }
 
-    /// A limit for each step up to results in a range but the least, for the sums that there are.
+    /// A limit for each step up to results in a range but the least, and at an end of all results for the step beyond it, for the
+    /// sums that there are.
     fn limits(&self, limit: fn(Step) -> Limit, (lo, hi): (i64, i64)) -> Vec<Limit> {
+        let from = lo + i64::from(lo > self.ends.0);
+        let to = hi + i64::from(hi == self.ends.1);
         let within =
             |limit: Limit| Limit { pass: limit.pass.max(self.sums.0), fail: limit.fail.min(self.sums.1), ..limit };
-        self.steps.iter().filter(|step| lo < step.to && step.to <= hi).map(|&step| within(limit(step))).collect()
+        self.steps.iter().filter(|step| (from..=to).contains(&step.to)).map(|&step| within(limit(step))).collect()
     }
 }
 
@@ -214,7 +219,7 @@ impl Step {
 }
 
 impl Channel {
-    /// All steps up to results from `lo + 1` to `hi`.
+    /// All steps up to results from `lo` to `hi`, and that beyond.
     fn steps(self, lo: i64, hi: i64) -> Vec<Step> {
         let step = |to: i64| {
             // A float, as `to` has 24 bits at most; beyond that numbers are no halves.
@@ -223,7 +228,7 @@ impl Channel {
             let first = |passes: &dyn Fn(i64) -> bool| self.first(half, passes);
             Step { to, up: first(&|sum| product(sum) >= half), down: first(&|sum| product(sum) > half) }
         };
-        (lo + 1..=hi).map(step).collect()
+        (lo..=hi + 1).map(step).collect()
     }
 
     /// The least of the sums that passes, which all greater ones do; one more than the greatest if none does.
@@ -329,15 +334,36 @@ mod tests {
         }
     }
 
+    /// Whether a sum is told as saturated: by the lines that are right about the step to the least result, and beyond the greatest.
+    fn saturates(rounding: &Rounding, sum: i64, channel: usize, (lo, hi): (i64, i64)) -> [bool; 2] {
+        let wide = (i64::MIN, i64::MAX);
+        let at = |piece: &Piece| quotient(&piece.by, (sum << piece.bits) + piece.offsets[channel], channel, wide);
+        match rounding {
+            Rounding::Nearest(by) => [quotient(by, sum, channel, wide) < lo, quotient(by, sum, channel, wide) > hi],
+            Rounding::Even { even, odd } => {
+                let of_lo = if lo % 2 == 0 { even } else { odd };
+                let of_hi = if hi % 2 == 0 { odd } else { even };
+                [at(&of_lo[0]) < lo, at(&of_hi[of_hi.len() - 1]) > hi]
+            }
+        }
+    }
+
     /// The rounding, and for how many sums of all it differs from the runtime's.
     fn compared(multipliers: &[f32], sums: (i64, i64), ends: (i64, i64)) -> (Rounding, usize) {
         let channels: Vec<Channel> =
             multipliers.iter().map(|&multiplier| Channel { multiplier, divisor: 1.0, sums }).collect();
         let rounding = rounding(&channels, ends).unwrap();
+        let wide = (i64::MIN, i64::MAX);
+        let beyond = |sum: i64, channel: usize| {
+            let result = expected(sum, multipliers[channel], wide);
+            [result < ends.0, result > ends.1]
+        };
         let differs = |channel: usize| {
-            (sums.0..=sums.1)
-                .filter(|&sum| result(&rounding, sum, channel, ends) != expected(sum, multipliers[channel], ends))
-                .count()
+            let is_other = |sum: &i64| {
+                result(&rounding, *sum, channel, ends) != expected(*sum, multipliers[channel], ends)
+                    || saturates(&rounding, *sum, channel, ends) != beyond(*sum, channel)
+            };
+            (sums.0..=sums.1).filter(is_other).count()
         };
         let different = (0..multipliers.len()).map(differs).sum();
         (rounding, different)

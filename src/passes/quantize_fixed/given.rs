@@ -53,10 +53,10 @@ impl Quantizer<'_> {
         op: &Quantize,
         [even, odd]: [Vec<Piece>; 2],
     ) -> Result<NodeId, PassError> {
-        // What is right about an end is right about what lies beyond the next.
-        let is_even = [op.lo, op.hi].map(|end| end % 2 == 0);
-        let odd = self.pieces(id, operand, op, odd, [is_even[0], is_even[1]])?;
-        let even = self.pieces(id, operand, op, even, [!is_even[0], !is_even[1]])?;
+        // Below the least result lies what does not step up to it, above the greatest what steps up to the next.
+        let of_even = [op.lo % 2 == 0, op.hi % 2 != 0];
+        let odd = self.pieces(id, operand, op, odd, of_even.map(|is_of_even| !is_of_even))?;
+        let even = self.pieces(id, operand, op, even, of_even)?;
         let before = self.affine(id, even, (1, 1.0), &[-1])?;
         let (lo, hi) = (op.lo.div_euclid(2), op.hi.div_euclid(2));
         let halve =
