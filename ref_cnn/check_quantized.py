@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Holds zknn to onnxruntime on random networks that were quantized before:
+"""Holds zknn to onnxruntime on random networks that were quantized before, as ONNX files and as JSON:
 
     pip install -r ref_cnn/requirements-onnx.txt
     python ref_cnn/check_quantized.py PATH/TO/zknn [CASES] [SEED]
@@ -92,6 +92,22 @@ class Case:
         net.write(folder, x, number, inputs.astype(np.float32))
 
 
+def compared(program, folder, form):
+    """How many outputs there are, and how many are onnxruntime's. In the ONNX file the inputs are channels-first."""
+    inputs = json.loads(pathlib.Path(folder, "case.inputs.json").read_text())
+    if form == "onnx":
+        images = np.array(inputs["data"]).reshape(inputs["dim"]).transpose(0, 3, 1, 2)
+        inputs = {"v": 1, "dim": list(images.shape), "data": images.ravel().tolist()}
+    pathlib.Path(folder, "inputs.json").write_text(json.dumps(inputs))
+    command = [program, "eval", f"case.{form}", "--inputs", "inputs.json", "--targets", "case.outputs.json", "--json"]
+    result = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    figures = json.loads(result.stdout)
+    assert figures["samples"] == SAMPLES, figures
+    outputs = len(json.loads(pathlib.Path(folder, "case.outputs.json").read_text())["data"])
+    return outputs, round(figures["equal"] * outputs)
+
+
 def main():
     program = pathlib.Path(sys.argv[1]).resolve()
     count = int(sys.argv[2]) if len(sys.argv) > 2 else 30
@@ -100,17 +116,12 @@ def main():
     for seed in range(first, first + count):
         with tempfile.TemporaryDirectory() as folder:
             Case(seed).write(folder)
-            command = [program, "eval", "case.json", "--inputs", "case.inputs.json", "--targets", "case.outputs.json", "--json"]
-            result = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-            assert result.returncode == 0, f"seed {seed}\n{result.stderr}"
-            figures = json.loads(result.stdout)
-            outputs = json.loads(pathlib.Path(folder, "case.outputs.json").read_text())["data"]
-            assert figures["samples"] == SAMPLES, f"seed {seed}: {figures}"
-            numbers += len(outputs)
-            if figures["equal"] != 1:
-                failed.append(seed)
-                different += round((1 - figures["equal"]) * len(outputs))
-    assert not failed, f"{different} of {numbers} outputs are not onnxruntime's, of the networks of seeds {failed}"
+            for form in ["json", "onnx"]:
+                outputs, equal = compared(program, folder, form)
+                numbers += outputs
+                different += outputs - equal
+                failed += [(seed, form)] if equal < outputs else []
+    assert not failed, f"{different} of {numbers} outputs are not onnxruntime's, of networks {failed}"
     print(f"{count} networks, {numbers} outputs, all equal to onnxruntime's; seeds from {first}")
 
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes networks that were quantized before, with what onnxruntime makes of them.
 
-Each becomes three files in a folder: NAME.json, a model with the integers, scales and zero points of ONNX's quantized operators;
+Each becomes four files in a folder: NAME.onnx; NAME.json, the same with the integers, scales and zero points of its operators;
 NAME.inputs.json, inputs along a first axis; and NAME.outputs.json, the outputs of onnxruntime for these. Images are
 channels-last there, and channels-first in ONNX.
 
@@ -162,6 +162,7 @@ class Network:
         graph = helper.make_graph(self.nodes, self.name, [helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, *chw])],
                                   [helper.make_tensor_value_info(last, TensorProto.FLOAT, None)], self.constants)
         model = helper.make_model(graph, opset_imports=OPSETS, ir_version=8)
+        onnx.save(model, os.path.join(folder, f"{self.name}.onnx"))
         session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
         first = inputs.transpose(0, 3, 1, 2) if inputs.ndim == 4 else inputs
         outputs = np.concatenate([session.run(None, {"input": sample[None]})[0] for sample in first])

@@ -4,6 +4,7 @@
 
 mod shared;
 
+use ndarray::{ArrayD, IxDyn};
 use serde_json::{Value, json};
 use shared::exits;
 use std::fs;
@@ -30,18 +31,34 @@ fn numbers(tensor: &Value) -> Vec<f64> {
     tensor["data"].as_array().expect("numbers").iter().map(|number| number.as_f64().expect("a number")).collect()
 }
 
+/// Images with their channels first, as the ONNX file takes them.
+fn channels_first(images: &Value) -> Value {
+    let dim: Vec<usize> = serde_json::from_value(images["dim"].clone()).expect("lengths");
+    let images = ArrayD::from_shape_vec(dim, numbers(images)).expect("as many numbers");
+    let turned = images.permuted_axes(IxDyn(&[0, 3, 1, 2]));
+    json!({"v": 1, "dim": turned.shape(), "data": turned.iter().collect::<Vec<_>>()})
+}
+
 /// All outputs are onnxruntime's, and those of a proof are stated.
 fn is_what_the_runtime_computes(network: &str) {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
-    for (suffix, name) in [("", "model.json"), (".inputs", "inputs.json"), (".outputs", "outputs.json")] {
-        fs::copy(testdata(&format!("{network}{suffix}.json")), folder.join(name)).expect("a copy");
+    let files = [
+        (".json", "model.json"),
+        (".onnx", "model.onnx"),
+        (".inputs.json", "inputs.json"),
+        (".outputs.json", "outputs.json"),
+    ];
+    for (suffix, name) in files {
+        fs::copy(testdata(&format!("{network}{suffix}")), folder.join(name)).expect("a copy");
     }
-    let compared = ["eval", "model.json", "--inputs", "inputs.json", "--targets", "outputs.json", "--json"];
-    let figures = told(folder, &compared);
-    assert_eq!((&figures["equal"], &figures["refused"]), (&json!(1.0), &json!(0)), "{figures}");
-
     let mut inputs = read(&folder.join("inputs.json"));
+    fs::write(folder.join("turned.json"), channels_first(&inputs).to_string()).expect("written");
+    for (model, inputs) in [("model.json", "inputs.json"), ("model.onnx", "turned.json")] {
+        let figures = told(folder, &["eval", model, "--inputs", inputs, "--targets", "outputs.json", "--json"]);
+        assert_eq!((&figures["equal"], &figures["refused"]), (&json!(1.0), &json!(0)), "{model}: {figures}");
+    }
+
     let length = numbers(&inputs).len() / inputs["dim"][0].as_u64().expect("a count") as usize;
     inputs["dim"][0] = PROOFS.into();
     inputs["data"].as_array_mut().expect("numbers").truncate(PROOFS * length);

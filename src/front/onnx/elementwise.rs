@@ -110,7 +110,12 @@ fn stream_of(value: &Value) -> Option<Stream> {
 }
 
 /// Several streams element by element, in one order of axes.
-fn join(importer: &mut Importer, name: &str, layer_type: &'static str, streams: &[Stream]) -> Imported<Stream> {
+pub(super) fn join(
+    importer: &mut Importer,
+    name: &str,
+    layer_type: &'static str,
+    streams: &[Stream],
+) -> Imported<Stream> {
     let axes = streams[0].shape.len();
     if streams.iter().any(|stream| stream.has_batch() != streams[0].has_batch()) {
         return refused("some of its operands have a batch axis, and some have none", "all must have the same axes");

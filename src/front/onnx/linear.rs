@@ -107,11 +107,13 @@ fn list(numbers: Vec<f64>) -> Attribute {
 pub(super) fn gemm(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream> {
     node.only("transA", 0)?;
     let x = importer.stream(node, 0)?;
-    let (mut weights, bias) = (importer.constant(node, 1)?, importer.optional_constant(node, 2)?);
+    let (weights, bias) = (importer.constant(node, 1)?, importer.optional_constant(node, 2)?);
     let is_turned = node.int("transB", 0) != 0;
     let (alpha, beta) = (node.float("alpha").unwrap_or(1.0), node.float("beta").unwrap_or(1.0));
     let is_vector = x.has_batch() && x.shape.len() == 1;
-    let quantized = weights.quantized.take_if(|_| alpha == 1.0 && beta == 1.0 && is_vector);
+    if weights.quantized.is_some() && alpha == 1.0 && beta == 1.0 && is_vector {
+        return vector_product(importer, node, &x, weights, is_turned, bias);
+    }
     let Ok(matrix) = weights.reals().into_dimensionality::<Ix2>() else {
         return refused(
             format!("its matrix has shape {:?}", weights.data.shape()),
@@ -120,11 +122,6 @@ pub(super) fn gemm(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream>
     };
     let by_output =
         if is_turned { matrix } else { matrix.reversed_axes().as_standard_layout().into_owned() }.into_dyn();
-    if let Some(of_matrix) = quantized {
-        let mut fields = vec![("weights", Attribute::Tensor(by_output))];
-        fields.extend(of_weights(of_matrix, bias, if is_turned { 0 } else { 1 })?);
-        return importer.compose(node.name(), "quantized_fully_connected", fields, &[&x]);
-    }
     let weights = alpha * by_output;
     let outputs = weights.shape()[0];
     let biases = match bias.map(|bias| beta * bias.reals()) {
@@ -140,6 +137,24 @@ pub(super) fn gemm(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream>
         None => None,
     };
     products(importer, node, &x, weights, biases)
+}
+
+/// The product of a vector and a matrix of integers, [outputs, inputs] if it is turned, else the other way round.
+pub(super) fn vector_product(
+    importer: &mut Importer,
+    node: &Node<'_>,
+    x: &Stream,
+    matrix: Constant,
+    is_turned: bool,
+    bias: Option<Constant>,
+) -> Imported<Stream> {
+    let (Ok(integers), Some(quantized)) = (matrix.data.into_dimensionality::<Ix2>(), matrix.quantized) else {
+        return refused("its second operand is no matrix of integers", "see the operator's definition");
+    };
+    let by_output = if is_turned { integers } else { integers.reversed_axes().as_standard_layout().into_owned() };
+    let mut fields = vec![("weights", Attribute::Tensor(by_output.into_dyn()))];
+    fields.extend(of_weights(quantized, bias, if is_turned { 0 } else { 1 })?);
+    importer.compose(node.name(), "quantized_fully_connected", fields, &[x])
 }
 
 /// The products of a matrix, and a bias: of a vector, or of each vector of a sequence.

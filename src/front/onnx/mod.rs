@@ -35,6 +35,9 @@ const VERSIONS: std::ops::RangeInclusive<i64> = 7..=28;
 /// The domain of operators for classical machine learning.
 const ML: &str = "ai.onnx.ml";
 
+/// The domain of onnxruntime's own operators.
+const RUNTIME: &str = "com.microsoft";
+
 /// An operator that is supported.
 pub(super) struct Operator {
     domain: &'static str,
@@ -55,6 +58,10 @@ const fn stream(name: &'static str, import: fn(&mut Importer, &Node<'_>) -> Impo
 
 const fn value(name: &'static str, import: fn(&mut Importer, &Node<'_>) -> Imported<Value>) -> Operator {
     Operator { domain: "", name, import: Import::Value(import) }
+}
+
+const fn of_runtime(name: &'static str, import: fn(&mut Importer, &Node<'_>) -> Imported<Stream>) -> Operator {
+    Operator { domain: RUNTIME, name, import: Import::Stream(import) }
 }
 
 /// All operators that are supported.
@@ -103,6 +110,11 @@ pub(super) const OPERATORS: &[Operator] = &[
     stream("QuantizeLinear", quantized::quantize),
     value("DequantizeLinear", quantized::dequantize),
     stream("QLinearConv", quantized::q_linear_conv),
+    stream("QLinearMatMul", quantized::q_products),
+    of_runtime("QGemm", quantized::q_products),
+    of_runtime("QLinearAdd", quantized::q_linear_add),
+    of_runtime("QLinearGlobalAveragePool", quantized::q_linear_mean),
+    of_runtime("QLinearConcat", quantized::q_linear_concat),
     Operator { domain: ML, name: "Scaler", import: Import::Stream(linear::scaler) },
 ];
 
@@ -273,8 +285,22 @@ fn input(input: &ValueInfoProto) -> Result<(ModelInput, bool)> {
 
 /// The operators that integers of a type, as QuantizeLinear gives them, can go to: those that are about these, and those that only
 /// move or select them.
-const OF_INTEGERS: &[&str] =
-    &["DequantizeLinear", "QLinearConv", "MaxPool", "Flatten", "Reshape", "Squeeze", "Unsqueeze", "Identity"];
+const OF_INTEGERS: &[&str] = &[
+    "DequantizeLinear",
+    "QLinearConv",
+    "QLinearMatMul",
+    "QGemm",
+    "QLinearAdd",
+    "QLinearGlobalAveragePool",
+    "QLinearConcat",
+    "MaxPool",
+    "Flatten",
+    "Reshape",
+    "Squeeze",
+    "Unsqueeze",
+    "Transpose",
+    "Identity",
+];
 
 fn import(importer: &mut Importer, node: &Node<'_>) -> Result<()> {
     let is_of_integers =

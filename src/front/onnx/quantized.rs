@@ -2,9 +2,12 @@
 
 use super::super::Attribute;
 use super::constant::{Constant, Quantized};
+use super::elementwise::join;
 use super::importer::{Importer, Stream, Value};
-use super::linear::convolution;
+use super::linear::{convolution, vector_product};
 use super::node::{Imported, Node, refused};
+use super::pooling::global_pool;
+use super::shaping::concat_of;
 
 const HELP: &str = "scales and zero points are constants, one for a tensor, or one for each output channel of weights";
 
@@ -44,14 +47,8 @@ pub(super) fn dequantize(importer: &mut Importer, node: &Node<'_>) -> Imported<V
     };
     match value {
         Value::Stream(stream) => {
-            // A bias has no zero point of 8 bits, so the type is that of the stream.
-            let [scale, zero, ..] = number(importer, node, 1, 2)?;
-            match stream.quantized {
-                Some([of_stream, zero_of_stream, ..]) if [of_stream, zero_of_stream] == [scale, zero] => {
-                    Ok(Value::Stream(stream.quantized_to(None)))
-                }
-                _ => refused("its operand was not quantized to its scale and zero point", HELP),
-            }
+            check_number(importer, node, &stream, 1)?;
+            Ok(Value::Stream(stream.quantized_to(None)))
         }
         Value::Constant(constant) => {
             let (scales, zeros) = (importer.constant(node, 1)?, importer.optional_constant(node, 2)?);
@@ -80,28 +77,97 @@ pub(super) fn dequantize(importer: &mut Importer, node: &Node<'_>) -> Imported<V
 /// QLinearConv: a convolution of integers, and a quantize of its sums.
 pub(super) fn q_linear_conv(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream> {
     let x = importer.sample(node, 0)?;
-    let of_x = number(importer, node, 1, 2)?;
-    if x.quantized.map(|[scale, zero, ..]| [scale, zero]) != Some([of_x[0], of_x[1]]) {
-        return refused("its operand was not quantized to its scale and zero point", HELP);
-    }
-    let (weights, scales, zeros) =
-        (importer.constant(node, 3)?, importer.constant(node, 4)?, importer.constant(node, 5)?);
-    let channels = weights.data.shape().first().copied().unwrap_or(1);
-    if scales.data.len() != zeros.data.len() || ![1, channels].contains(&scales.data.len()) {
-        return refused(
-            format!("it has {} scales and {} zero points of weights", scales.data.len(), zeros.data.len()),
-            HELP,
-        );
-    }
-    let scales: Vec<f64> = scales.data.into_iter().collect();
-    let products: Vec<f64> = scales.iter().map(|scale| f64::from(of_x[0] as f32 * *scale as f32)).collect();
-    let number = number(importer, node, 6, 7)?;
-    let of_weights = Quantized { scales, zero_points: zeros.data.into_iter().collect(), axis: 0 };
-    let bias = importer.optional_constant(node, 8)?.map(|bias| {
-        let zero_points = vec![0.0; products.len()];
-        Constant { quantized: Some(Quantized { scales: products, zero_points, axis: 0 }), ..bias }
-    });
-    let kernel = Constant { quantized: Some(of_weights), ..weights };
+    check_number(importer, node, &x, 1)?;
+    let kernel = of_weights(importer, node, 3, 0)?;
+    let bias = bias(importer, node, 8, &x, &kernel)?;
     let sums = convolution(importer, node, &x, kernel, bias)?;
-    quantized(importer, &format!("{}, quantized", node.name()), &sums, number)
+    results(importer, node, &sums, 6)
+}
+
+/// QLinearMatMul, and QGemm of onnxruntime: products of a vector and a constant matrix, all of integers.
+pub(super) fn q_products(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream> {
+    let x = importer.sample(node, 0)?;
+    check_number(importer, node, &x, 1)?;
+    node.only("transA", 0)?;
+    if node.float("alpha").is_some_and(|alpha| alpha != 1.0) {
+        return refused("`alpha` is not one", "fold it into the scales");
+    }
+    let is_turned = node.int("transB", 0) != 0;
+    let weights = of_weights(importer, node, 3, if is_turned { 0 } else { 1 })?;
+    let has_bias = node.proto.op_type == "QGemm";
+    let bias = if has_bias { bias(importer, node, 6, &x, &weights)? } else { None };
+    let sums = vector_product(importer, node, &x, weights, is_turned, bias)?;
+    results(importer, node, &sums, if has_bias { 7 } else { 6 })
+}
+
+/// QLinearAdd of onnxruntime.
+pub(super) fn q_linear_add(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream> {
+    let operands = [importer.stream(node, 0)?, importer.stream(node, 3)?];
+    for (at, operand) in operands.iter().enumerate() {
+        check_number(importer, node, operand, 3 * at + 1)?;
+    }
+    let sums = join(importer, &format!("{}, in reals", node.name()), "add", &operands)?;
+    results(importer, node, &sums, 6)
+}
+
+/// QLinearGlobalAveragePool of onnxruntime.
+pub(super) fn q_linear_mean(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream> {
+    node.only("channels_last", 0)?;
+    check_number(importer, node, &importer.sample(node, 0)?, 1)?;
+    let means = global_pool(importer, node, "reduce_mean")?;
+    results(importer, node, &means, 3)
+}
+
+/// QLinearConcat of onnxruntime, whose own scale and zero point come first.
+pub(super) fn q_linear_concat(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream> {
+    let mut streams = Vec::new();
+    for at in (2..node.proto.input.len()).step_by(3) {
+        let stream = importer.stream(node, at)?;
+        check_number(importer, node, &stream, at + 1)?;
+        streams.push(stream);
+    }
+    let tensors = concat_of(importer, node, streams)?;
+    results(importer, node, &tensors, 0)
+}
+
+/// Refuses a stream that was not quantized to the scale and zero point that stand at a place among the operands.
+fn check_number(importer: &Importer, node: &Node<'_>, stream: &Stream, at: usize) -> Imported<()> {
+    let [scale, zero, ..] = number(importer, node, at, at + 1)?;
+    match stream.quantized {
+        Some([of_stream, zero_of_stream, ..]) if [of_stream, zero_of_stream] == [scale, zero] => Ok(()),
+        _ => refused("its operand was not quantized to its scale and zero point", HELP),
+    }
+}
+
+/// What was computed in reals, quantized to the scale and zero point at a place among the operands.
+fn results(importer: &mut Importer, node: &Node<'_>, reals: &Stream, at: usize) -> Imported<Stream> {
+    let number = number(importer, node, at, at + 1)?;
+    quantized(importer, &format!("{}, quantized", node.name()), reals, number)
+}
+
+/// Weights at a place among the operands, with their scales and zero points behind them: one, or one for each index of an axis.
+fn of_weights(importer: &Importer, node: &Node<'_>, at: usize, axis: usize) -> Imported<Constant> {
+    let weights = importer.constant(node, at)?;
+    let (scales, zeros) = (importer.constant(node, at + 1)?, importer.optional_constant(node, at + 2)?);
+    let scales: Vec<f64> = scales.data.into_iter().collect();
+    let zero_points = zeros.map_or(vec![0.0; scales.len()], |zeros| zeros.data.into_iter().collect());
+    let outputs = weights.data.shape().get(axis).copied().unwrap_or(1);
+    if scales.len() != zero_points.len() || ![1, outputs].contains(&scales.len()) {
+        let message = format!("it has {} scales and {} zero points of weights", scales.len(), zero_points.len());
+        return refused(message, HELP);
+    }
+    Ok(Constant { quantized: Some(Quantized { scales, zero_points, axis }), ..weights })
+}
+
+/// A bias of integers, whose scales are the products of those of operand and weights.
+fn bias(importer: &Importer, node: &Node<'_>, at: usize, x: &Stream, weights: &Constant) -> Imported<Option<Constant>> {
+    let (Some(bias), Some([scale, ..]), Some(of_weights)) =
+        (importer.optional_constant(node, at)?, x.quantized, &weights.quantized)
+    else {
+        return Ok(None);
+    };
+    let scales: Vec<f64> = of_weights.scales.iter().map(|of| f64::from(scale as f32 * *of as f32)).collect();
+    let zero_points = vec![0.0; scales.len()];
+    let data = bias.data.flatten().into_owned().into_dyn();
+    Ok(Some(Constant { data, quantized: Some(Quantized { scales, zero_points, axis: 0 }), ..bias }))
 }

@@ -82,6 +82,7 @@ pub(super) fn transpose(importer: &mut Importer, node: &Node<'_>) -> Imported<St
     let others: Vec<usize> = order.iter().filter_map(|axis| axis.checked_sub(usize::from(x.has_batch()))).collect();
     let x = importer.in_order(&x)?;
     let turned = importer.compose(node.name(), "transpose", vec![("axes", integers(others))], &[&x])?;
+    let turned = turned.quantized_to(x.quantized);
     importer.reshaped_to(&format!("{}, with its axes", node.name()), &turned, &shape)
 }
 
@@ -94,6 +95,11 @@ pub(super) fn concat(importer: &mut Importer, node: &Node<'_>) -> Imported<Strea
             Value::Constant(_) => return refused("one of its operands is a constant", "all must depend on the input"),
         }
     }
+    concat_of(importer, node, streams)
+}
+
+/// Streams end to end along the axis of a node.
+pub(super) fn concat_of(importer: &mut Importer, node: &Node<'_>, streams: Vec<Stream>) -> Imported<Stream> {
     let Some(first) = streams.first().cloned() else {
         return refused("it has no operands", "see the operator's definition");
     };
