@@ -6,6 +6,8 @@
 //! `x` that steps up by one at as many integers as there are results, and a requantize that steps at the same integers is that
 //! function.
 
+use std::collections::HashMap;
+
 /// What a requantize is to have, channel by channel, and the bits that it shifts by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Multipliers {
@@ -58,17 +60,45 @@ const MOST_BITS: u32 = 6;
 /// float of 32 bits of a half.
 const RARE: i64 = 50_000;
 
+/// Up to so many results halves are given what it takes. Of types with more, floats of 32 bits have few digits left.
+const MOST_EVEN: i64 = 1 << 10;
+
 /// The rounding that gives, for all sums of all channels, what floats give, held within `lo..=hi`; or nothing if there is none.
 ///
 /// Where so many sums are multiplied that some products come as near to a half as floats tell numbers apart, and no requantize
-/// rounds these as floats do, it rounds the exact product: it is then one off for fewer than one sum in [`RARE`].
-pub(super) fn rounding(channels: &[Channel], (lo, hi): (i64, i64)) -> Option<Rounding> {
+/// rounds these as floats do, it rounds the exact product: it is then one off for fewer than one sum in [`RARE`], or, of more than
+/// [`MOST_EVEN`] results, wherever floats have no digits left to tell.
+pub(super) fn rounding(channels: &[Channel], ends: (i64, i64)) -> Option<Rounding> {
+    // Often all channels are alike.
+    let mut kinds: Vec<Channel> = Vec::new();
+    let mut kind_of = Vec::new();
+    let mut known: HashMap<(u32, u32, (i64, i64)), usize> = HashMap::new();
+    for channel in channels {
+        let key = (channel.multiplier.to_bits(), channel.divisor.to_bits(), channel.sums);
+        kind_of.push(*known.entry(key).or_insert_with(|| {
+            kinds.push(*channel);
+            kinds.len() - 1
+        }));
+    }
+    let each = |of_kinds: &[i64]| kind_of.iter().map(|&kind| of_kinds[kind]).collect();
+    let spread = |by: Multipliers| Multipliers { multipliers: each(&by.multipliers), ..by };
+    let piece = |piece: Piece| Piece { offsets: each(&piece.offsets), by: spread(piece.by), ..piece };
+    Some(match of_kinds(&kinds, ends)? {
+        Rounding::Nearest(by) => Rounding::Nearest(spread(by)),
+        Rounding::Even { even, odd } => {
+            Rounding::Even { even: even.into_iter().map(piece).collect(), odd: odd.into_iter().map(piece).collect() }
+        }
+    })
+}
+
+fn of_kinds(channels: &[Channel], (lo, hi): (i64, i64)) -> Option<Rounding> {
     let all: Vec<Stepped> = channels.iter().map(|channel| Stepped::of(*channel, lo, hi)).collect();
     let straight = Line { bits: 0, offset: 0 };
     let is_exact =
         |stepped: &Stepped| straight.least_shift(&stepped.limits(Step::even, (lo, hi)), stepped.sums).is_some();
     let is_exact: Vec<bool> = all.iter().map(is_exact).collect();
-    if all.iter().zip(&is_exact).any(|(stepped, is_exact)| !is_exact && stepped.has_halves()) {
+    let needs_even = all.iter().zip(&is_exact).any(|(stepped, is_exact)| !is_exact && stepped.has_halves());
+    if needs_even && hi - lo < MOST_EVEN {
         let [even, odd] = [Step::as_even, Step::as_odd].map(|limit| pieces(&all, limit, (lo, hi)));
         return Some(Rounding::Even { even: even?, odd: odd? });
     }
@@ -397,6 +427,27 @@ mod tests {
     fn sums_of_which_there_are_many_differ_seldom() {
         let (_, different) = compared(&[0.000_436_789, 0.000_512_345], (-300_000, 300_000), (-128, 127));
         assert!(different <= 20, "{different}");
+    }
+
+    #[test]
+    fn channels_that_are_alike_have_the_same_and_others_their_own() {
+        let (rounding, different) = compared(&[0.1, 0.7, 0.1, 0.3], (-900, 900), (-128, 127));
+        assert_eq!(different, 0);
+        let Rounding::Even { even, .. } = rounding else { panic!("{rounding:?}") };
+        let multipliers = &even[0].by.multipliers;
+        assert_eq!((multipliers.len(), multipliers[0]), (4, multipliers[2]));
+    }
+
+    /// Products of 16 bits leave a float 8 for the fraction, so many are halves by chance; no result is farther off than by one.
+    #[test]
+    fn results_of_16_bits_are_the_nearest() {
+        let sums = (-30_000, 30_000);
+        let channels = [Channel { multiplier: 1.0123, divisor: 1.0, sums }];
+        let ends = (-32_768, 32_767);
+        let rounding = rounding(&channels, ends).unwrap();
+        for sum in sums.0..=sums.1 {
+            assert!((result(&rounding, sum, 0, ends) - expected(sum, 1.0123, ends)).abs() <= 1);
+        }
     }
 
     #[test]
