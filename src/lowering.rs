@@ -20,7 +20,7 @@ pub struct Lowering {
     pub input_range: Option<(i64, i64)>,
     /// Shape and numbers of inputs, by position, where they are those of another model's output. Goes before the range.
     pub inputs: BTreeMap<usize, Fact>,
-    /// The bits of numbers in fixed point, up to three more for weights, from [`MIN_BITS`] to [`MAX_BITS`].
+    /// The bits of numbers in fixed point, up to five more for weights, from [`MIN_BITS`] to [`MAX_BITS`].
     pub bits: Option<u32>,
     /// The bits of layers of the model that are to have others, likewise.
     pub layer_bits: BTreeMap<usize, u32>,

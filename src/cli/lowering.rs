@@ -26,7 +26,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "[NAME=]KEY", conflicts_with = "input_range")]
     input_from: Vec<String>,
 
-    /// Round the model to fixed point, with this many bits for numbers between layers, 8 to 16, and up to three
+    /// Round the model to fixed point, with this many bits for numbers between layers, 8 to 16, and up to five
     /// more for weights; others for some layers, counted from 0: 10,2=8,4=9 [default: 10 if the model has fractions, else none are rounded]
     #[arg(long, value_name = "BITS[,LAYER=BITS…]")]
     bits: Option<Bits>,

@@ -74,7 +74,7 @@ impl Context {
 /// How real numbers become fixed-point ones.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FixedPoint {
-    /// How many bits numbers between layers have, [`MIN_BITS`] to [`MAX_BITS`]; weights have up to three more.
+    /// How many bits numbers between layers have, [`MIN_BITS`] to [`MAX_BITS`]; weights have up to five more.
     pub bits: u32,
     /// The bits of layers that have others: of the numbers that such a layer gives, and with them of its weights.
     pub layer_bits: BTreeMap<usize, u32>,

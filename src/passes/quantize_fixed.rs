@@ -18,17 +18,18 @@
 //! read them, a linear operation, a product or a sum leaves its sums to these, and an input has the scale of these. Scaled weights
 //! are their integers.
 //!
-//! Other weights are symmetric integers of three bits more, up to 15, each output channel at a scale of its own; biases have the
-//! scale of the sums they are added to. Where all weights of a channel are zero, or the operand always is, the bias is all there is, and
+//! Other weights are symmetric integers of four bits more, up to 15, each output channel at a scale of its own; biases have the
+//! scale of the sums they are added to. Where sums go to a requantize of their own, scales are finer by less than a bit, such that
+//! its multipliers are powers of two, which leaves the circuit the fewest digits. Where all weights of a channel are zero, or the operand always is, the bias is all there is, and
 //! chooses the scale. Where there is no bias, and each channel has weights of one magnitude, as an average has, these are the
 //! scales. Where the calibration shows the mean of each channel, biases make up for what rounded weights take from sums of means.
 //!
-//! With 8 bits, inputs from -4 to 4 and sums that reach 4:
+//! With 8 bits, and inputs from -4 to 4:
 //!
 //! ```text
-//! %0 = input : [1] real              →  %0 = input : [1] fixed(scale 1, -4..=4)
-//! %1 = dense %0 weights=real[1, 1]      %1 = dense %0 weights=fixed[1, 1] scale 0.00098… [1023] : [1] fixed(…)
-//!        [1.0] : [1] real               %2 = requantize %1 multipliers=[…] shift=13 clamp=-508..=508 scale 0.00787…
+//! %0 = input : [1] real              →  %0 = input rounds : [1] fixed(scale 2^-4, -64..=64)
+//! %1 = dense %0 weights=real[1, 1]      %1 = dense %0 weights=fixed[1, 1] scale 1 [1] : [1] fixed(scale 2^-4, -64..=64)
+//!        [1.0] : [1] real               %2 = requantize %1 multipliers=[2] shift=1 clamp=-64..=64 scale 2^-4 : …
 //! output %1                             output %2
 //! ```
 //!
@@ -46,7 +47,7 @@ use linear::Linear;
 use zknn_ir::{Class, Factors, Graph, InferError, MAX_SHIFT, Node, NodeId, Number, Op, Range, Requantize, op};
 
 use super::canonicalize::is_identity;
-use super::powers::ceil_log2;
+use super::powers::{ceil_log2, floor_log2};
 use super::quantized::quantized_to;
 use super::{Context, FixedPoint, PassError, ranges};
 
@@ -63,7 +64,7 @@ const EVERYTHING: Range = Range { lo: f64::MIN, hi: f64::MAX };
 /// How many bits weights have more than numbers, as far as [`WEIGHT_BITS`] go, and multipliers more than they have to, where there
 /// is room, taken together where numbers are summed again. A circuit has the digits of sums times multipliers, whichever of the
 /// two is longer.
-const SPARE_BITS: u32 = 3;
+const SPARE_BITS: u32 = 4;
 
 /// How many bits weights have at most, unless numbers have as many.
 const WEIGHT_BITS: u32 = 15;
@@ -148,7 +149,8 @@ impl Quantizer<'_> {
         // As fine as sums are told.
         let of_weights = self.bits(id) + self.more_weight_bits(id);
         let of_bias = self.bits(id) + of_weights - 1 + if self.destination(id).is_summed { 0 } else { WIDE_BITS };
-        let Linear { weights, bias, units } = self.integers(operand, weights, bias, [of_weights, of_bias]);
+        let target = if self.is_left_to_reader(id) { None } else { self.scale_of_summed(id, EVERYTHING) };
+        let Linear { weights, bias, units } = self.integers(operand, weights, bias, [of_weights, of_bias], target);
         let bias = self.corrected(id, &weights, bias, &units);
         let sums = self.add(id, op.with_factors(weights, bias), operands)?;
         self.requantize_unless_left(id, sums, units)
@@ -335,11 +337,11 @@ impl Quantizer<'_> {
             (true, false) => (1i64 << (self.number_bits(id) - 1)) - 1,
             (false, _) => 1i64 << (bits + WIDE_BITS),
         };
-        let scale = match is_summed {
-            true if reach > 0.0 => reach / steps as f64,
-            true => coarsest,
+        let scale = match (self.scale_of_summed(id, limits), is_summed) {
+            (Some(scale), _) => scale,
+            (None, true) => coarsest,
             // The sums themselves are no finer than that.
-            false => (reach / steps as f64).max(coarsest),
+            (None, false) => (reach / steps as f64).max(coarsest),
         };
         let (shift, multipliers) = self.multipliers(id, sums, units, scale, reach)?;
         let mut op = Requantize { multipliers, shift, scale, ..Requantize::default() };
@@ -360,7 +362,16 @@ impl Quantizer<'_> {
         self.add(id, Op::Requantize(op), &[sums])
     }
 
-    /// The longest shift for which there is room, up to the one that loses nothing worth having, and the multipliers
+    /// The scale of numbers that are summed again, if they are ever anything but zero: that at which their range just fits.
+    fn scale_of_summed(&self, id: NodeId, limits: Range) -> Option<f64> {
+        let Destination { range, is_rectified, is_summed } = self.destination(id);
+        let is_rectified = is_rectified || limits.lo >= 0.0;
+        let reach = if is_rectified { range.rectified().hi } else { range.reach() };
+        let steps = (1i64 << (self.number_bits(id) - u32::from(!is_rectified))) - 1;
+        (is_summed && reach > 0.0).then(|| reach / steps as f64)
+    }
+
+    /// Where all units are powers of two times the scale, these; else the longest shift for which there is room, up to the one that loses nothing worth having, and the multipliers
     /// that go with it.
     fn multipliers(
         &self,
@@ -373,6 +384,15 @@ impl Quantizer<'_> {
         let (lo, hi) = self.new.node(sums).fact.interval().unwrap_or_default();
         let greatest_sum = lo.unsigned_abs().max(hi.unsigned_abs()).max(1) as f64;
         let finest = units.iter().copied().fold(f64::INFINITY, f64::min);
+        let exponents: Option<Vec<i32>> = units.iter().map(|unit| exponent_of(unit / scale)).collect();
+        if let Some(exponents) = exponents {
+            let shift = exponents.iter().fold(1, |shift, exponent| shift.max(-exponent));
+            let sum = ceil_log2(greatest_sum) as i32 + 1;
+            if exponents.iter().all(|exponent| sum + shift + exponent <= ROOM_BITS as i32) && shift <= MAX_SHIFT as i32
+            {
+                return Ok((shift as u32, exponents.iter().map(|exponent| 1 << (shift + exponent)).collect()));
+            }
+        }
         // A multiplier is half a unit off at most, so a result is `sum / 2^(shift + 1)` off. This is to be a quarter of
         // what `bits` bits can tell apart.
         let result_step = scale.max(reach * 0.5f64.powi(self.bits(id) as i32)) / scale;
@@ -423,6 +443,14 @@ impl Quantizer<'_> {
         }
         all
     }
+}
+
+/// The exponent of a power of two, as far as floats that were multiplied and divided tell.
+fn exponent_of(number: f64) -> Option<i32> {
+    const ALMOST: f64 = 1e-12;
+    let exponent = floor_log2(number * (1.0 + ALMOST));
+    let power = 2f64.powi(exponent);
+    ((number / power - 1.0).abs() < 2.0 * ALMOST).then_some(exponent)
 }
 
 /// The greatest magnitude.

@@ -3,6 +3,7 @@
 use ndarray::{ArcArray, Axis, IxDyn};
 use zknn_ir::{Factors, NodeId, Weights};
 
+use super::super::powers::floor_log2;
 use super::super::reads::channels_read;
 use super::{Quantizer, WIDE_BITS, greatest};
 
@@ -18,13 +19,15 @@ pub(super) struct Linear {
 }
 
 impl Quantizer<'_> {
-    /// Weights of `bits` bits, and a bias that is told to `of_bias` bits, for an operand that is one of the new nodes.
+    /// Weights of `bits` bits, and a bias that is told to `of_bias` bits, for an operand that is one of the new nodes. Where sums are
+    /// to be brought to a target scale, weights have up to one bit more, such that they are multiplied by powers of two for that.
     pub(super) fn integers(
         &self,
         operand: NodeId,
         weights: &Weights,
         bias: Option<&Weights>,
         [bits, of_bias]: [u32; 2],
+        target: Option<f64>,
     ) -> Linear {
         // The graph under construction is fixed-point from its input on.
         let unit = self.new.node(operand).fact.scale().unwrap_or(1.0);
@@ -46,14 +49,21 @@ impl Quantizer<'_> {
         };
         let rows_greatest: Vec<f64> = rows().map(greatest).collect();
         let is_even = |row: &[f64]| row.iter().all(|w| *w == 0.0 || w.abs() == greatest(row));
-        let scales =
+        let scales: Vec<f64> =
             match biases.iter().all(|bias| *bias == 0.0) && rows().all(is_even) && greatest(&rows_greatest) > 0.0 {
                 // Weights of one magnitude are that magnitude or zero, exactly.
                 true => rows_greatest
                     .iter()
                     .map(|&weight| if weight > 0.0 { weight } else { greatest(&rows_greatest) })
                     .collect(),
-                false => channel_scales(&rows_greatest, &biases, elements.len() / channels, bits, of_bias),
+                false => {
+                    let scales = channel_scales(&rows_greatest, &biases, elements.len() / channels, bits, of_bias);
+                    let to_power = |scale: f64| match target.map(|target| target / unit) {
+                        Some(target) => target * 2f64.powi(floor_log2(scale / target)),
+                        None => scale,
+                    };
+                    scales.into_iter().map(to_power).collect()
+                }
             };
         let coarsest = greatest(&scales);
         let integers = rows().zip(&scales).flat_map(|(row, scale)| row.iter().map(move |w| (w / scale).round() as i64));
