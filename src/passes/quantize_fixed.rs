@@ -112,6 +112,26 @@ struct Destination {
     is_summed: bool,
 }
 
+/// How numbers are told where they go.
+#[derive(Clone, Copy)]
+struct Told {
+    /// The greatest magnitude, of those that count.
+    reach: f64,
+    /// The integer for it.
+    steps: i64,
+    /// Whether none are negative.
+    is_rectified: bool,
+    /// Whether they are summed again.
+    is_summed: bool,
+}
+
+impl Told {
+    /// The scale of numbers that are summed again, if they are ever anything but zero: that at which their range just fits.
+    fn scale_of_summed(&self) -> Option<f64> {
+        (self.is_summed && self.reach > 0.0).then(|| self.reach / self.steps as f64)
+    }
+}
+
 impl Quantizer<'_> {
     fn node(&mut self, id: NodeId, inputs: &HashMap<NodeId, Number>) -> Result<(), PassError> {
         let node = self.old.node(id);
@@ -148,8 +168,9 @@ impl Quantizer<'_> {
         };
         // As fine as sums are told.
         let of_weights = self.bits(id) + self.more_weight_bits(id);
-        let of_bias = self.bits(id) + of_weights - 1 + if self.destination(id).is_summed { 0 } else { WIDE_BITS };
-        let target = if self.is_left_to_reader(id) { None } else { self.scale_of_summed(id, EVERYTHING) };
+        let told = self.told(id, EVERYTHING);
+        let of_bias = self.bits(id) + of_weights - 1 + if told.is_summed { 0 } else { WIDE_BITS };
+        let target = if self.is_left_to_reader(id) { None } else { told.scale_of_summed() };
         let Linear { weights, bias, units } = self.integers(operand, weights, bias, [of_weights, of_bias], target);
         let bias = self.corrected(id, &weights, bias, &units);
         let sums = self.add(id, op.with_factors(weights, bias), operands)?;
@@ -175,9 +196,15 @@ impl Quantizer<'_> {
     fn clip(&mut self, id: NodeId, clip: &op::Clip) -> Result<NodeId, PassError> {
         let old = self.old.operands(id)[0];
         let operand = self.ids[&old];
-        let unit = || vec![self.new.node(operand).fact.scale().unwrap_or(1.0)];
-        let units = self.sums.get(&old).cloned().unwrap_or_else(unit);
-        self.requantize(id, operand, &units, clip.limits())
+        self.requantize(id, operand, &self.units_of(old), clip.limits())
+    }
+
+    /// The real value of one unit of what stands for an old node: of each output channel, where they are sums that are yet to be
+    /// requantized.
+    fn units_of(&self, old: NodeId) -> Vec<f64> {
+        // The graph under construction is fixed-point from its input on.
+        let unit = || vec![self.new.node(self.ids[&old]).fact.scale().unwrap_or(1.0)];
+        self.sums.get(&old).cloned().unwrap_or_else(unit)
     }
 
     /// Whether one sum or clip, or quantizes, and nothing else, read the node, be it through others that yield it as it is.
@@ -267,10 +294,7 @@ impl Quantizer<'_> {
     /// What stands for the operand `old` of the sum `id`, at a scale.
     fn at_scale(&mut self, id: NodeId, old: NodeId, scale: f64) -> Result<NodeId, PassError> {
         let node = self.ids[&old];
-        let units = match self.sums.get(&old) {
-            Some(units) => units.clone(),
-            None => vec![self.new.node(node).fact.scale().unwrap_or(scale)],
-        };
+        let units = self.units_of(old);
         if units == [scale] {
             return Ok(node);
         }
@@ -325,19 +349,10 @@ impl Quantizer<'_> {
 
     /// Brings the sums of the old node `id` to one scale for all channels, and real numbers beyond `limits` to these.
     fn requantize(&mut self, id: NodeId, sums: NodeId, units: &[f64], limits: Range) -> Result<NodeId, PassError> {
-        let bits = self.bits(id);
-        let Destination { range, is_rectified, is_summed } = self.destination(id);
-        let is_rectified = is_rectified || limits.lo >= 0.0;
-        let reach = if is_rectified { range.rectified().hi } else { range.reach() };
+        let told = self.told(id, limits);
+        let Told { reach, steps, is_rectified, is_summed } = told;
         let coarsest = greatest(units);
-        let steps = match (is_summed, is_rectified) {
-            // What is never anything but zero is zero, and the next layer can rely on it.
-            (true, _) if reach == 0.0 => 0,
-            (true, true) => (1i64 << self.number_bits(id)) - 1,
-            (true, false) => (1i64 << (self.number_bits(id) - 1)) - 1,
-            (false, _) => 1i64 << (bits + WIDE_BITS),
-        };
-        let scale = match (self.scale_of_summed(id, limits), is_summed) {
+        let scale = match (told.scale_of_summed(), is_summed) {
             (Some(scale), _) => scale,
             (None, true) => coarsest,
             // The sums themselves are no finer than that.
@@ -362,17 +377,22 @@ impl Quantizer<'_> {
         self.add(id, Op::Requantize(op), &[sums])
     }
 
-    /// The scale of numbers that are summed again, if they are ever anything but zero: that at which their range just fits.
-    fn scale_of_summed(&self, id: NodeId, limits: Range) -> Option<f64> {
+    /// How the numbers of the old node `id` are told, where real numbers beyond `limits` are brought to these.
+    fn told(&self, id: NodeId, limits: Range) -> Told {
         let Destination { range, is_rectified, is_summed } = self.destination(id);
         let is_rectified = is_rectified || limits.lo >= 0.0;
         let reach = if is_rectified { range.rectified().hi } else { range.reach() };
-        let steps = (1i64 << (self.number_bits(id) - u32::from(!is_rectified))) - 1;
-        (is_summed && reach > 0.0).then(|| reach / steps as f64)
+        let steps = match is_summed {
+            // What is never anything but zero is zero, and the next layer can rely on it.
+            true if reach == 0.0 => 0,
+            true => (1i64 << (self.number_bits(id) - u32::from(!is_rectified))) - 1,
+            false => 1i64 << (self.bits(id) + WIDE_BITS),
+        };
+        Told { reach, steps, is_rectified, is_summed }
     }
 
-    /// Where all units are powers of two times the scale, these; else the longest shift for which there is room, up to the one that loses nothing worth having, and the multipliers
-    /// that go with it.
+    /// Where all units are powers of two times the scale, these; else the longest shift for which there is room, up to the one
+    /// that loses nothing worth having, and the multipliers that go with it.
     fn multipliers(
         &self,
         id: NodeId,

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use ndarray::ArrayViewD;
 use zknn_ir::{Class, Factors, Graph, NodeId, Op, Weights};
 
 use super::canonicalize::is_identity;
@@ -56,14 +55,20 @@ pub fn is_quantized(graph: &Graph) -> bool {
 }
 
 /// Whether weights are integers at the scale of each row: by what they are, or since each row has one magnitude, as a mean has.
-fn has_integers(Factors { weights, bias, .. }: Factors<'_>) -> bool {
-    let greatest = |row: &ArrayViewD<f64>| row.iter().fold(0.0, |most, weight| f64::max(most, weight.abs()));
-    let is_even = |row: ArrayViewD<f64>| row.iter().all(|weight| *weight == 0.0 || weight.abs() == greatest(&row));
-    match weights {
+fn has_integers(factors: Factors<'_>) -> bool {
+    match factors.weights {
         Weights::Scaled { .. } => true,
-        Weights::Real(data) => bias.is_none() && data.outer_iter().all(is_even),
+        Weights::Real(_) => {
+            factors.bias.is_none() && factors.weights.reals().chunks(factors.row_length().max(1)).all(has_one_magnitude)
+        }
         Weights::Fixed { .. } => false,
     }
+}
+
+/// Whether all weights of a row are that magnitude or zero, which a scale tells exactly.
+pub(super) fn has_one_magnitude(row: &[f64]) -> bool {
+    let greatest = row.iter().fold(0.0, |greatest, weight| f64::max(greatest, weight.abs()));
+    row.iter().all(|weight| *weight == 0.0 || weight.abs() == greatest)
 }
 
 #[cfg(test)]

@@ -18,16 +18,12 @@ impl Quantizer<'_> {
     pub(super) fn quantize(&mut self, id: NodeId, op: &Quantize) -> Result<NodeId, PassError> {
         let old = self.old.operands(id)[0];
         let operand = self.ids[&old];
-        let fact = &self.new.node(operand).fact;
-        let sums = fact.interval().unwrap_or_default();
-        let units = match self.sums.get(&old) {
-            Some(units) => units.clone(),
-            None => vec![fact.scale().unwrap_or(1.0)],
-        };
-        if !self.sums.contains_key(&old) && units == [op.scale] && op.lo <= sums.0 && sums.1 <= op.hi {
+        let sums = self.new.node(operand).fact.interval().unwrap_or_default();
+        let (units, are_sums) = (self.units_of(old), self.sums.contains_key(&old));
+        if !are_sums && units == [op.scale] && op.lo <= sums.0 && sums.1 <= op.hi {
             return Ok(operand);
         }
-        let channels: Vec<Channel> = match self.sums.contains_key(&old) {
+        let channels: Vec<Channel> = match are_sums {
             // The product of scales, and the quotient, are floats of 32 bits in other tools too; and that of a scale and the
             // number of elements that a mean is of.
             true => {
@@ -118,18 +114,16 @@ impl Quantizer<'_> {
         let old = self.old.operands(id);
         let operands: Vec<NodeId> = old.iter().map(|old| self.ids[old]).collect();
         let scales: Vec<f64> = operands.iter().map(|&node| self.new.node(node).fact.scale().unwrap_or(1.0)).collect();
-        let units = |(old, scale): (&NodeId, &f64)| self.sums.get(old).cloned().unwrap_or_else(|| vec![*scale]);
-        let ratios = |units: Vec<f64>| units.iter().map(|unit| f64::from(*unit as f32 / scale as f32)).collect();
-        let ratios: Vec<Vec<f64>> = old.iter().zip(&scales).map(units).map(ratios).collect();
+        let ratios =
+            |old: &NodeId| self.units_of(*old).iter().map(|unit| f64::from(*unit as f32 / scale as f32)).collect();
+        let ratios: Vec<Vec<f64>> = old.iter().map(ratios).collect();
         let digits = ratios.iter().flatten().map(|ratio| fraction_bits(*ratio)).max().unwrap_or(0);
         let steps = 2f64.powi(digits as i32);
         let unit = scale / steps;
         let is_at_unit =
             |(scale, ratios): (&f64, &Vec<f64>)| *scale == unit && ratios.iter().all(|ratio| ratio * steps == 1.0);
         if scales.iter().zip(&ratios).all(is_at_unit) {
-            let sum = self.add(id, op.clone(), &operands)?;
-            self.sums.insert(id, vec![unit]);
-            return Ok(Some(sum));
+            return self.sum_of_units(id, op, &operands, unit).map(Some);
         }
         let Some(of_weights) = scales_to(&scales, unit) else { return Ok(None) };
         if ratios.iter().flatten().any(|ratio| ratio * steps > MOST_FACTOR) {
@@ -142,9 +136,13 @@ impl Quantizer<'_> {
             let weights = Weights::Fixed { data: tensor(&[channels], factors), scale };
             at_unit.push(self.add(id, Op::Affine(Affine { weights, bias: None }), &[node])?);
         }
-        let sum = self.add(id, op.clone(), &at_unit)?;
+        self.sum_of_units(id, op, &at_unit, unit).map(Some)
+    }
+
+    /// The sum of operands in one unit, which is left to the quantizes that read it.
+    fn sum_of_units(&mut self, id: NodeId, op: &Op, operands: &[NodeId], unit: f64) -> Result<NodeId, PassError> {
         self.sums.insert(id, vec![unit]);
-        Ok(Some(sum))
+        self.add(id, op.clone(), operands)
     }
 }
 

@@ -4,6 +4,7 @@ use ndarray::{ArcArray, Axis, IxDyn};
 use zknn_ir::{Factors, NodeId, Weights};
 
 use super::super::powers::floor_log2;
+use super::super::quantized::has_one_magnitude;
 use super::super::reads::channels_read;
 use super::{Quantizer, WIDE_BITS, greatest};
 
@@ -48,23 +49,24 @@ impl Quantizer<'_> {
             None => vec![0.0; channels],
         };
         let rows_greatest: Vec<f64> = rows().map(greatest).collect();
-        let is_even = |row: &[f64]| row.iter().all(|w| *w == 0.0 || w.abs() == greatest(row));
-        let scales: Vec<f64> =
-            match biases.iter().all(|bias| *bias == 0.0) && rows().all(is_even) && greatest(&rows_greatest) > 0.0 {
-                // Weights of one magnitude are that magnitude or zero, exactly.
-                true => rows_greatest
-                    .iter()
-                    .map(|&weight| if weight > 0.0 { weight } else { greatest(&rows_greatest) })
-                    .collect(),
-                false => {
-                    let scales = channel_scales(&rows_greatest, &biases, elements.len() / channels, bits, of_bias);
-                    let to_power = |scale: f64| match target.map(|target| target / unit) {
-                        Some(target) => target * 2f64.powi(floor_log2(scale / target)),
-                        None => scale,
-                    };
-                    scales.into_iter().map(to_power).collect()
-                }
-            };
+        let scales: Vec<f64> = match biases.iter().all(|bias| *bias == 0.0)
+            && rows().all(has_one_magnitude)
+            && greatest(&rows_greatest) > 0.0
+        {
+            // Weights of one magnitude are that magnitude or zero, exactly.
+            true => rows_greatest
+                .iter()
+                .map(|&weight| if weight > 0.0 { weight } else { greatest(&rows_greatest) })
+                .collect(),
+            false => {
+                let scales = channel_scales(&rows_greatest, &biases, elements.len() / channels, bits, of_bias);
+                let to_power = |scale: f64| match target.map(|target| target / unit) {
+                    Some(target) => target * 2f64.powi(floor_log2(scale / target)),
+                    None => scale,
+                };
+                scales.into_iter().map(to_power).collect()
+            }
+        };
         let coarsest = greatest(&scales);
         let integers = rows().zip(&scales).flat_map(|(row, scale)| row.iter().map(move |w| (w / scale).round() as i64));
         let data = tensor(weights.shape(), integers.collect());
