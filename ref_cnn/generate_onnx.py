@@ -20,6 +20,8 @@ import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
+from generate_quantized import tensor
+
 SAMPLES = 32
 
 
@@ -130,9 +132,7 @@ def write(folder, name, model, images):
 
 
 def write_tensor(path, array):
-    numbers = [int(number) if float(number).is_integer() else float(number) for number in array.ravel().tolist()]
-    content = {"v": 1, "dim": list(array.shape), "data": numbers}
-    path.write_text(json.dumps(content, separators=(",", ":")) + "\n")
+    path.write_text(json.dumps(tensor(array), separators=(",", ":")) + "\n")
 
 
 def main():

@@ -4,8 +4,8 @@
 
 mod shared;
 
-use serde_json::{Value, json};
-use shared::exits;
+use serde_json::json;
+use shared::{first, read, told};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -19,16 +19,6 @@ fn testdata(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(name)
 }
 
-fn read(path: &Path) -> Value {
-    serde_json::from_str(&fs::read_to_string(path).expect("a file")).expect("JSON")
-}
-
-/// What the program prints, in a folder.
-#[track_caller]
-fn told(folder: &Path, args: &[&str]) -> Value {
-    serde_json::from_slice(&exits(folder, args, 0).stdout).unwrap_or_default()
-}
-
 /// A folder with a network as `model.json`, the data for it, and the first test images.
 fn folder(network: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
@@ -37,9 +27,7 @@ fn folder(network: &str) -> tempfile::TempDir {
     for name in ["calibration.json", "test_inputs.json", "test_labels.json"] {
         copy(testdata("digits").join(name), name);
     }
-    let mut images = read(&folder.path().join("test_inputs.json"));
-    images["dim"][0] = PROOFS.into();
-    images["data"].as_array_mut().expect("pixels").truncate(PROOFS * 64);
+    let images = first(&read(&folder.path().join("test_inputs.json")), PROOFS);
     fs::write(folder.path().join("images.json"), images.to_string()).expect("the images are written");
     for (at, pixels) in images["data"].as_array().expect("pixels").chunks(64).enumerate() {
         let image = json!({"v": 1, "dim": [8, 8, 1], "data": pixels});

@@ -6,7 +6,7 @@
 mod shared;
 
 use serde_json::Value;
-use shared::exits;
+use shared::{first, read, told};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -20,26 +20,13 @@ fn testdata(file: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/onnx").join(file)
 }
 
-/// What the program prints, in a folder.
-#[track_caller]
-fn told(folder: &Path, args: &[&str]) -> Value {
-    serde_json::from_slice(&exits(folder, args, 0).stdout).unwrap_or_default()
-}
-
-fn read(path: &Path) -> Value {
-    serde_json::from_str(&fs::read_to_string(path).expect("a file")).expect("JSON")
-}
-
 fn folder(network: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     let names = [(format!("{network}.onnx"), "model.onnx"), (format!("{network}.outputs.json"), "outputs.json")];
     for (from, to) in names.iter().map(|(from, to)| (from.as_str(), *to)).chain([("inputs.json", "inputs.json")]) {
         fs::copy(testdata(from), folder.path().join(to)).expect("a copy");
     }
-    let mut few = read(&folder.path().join("inputs.json"));
-    let pixels = few["data"].as_array().expect("numbers").len() / few["dim"][0].as_u64().expect("a count") as usize;
-    few["dim"][0] = PROOFS.into();
-    few["data"].as_array_mut().expect("numbers").truncate(PROOFS * pixels);
+    let few = first(&read(&folder.path().join("inputs.json")), PROOFS);
     fs::write(folder.path().join("few.json"), few.to_string()).expect("written");
     folder
 }

@@ -6,7 +6,7 @@ mod shared;
 
 use ndarray::{ArrayD, IxDyn};
 use serde_json::{Value, json};
-use shared::exits;
+use shared::{exits, first, read, told};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -15,16 +15,6 @@ const PROOFS: usize = 2;
 
 fn testdata(file: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/quantized").join(file)
-}
-
-fn read(path: &Path) -> Value {
-    serde_json::from_str(&fs::read_to_string(path).expect("a file")).expect("JSON")
-}
-
-/// What the program prints, in a folder.
-#[track_caller]
-fn told(folder: &Path, args: &[&str]) -> Value {
-    serde_json::from_slice(&exits(folder, args, 0).stdout).unwrap_or_default()
 }
 
 fn numbers(tensor: &Value) -> Vec<f64> {
@@ -52,17 +42,14 @@ fn is_what_the_runtime_computes(network: &str) {
     for (suffix, name) in files {
         fs::copy(testdata(&format!("{network}{suffix}")), folder.join(name)).expect("a copy");
     }
-    let mut inputs = read(&folder.join("inputs.json"));
+    let inputs = read(&folder.join("inputs.json"));
     fs::write(folder.join("turned.json"), channels_first(&inputs).to_string()).expect("written");
     for (model, inputs) in [("model.json", "inputs.json"), ("model.onnx", "turned.json")] {
         let figures = told(folder, &["eval", model, "--inputs", inputs, "--targets", "outputs.json", "--json"]);
         assert_eq!((&figures["equal"], &figures["refused"]), (&json!(1.0), &json!(0)), "{model}: {figures}");
     }
 
-    let length = numbers(&inputs).len() / inputs["dim"][0].as_u64().expect("a count") as usize;
-    inputs["dim"][0] = PROOFS.into();
-    inputs["data"].as_array_mut().expect("numbers").truncate(PROOFS * length);
-    fs::write(folder.join("inputs.json"), inputs.to_string()).expect("the inputs are written");
+    fs::write(folder.join("inputs.json"), first(&inputs, PROOFS).to_string()).expect("the inputs are written");
     // Nothing is rounded but as the network says, so nothing is asked of calibration.
     let compiled = exits(folder, &["compile", "model.json"], 0);
     assert!(!String::from_utf8_lossy(&compiled.stderr).contains("rounding"), "{compiled:?}");
