@@ -44,11 +44,7 @@ pub(super) fn p_relu(importer: &mut Importer, node: &Node<'_>) -> Imported<Strea
 
 /// Clip, whose ends are attributes in old versions and operands in new ones.
 pub(super) fn clip(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream> {
-    let end = |importer: &Importer, name: &str, at: usize| -> Imported<Option<f64>> {
-        let operand = importer.optional_constant(node, at)?;
-        Ok(node.float(name).or(operand.map(|end| end.reals().sum())))
-    };
-    let (least, greatest) = (end(importer, "min", 1)?, end(importer, "max", 2)?);
+    let (least, greatest) = (importer.number(node, "min", 1)?, importer.number(node, "max", 2)?);
     // As far as floats of 32 bits go there is no end.
     let is_end = |end: &f64| end.abs() < f64::from(f32::MAX);
     let fields = [("least", least.filter(is_end)), ("greatest", greatest.filter(is_end))];
@@ -81,6 +77,7 @@ pub(super) fn arithmetic(importer: &mut Importer, node: &Node<'_>) -> Imported<S
                 false => refused("it divides by zero", "check the constant"),
             }
         }
+        (_, []) => refused("it has no operands", "see the operator's definition"),
         ("Div", _) => refused("it divides by what depends on the input", "only quotients by constants are supported"),
         (op_type, _) => {
             let streams: Option<Vec<Stream>> = operands.iter().map(stream_of).collect();
@@ -117,14 +114,8 @@ pub(super) fn join(
     streams: &[Stream],
 ) -> Imported<Stream> {
     let axes = streams[0].shape.len();
-    if streams.iter().any(|stream| stream.has_batch() != streams[0].has_batch()) {
-        return refused("some of its operands have a batch axis, and some have none", "all must have the same axes");
-    }
     let is_last = streams.iter().all(|stream| stream.shape.len() == axes) && streams.iter().any(Stream::is_last);
-    let mut brought = Vec::new();
-    for stream in streams {
-        brought.push(if is_last { importer.channels_last(stream)? } else { importer.in_order(stream)? });
-    }
+    let brought = importer.in_one_order(streams, is_last)?;
     Ok(importer.compose(name, layer_type, Vec::new(), &brought.iter().collect::<Vec<_>>())?.with_layer_order(is_last))
 }
 
@@ -171,10 +162,7 @@ fn spread(x: &Stream, tensor: ArrayD<f64>) -> Imported<ArrayD<f64>> {
 
 /// Cast between types that hold numbers of the network as they are.
 pub(super) fn cast(importer: &mut Importer, node: &Node<'_>) -> Imported<Value> {
-    let Some(value) = node.proto.input.first().and_then(|name| importer.value(name)).cloned() else {
-        return refused("operand 0 is missing", "see the operator's definition");
-    };
-    match (node.int("to", 1), value) {
+    match (node.int("to", 1), importer.required(node, 0)?.clone()) {
         (1 | 10 | 11 | 16, Value::Stream(stream)) => Ok(Value::Stream(stream)),
         (1 | 10 | 11 | 16, Value::Constant(constant)) => Ok(Value::Constant(Constant::of_floats(constant.reals()))),
         (to, _) => refused(format!("it casts to type {to}"), "casts between floating point types are supported"),

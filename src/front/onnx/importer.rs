@@ -73,15 +73,22 @@ impl Importer {
         }
     }
 
+    /// An operand that must be there.
+    pub(super) fn required(&self, node: &Node<'_>, at: usize) -> Imported<&Value> {
+        match self.operand(node, at)? {
+            Some(value) => Ok(value),
+            None => refused(format!("operand {at} is missing"), "see the operator's definition"),
+        }
+    }
+
     /// An operand that depends on the inputs.
     pub(super) fn stream(&self, node: &Node<'_>, at: usize) -> Imported<Stream> {
-        match self.operand(node, at)? {
-            Some(Value::Stream(stream)) => Ok(stream.clone()),
-            Some(Value::Constant(_)) => refused(
+        match self.required(node, at)? {
+            Value::Stream(stream) => Ok(stream.clone()),
+            Value::Constant(_) => refused(
                 format!("operand {at} is a constant"),
                 "this operator is supported on what depends on the input",
             ),
-            None => refused(format!("operand {at} is missing"), "see the operator's definition"),
         }
     }
 
@@ -99,21 +106,29 @@ impl Importer {
 
     /// An operand that must be there and must not depend on the inputs.
     pub(super) fn constant(&self, node: &Node<'_>, at: usize) -> Imported<Constant> {
-        match self.optional_constant(node, at)? {
-            Some(constant) => Ok(constant),
-            None => refused(format!("operand {at} is missing"), "see the operator's definition"),
+        match self.required(node, at)? {
+            Value::Constant(constant) => Ok(constant.clone()),
+            Value::Stream(_) => refused(
+                format!("operand {at} depends on the input"),
+                "this operator is supported with a constant there",
+            ),
         }
     }
 
     pub(super) fn optional_constant(&self, node: &Node<'_>, at: usize) -> Imported<Option<Constant>> {
-        match self.operand(node, at)? {
-            Some(Value::Constant(constant)) => Ok(Some(constant.clone())),
-            Some(Value::Stream(_)) => refused(
-                format!("operand {at} depends on the input"),
-                "this operator is supported with a constant there",
-            ),
-            None => Ok(None),
-        }
+        self.operand(node, at)?.map(|_| self.constant(node, at)).transpose()
+    }
+
+    /// Integers that are an attribute in old versions of an operator, and an operand in new ones.
+    pub(super) fn ints(&self, node: &Node<'_>, name: &str, at: usize) -> Imported<Option<Vec<i64>>> {
+        let of_operand = self.optional_constant(node, at)?.map(|constant| constant.integers());
+        Ok(node.ints(name).map(<[i64]>::to_vec).or(of_operand))
+    }
+
+    /// The same of a number.
+    pub(super) fn number(&self, node: &Node<'_>, name: &str, at: usize) -> Imported<Option<f64>> {
+        let of_operand = self.optional_constant(node, at)?.map(|constant| constant.reals().sum());
+        Ok(node.float(name).or(of_operand))
     }
 
     /// All operands.
@@ -200,8 +215,24 @@ impl Importer {
         if stream.shape == shape {
             return Ok(stream);
         }
-        let reshaped = self.compose(name, "reshape", vec![("shape", integers(shape.to_vec()))], &[&stream])?;
-        Ok(Stream { quantized: stream.quantized, ..reshaped })
+        Ok(self.view(name, &stream, shape)?.quantized_to(stream.quantized))
+    }
+
+    /// The output of the stream's layer under another shape.
+    pub(super) fn view(&mut self, name: &str, stream: &Stream, shape: &[usize]) -> Imported<Stream> {
+        self.compose(name, "reshape", vec![("shape", integers(shape.to_vec()))], &[stream])
+    }
+
+    /// Several streams in one order of axes, which they must all have alike.
+    pub(super) fn in_one_order(&mut self, streams: &[Stream], is_last: bool) -> Imported<Vec<Stream>> {
+        if streams.iter().any(|stream| stream.has_batch != streams[0].has_batch) {
+            return refused(
+                "some of its operands have a batch axis, and some have none",
+                "all must have the same axes",
+            );
+        }
+        let bring = |stream| if is_last { self.channels_last(stream) } else { self.in_order(stream) };
+        streams.iter().map(bring).collect()
     }
 
     /// The stream under another shape, the batch axis with it where it begins with one of length one. A number is a tensor of one
@@ -243,8 +274,7 @@ impl Importer {
             return Ok(stream.layer);
         }
         // An input as it is.
-        let shape = stream.shape.clone();
-        Ok(self.compose(name, "reshape", vec![("shape", integers(shape))], &[&stream])?.layer)
+        Ok(self.view(name, &stream, &stream.shape)?.layer)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Convolutions, products with matrices, and normalization by batch.
 
-use ndarray::{ArrayD, Axis, Ix2, IxDyn};
+use ndarray::{Array2, ArrayD, Axis, Ix2, IxDyn};
 
 use super::super::{Attribute, LayerKind, Steps};
 use super::constant::{Constant, Quantized};
@@ -120,9 +120,7 @@ pub(super) fn gemm(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream>
             "the second operand of Gemm is a matrix",
         );
     };
-    let by_output =
-        if is_turned { matrix } else { matrix.reversed_axes().as_standard_layout().into_owned() }.into_dyn();
-    let weights = alpha * by_output;
+    let weights = alpha * by_output(matrix, is_turned);
     let outputs = weights.shape()[0];
     let biases = match bias.map(|bias| beta * bias.reals()) {
         Some(bias) if bias.len() == 1 => Some(ArrayD::from_elem(IxDyn(&[outputs]), bias.sum())),
@@ -151,8 +149,7 @@ pub(super) fn vector_product(
     let (Ok(integers), Some(quantized)) = (matrix.data.into_dimensionality::<Ix2>(), matrix.quantized) else {
         return refused("its second operand is no matrix of integers", "see the operator's definition");
     };
-    let by_output = if is_turned { integers } else { integers.reversed_axes().as_standard_layout().into_owned() };
-    let mut fields = vec![("weights", Attribute::Tensor(by_output.into_dyn()))];
+    let mut fields = vec![("weights", Attribute::Tensor(by_output(integers, is_turned)))];
     fields.extend(of_weights(quantized, bias, if is_turned { 0 } else { 1 })?);
     importer.compose(node.name(), "quantized_fully_connected", fields, &[x])
 }
@@ -187,8 +184,12 @@ pub(super) fn mat_mul(importer: &mut Importer, node: &Node<'_>) -> Imported<Stre
     let Ok(matrix) = matrix.into_dimensionality::<Ix2>() else {
         return refused("its matrix does not have two axes", "a product with a constant matrix is supported");
     };
-    let weights = matrix.reversed_axes().as_standard_layout().into_owned().into_dyn();
-    products(importer, node, &x, weights, None)
+    products(importer, node, &x, by_output(matrix, false), None)
+}
+
+/// A matrix as [outputs, inputs], which it is already if it is turned.
+fn by_output(matrix: Array2<f64>, is_turned: bool) -> ArrayD<f64> {
+    if is_turned { matrix } else { matrix.reversed_axes().as_standard_layout().into_owned() }.into_dyn()
 }
 
 /// BatchNormalization as it is after training.

@@ -254,7 +254,8 @@ fn check_operators(nodes: &[&NodeProto], versions: &HashMap<String, i64>) -> Res
 /// The inputs that are no initializers, without their batch axis, and whether they have one: an axis of length one, or of no fixed
 /// length, before others.
 fn inputs(graph: &GraphProto) -> Result<Vec<(ModelInput, bool)>> {
-    let is_given = |input: &&ValueInfoProto| graph.initializer.iter().all(|tensor| tensor.name != input.name);
+    let tensors: HashSet<&str> = graph.initializer.iter().map(|tensor| tensor.name.as_str()).collect();
+    let is_given = |input: &&ValueInfoProto| !tensors.contains(input.name.as_str());
     graph.input.iter().filter(is_given).map(input).collect()
 }
 
@@ -303,29 +304,28 @@ const OF_INTEGERS: &[&str] = &[
 ];
 
 fn import(importer: &mut Importer, node: &Node<'_>) -> Result<()> {
+    let value = value_of(importer, node).map_err(|node::Refusal { message, help }| {
+        let (name, operator) = (node.name().to_string(), node.proto.op_type.clone());
+        FrontError::unplaced(Problem::OnnxNode { name, operator, message, help })
+    })?;
+    if let Some(output) = node.proto.output.first() {
+        importer.define(output, value);
+    }
+    Ok(())
+}
+
+/// What a node gives, whose operator is supported.
+fn value_of(importer: &mut Importer, node: &Node<'_>) -> Imported<Value> {
     let is_of_integers =
         |read: &String| matches!(importer.value(read), Some(Value::Stream(stream)) if stream.quantized.is_some());
     if !OF_INTEGERS.contains(&&node.proto.op_type[..]) && node.proto.input.iter().any(is_of_integers) {
-        let (name, operator) = (node.name().to_string(), node.proto.op_type.clone());
-        let (message, help) = ("it reads integers of a type".to_string(), "put DequantizeLinear before it");
-        return Err(FrontError::unplaced(Problem::OnnxNode { name, operator, message, help }));
+        return node::refused("it reads integers of a type", "put DequantizeLinear before it");
     }
-    let imported = match operator(node.proto).map(|operator| &operator.import) {
+    match operator(node.proto).map(|operator| &operator.import) {
         Some(Import::Stream(import)) => import(importer, node).map(Value::Stream),
         Some(Import::Value(import)) => import(importer, node),
-        // All that are not supported were told before.
-        None => return Ok(()),
-    };
-    match (imported, node.proto.output.first()) {
-        (Ok(value), Some(output)) => importer.define(output, value),
-        (Ok(_), None) => {}
-        (Err(refusal), _) => {
-            let (name, operator) = (node.name().to_string(), node.proto.op_type.clone());
-            let node::Refusal { message, help } = refusal;
-            return Err(FrontError::unplaced(Problem::OnnxNode { name, operator, message, help }));
-        }
+        None => node::refused("its operator is not supported", "see the README"),
     }
-    Ok(())
 }
 
 /// Constant.

@@ -1,6 +1,6 @@
 //! Windows, and means and maxima of whole images.
 
-use super::super::{Attribute, LayerKind};
+use super::super::{Attribute, Composed, LayerKind};
 use super::importer::{Importer, Stream, integers};
 use super::node::{Imported, Node, refused};
 
@@ -49,7 +49,7 @@ pub(super) fn average_pool(importer: &mut Importer, node: &Node<'_>) -> Imported
         let sides = [("window", window), ("stride", stride), ("before", before), ("after", after)];
         let fields = sides.map(|(field, sides)| (field, integers(sides)));
         let fields = fields.into_iter().chain([("count_padding", Attribute::Flag(counts))]);
-        super::super::Composed::new("average_pool", fields).ok().map(LayerKind::Composed)
+        Composed::new("average_pool", fields).ok().map(LayerKind::Composed)
     })
 }
 
@@ -82,30 +82,24 @@ fn pool(
     let (before, after) = borders(node, &x.shape[1..], &sizes, &stride, &dilation)?;
     // The greatest of quantized numbers is one of them; their mean need not be.
     let quantized = x.quantized.filter(|_| node.proto.op_type == "MaxPool");
+    // A sequence is an image one pixel wide.
+    let wide = |mut lengths: Vec<usize>, one: usize| {
+        lengths.resize(2, one);
+        lengths
+    };
+    let Some(kind) = kind(wide(sizes, 1), wide(stride, 1), wide(before, 0), wide(after, 0)) else {
+        return refused("its windows reach too far", "see the operator's definition");
+    };
     let x = importer.channels_last(&x)?;
     let pooled = if spatial == 2 {
-        let Some(kind) = kind(sizes, stride, before, after) else {
-            return refused("its windows are empty, or do not move", "see the operator's definition");
-        };
-        importer.push(node.name(), kind, &[&x])?.with_layer_order(true)
+        importer.push(node.name(), kind, &[&x])?
     } else {
-        let wide = |lengths: Vec<usize>, one: usize| vec![lengths[0], one];
-        let Some(kind) = kind(wide(sizes, 1), wide(stride, 1), wide(before, 0), wide(after, 0)) else {
-            return refused("its windows are empty, or do not move", "see the operator's definition");
-        };
         let (channels, length) = (x.shape[0], x.shape[1]);
-        let image = importer.compose(
-            &format!("{}, as an image", node.name()),
-            "reshape",
-            vec![("shape", integers(vec![length, 1, channels]))],
-            &[&x],
-        )?;
+        let image = importer.view(&format!("{}, as an image", node.name()), &x, &[length, 1, channels])?;
         let image = importer.push(&format!("{}, of an image", node.name()), kind, &[&image])?;
-        let length = image.shape[0];
-        let sequence =
-            importer.compose(node.name(), "reshape", vec![("shape", integers(vec![length, channels]))], &[&image])?;
-        sequence.with_layer_order(true)
+        importer.view(node.name(), &image, &[image.shape[0], channels])?
     };
+    let pooled = pooled.with_layer_order(true);
     Ok(pooled.quantized_to(quantized))
 }
 
@@ -119,9 +113,7 @@ pub(super) fn global_pool(importer: &mut Importer, node: &Node<'_>, layer_type: 
 /// ReduceSum, ReduceMean, ReduceMax and ReduceMin, whose axes are an attribute in old versions and an operand in new ones.
 pub(super) fn reduce(importer: &mut Importer, node: &Node<'_>, layer_type: &'static str) -> Imported<Stream> {
     let x = importer.stream(node, 0)?;
-    let of_operand = importer.optional_constant(node, 1)?.map(|axes| axes.integers());
-    let given = node.ints("axes").map(<[i64]>::to_vec).or(of_operand);
-    let axes: Vec<usize> = match given {
+    let axes: Vec<usize> = match importer.ints(node, "axes", 1)? {
         Some(given) if !given.is_empty() => given.iter().map(|&axis| x.full_axis(axis)).collect::<Imported<_>>()?,
         _ if node.int("noop_with_empty_axes", 0) != 0 => return Ok(x),
         _ => (0..x.full_shape().len()).collect(),

@@ -42,34 +42,17 @@ fn quantized(importer: &mut Importer, name: &str, x: &Stream, number: [f64; 4]) 
 
 /// DequantizeLinear: of a constant, whose integers are kept, or of what was quantized to the same scale.
 pub(super) fn dequantize(importer: &mut Importer, node: &Node<'_>) -> Imported<Value> {
-    let Some(value) = node.proto.input.first().and_then(|name| importer.value(name)).cloned() else {
-        return refused("operand 0 is missing", "see the operator's definition");
-    };
-    match value {
+    match importer.required(node, 0)?.clone() {
         Value::Stream(stream) => {
             check_number(importer, node, &stream, 1)?;
             Ok(Value::Stream(stream.quantized_to(None)))
         }
         Value::Constant(constant) => {
-            let (scales, zeros) = (importer.constant(node, 1)?, importer.optional_constant(node, 2)?);
-            let axes = constant.data.ndim();
             let axis = node.int("axis", 1);
-            let axis = if axis < 0 { axis + axes as i64 } else { axis };
-            let axis = if scales.data.len() == 1 { 0 } else { usize::try_from(axis).unwrap_or(axes) };
-            let length = constant.data.shape().get(axis).copied().unwrap_or(1);
-            let count = scales.data.len();
-            if ![1, length].contains(&count) || constant.quantized.is_some() {
-                return refused(format!("it has {count} scales for {length} indices"), HELP);
-            }
-            let zero_points = match zeros {
-                Some(zeros) if zeros.data.len() == count => zeros.data.into_iter().collect(),
-                Some(zeros) => {
-                    return refused(format!("it has {count} scales and {} zero points", zeros.data.len()), HELP);
-                }
-                None => vec![0.0; count],
-            };
-            let scales = scales.data.into_iter().collect();
-            Ok(Value::Constant(Constant { quantized: Some(Quantized { scales, zero_points, axis }), ..constant }))
+            let counted = if axis < 0 { axis + constant.data.ndim() as i64 } else { axis };
+            // An axis that there is not has one index.
+            let axis = usize::try_from(counted).unwrap_or(usize::MAX);
+            Ok(Value::Constant(of_integers(importer, node, 0, axis)?))
         }
     }
 }
@@ -78,7 +61,7 @@ pub(super) fn dequantize(importer: &mut Importer, node: &Node<'_>) -> Imported<V
 pub(super) fn q_linear_conv(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream> {
     let x = importer.sample(node, 0)?;
     check_number(importer, node, &x, 1)?;
-    let kernel = of_weights(importer, node, 3, 0)?;
+    let kernel = of_integers(importer, node, 3, 0)?;
     let bias = bias(importer, node, 8, &x, &kernel)?;
     let sums = convolution(importer, node, &x, kernel, bias)?;
     results(importer, node, &sums, 6)
@@ -93,7 +76,7 @@ pub(super) fn q_products(importer: &mut Importer, node: &Node<'_>) -> Imported<S
         return refused("`alpha` is not one", "fold it into the scales");
     }
     let is_turned = node.int("transB", 0) != 0;
-    let weights = of_weights(importer, node, 3, if is_turned { 0 } else { 1 })?;
+    let weights = of_integers(importer, node, 3, if is_turned { 0 } else { 1 })?;
     let has_bias = node.proto.op_type == "QGemm";
     let bias = if has_bias { bias(importer, node, 6, &x, &weights)? } else { None };
     let sums = vector_product(importer, node, &x, weights, is_turned, bias)?;
@@ -145,18 +128,18 @@ fn results(importer: &mut Importer, node: &Node<'_>, reals: &Stream, at: usize) 
     quantized(importer, &format!("{}, quantized", node.name()), reals, number)
 }
 
-/// Weights at a place among the operands, with their scales and zero points behind them: one, or one for each index of an axis.
-fn of_weights(importer: &Importer, node: &Node<'_>, at: usize, axis: usize) -> Imported<Constant> {
-    let weights = importer.constant(node, at)?;
+/// A constant at a place among the operands, with its scales and zero points behind it: one, or one for each index of an axis.
+fn of_integers(importer: &Importer, node: &Node<'_>, at: usize, axis: usize) -> Imported<Constant> {
+    let constant = importer.constant(node, at)?;
     let (scales, zeros) = (importer.constant(node, at + 1)?, importer.optional_constant(node, at + 2)?);
     let scales: Vec<f64> = scales.data.into_iter().collect();
     let zero_points = zeros.map_or(vec![0.0; scales.len()], |zeros| zeros.data.into_iter().collect());
-    let outputs = weights.data.shape().get(axis).copied().unwrap_or(1);
-    if scales.len() != zero_points.len() || ![1, outputs].contains(&scales.len()) {
-        let message = format!("it has {} scales and {} zero points of weights", scales.len(), zero_points.len());
-        return refused(message, HELP);
+    let indices = constant.data.shape().get(axis).copied().unwrap_or(1);
+    if scales.len() != zero_points.len() || ![1, indices].contains(&scales.len()) || constant.quantized.is_some() {
+        let (scales, zero_points) = (scales.len(), zero_points.len());
+        return refused(format!("it has {scales} scales and {zero_points} zero points for {indices} indices"), HELP);
     }
-    Ok(Constant { quantized: Some(Quantized { scales, zero_points, axis }), ..weights })
+    Ok(Constant { quantized: Some(Quantized { scales, zero_points, axis }), ..constant })
 }
 
 /// A bias of integers, whose scales are the products of those of operand and weights.

@@ -39,8 +39,7 @@ pub(super) fn reshape(importer: &mut Importer, node: &Node<'_>) -> Imported<Stre
 /// Squeeze and Unsqueeze, whose axes are an attribute in old versions and an operand in new ones.
 pub(super) fn squeeze(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream> {
     let x = importer.stream(node, 0)?;
-    let of_operand = importer.optional_constant(node, 1)?.map(|axes| axes.integers());
-    let axes = node.ints("axes").map(<[i64]>::to_vec).or(of_operand);
+    let axes = importer.ints(node, "axes", 1)?;
     let mut shape = x.full_shape();
     if node.proto.op_type == "Squeeze" {
         let gone = match axes {
@@ -107,15 +106,9 @@ pub(super) fn concat_of(importer: &mut Importer, node: &Node<'_>, streams: Vec<S
     if let [only] = &streams[..] {
         return Ok(only.clone());
     }
-    if streams.iter().any(|stream| stream.has_batch() != first.has_batch()) {
-        return refused("some of its operands have a batch axis, and some have none", "all must have the same axes");
-    }
     // Images end to end by channel need not be turned.
     let is_last = axis == 0 && streams.iter().all(Stream::is_last);
-    let mut brought = Vec::new();
-    for stream in &streams {
-        brought.push(if is_last { stream.clone() } else { importer.in_order(stream)? });
-    }
+    let brought = importer.in_one_order(&streams, is_last)?;
     let axis = if is_last { first.shape.len() - 1 } else { axis };
     let reads: Vec<&Stream> = brought.iter().collect();
     Ok(importer.compose(node.name(), "concat", vec![("axis", integers(vec![axis]))], &reads)?.with_layer_order(is_last))
@@ -128,8 +121,7 @@ pub(super) fn pad(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream> 
         return refused(format!("`mode` is {mode}"), "borders of one number are supported");
     }
     let x = importer.stream(node, 0)?;
-    let of_operand = importer.optional_constant(node, 1)?.map(|pads| pads.integers());
-    let pads = node.ints("pads").map(<[i64]>::to_vec).or(of_operand).unwrap_or_default();
+    let pads = importer.ints(node, "pads", 1)?.unwrap_or_default();
     let (axes, batch) = (x.full_shape().len(), usize::from(x.has_batch()));
     let lengths: Option<Vec<usize>> = pads.iter().map(|&pad| length_of(pad)).collect();
     let fits = |lengths: &Vec<usize>| lengths.len() == 2 * axes && (batch == 0 || lengths[0] + lengths[axes] == 0);
@@ -142,7 +134,7 @@ pub(super) fn pad(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream> 
     if importer.optional_constant(node, 3)?.is_some() {
         return refused("it names axes", "give borders for all axes");
     }
-    let value = node.float("value").or(importer.optional_constant(node, 2)?.map(|value| value.reals().sum()));
+    let value = importer.number(node, "value", 2)?;
     let x = importer.in_order(&x)?;
     let (before, after) = (lengths[batch..axes].to_vec(), lengths[axes + batch..].to_vec());
     importer.push(node.name(), LayerKind::Padding { before, after, value: value.unwrap_or(0.0) }, &[&x])
@@ -169,12 +161,9 @@ pub(super) fn argmax(importer: &mut Importer, node: &Node<'_>) -> Imported<Strea
 /// Slice by constants, along axes that are not the batch axis, forwards.
 pub(super) fn slice(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream> {
     let x = importer.stream(node, 0)?;
-    let given = |importer: &Importer, name: &str, at: usize| -> Imported<Option<Vec<i64>>> {
-        Ok(node.ints(name).map(<[i64]>::to_vec).or(importer.optional_constant(node, at)?.map(|c| c.integers())))
-    };
-    let (starts, ends) =
-        (given(importer, "starts", 1)?.unwrap_or_default(), given(importer, "ends", 2)?.unwrap_or_default());
-    let axes = given(importer, "axes", 3)?.unwrap_or((0..starts.len() as i64).collect());
+    let given = |name: &str, at: usize| importer.ints(node, name, at);
+    let (starts, ends) = (given("starts", 1)?.unwrap_or_default(), given("ends", 2)?.unwrap_or_default());
+    let axes = given("axes", 3)?.unwrap_or((0..starts.len() as i64).collect());
     let steps = importer.optional_constant(node, 4)?.map_or(vec![1; starts.len()], |steps| steps.integers());
     if [ends.len(), axes.len(), steps.len()] != [starts.len(); 3] {
         return refused("starts, ends, axes and steps are not as many", "give one of each for each axis");
@@ -210,10 +199,7 @@ pub(super) fn identity(importer: &mut Importer, node: &Node<'_>) -> Imported<Val
     if trains {
         return refused("it is in training mode", "export the network for inference");
     }
-    match node.proto.input.first().and_then(|name| importer.value(name)) {
-        Some(value) => Ok(value.clone()),
-        None => refused("operand 0 is missing", "see the operator's definition"),
-    }
+    importer.required(node, 0).cloned()
 }
 
 /// Upsampling by whole factors, each element repeated.

@@ -120,6 +120,7 @@ fn what_is_wrong_is_named() {
     insta::assert_snapshot!(of(&[1, 2], vec![node("Add", &["x", "b"], "a", Vec::new()), node("Relu", &["a"], "b", Vec::new()), node("Relu", &["b"], "y", Vec::new())], Vec::new()), @"zknn::onnx::name: node `the Add` (Add) reads `b` before a node has given it, or in a circle");
     insta::assert_snapshot!(of(&[1, 2], vec![relu(), relu()], Vec::new()), @"zknn::onnx::name: `y` is given twice, by node `the Relu` (Relu) too");
     insta::assert_snapshot!(of(&[1, 2], vec![node("Relu", &["x"], "z", Vec::new())], Vec::new()), @"zknn::onnx::ends: no node gives the output `y`");
+    insta::assert_snapshot!(of(&[1, 2], vec![node("Max", &[], "y", Vec::new())], Vec::new()), @"zknn::onnx::node: node `the Max` (Max): it has no operands");
     insta::assert_snapshot!(of(&[1, 0], vec![relu()], Vec::new()), @"zknn::onnx::ends: input `x` leaves axis 1 open");
     let gemm = || vec![node("Gemm", &["x", "w"], "y", Vec::new())];
     insta::assert_snapshot!(of(&[1, 2], gemm(), vec![floats("w", &[3, 1], &[1.0, 2.0, 3.0])]), @"zknn::onnx::node: node `the Gemm` (Gemm): `weights` has 3 columns, but the input has 2 elements");
