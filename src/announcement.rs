@@ -76,11 +76,14 @@ impl fmt::Display for Announcement<'_> {
                 (Visibility::Private, _) => writeln!(f, "nothing of it is public")?,
             }
         }
-        for (tensor, visibility) in description.told_outputs() {
+        for ((tensor, visibility), omitted) in description.told_outputs().zip(description.omitted()) {
             write!(f, "  output: {tensor}; ")?;
             match visibility {
                 OutputVisibility::Public => writeln!(f, "all of it is public")?,
                 OutputVisibility::Committed => writeln!(f, "a commitment to it, with a new salt, is public")?,
+            }
+            if let Some(name) = omitted.name() {
+                writeln!(f, "  its {name}, which ends the network, is not computed")?;
             }
         }
         if options.uncalibrated {

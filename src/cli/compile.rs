@@ -2,7 +2,7 @@
 
 use super::percent::Percent;
 use super::progress::step;
-use super::{lowering, options, output, rounding as told, timings};
+use super::{lowering, model, options, output, rounding as told, timings};
 use clap::builder::PossibleValuesParser;
 use miette::Report;
 use std::path::PathBuf;
@@ -17,8 +17,8 @@ use zknn::{CompileError, Lowering, Timings, compile, input, passes};
 /// Compile a model to a circuit, which proves, and a key, which verifies.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The model, a JSON file, or an ONNX file, whose name ends in .onnx
-    model: PathBuf,
+    #[command(flatten)]
+    model: model::Args,
 
     /// The circuit to write [default: the model's name with .zkc]
     #[arg(short, long, value_name = "FILE")]
@@ -54,12 +54,12 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn run(self) -> Result<ExitCode, Report> {
-        let circuit_path = self.output.unwrap_or_else(|| self.model.with_extension("zkc"));
+        let circuit_path = self.output.unwrap_or_else(|| self.model.path.with_extension("zkc"));
         let key_path = self.vk.unwrap_or_else(|| circuit_path.with_extension("vk"));
 
         let mut timings = Timings::default();
-        let read = || timings.measure("reading", || Model::read(&self.model));
-        let model = step("read the model", read).map_err(|error| Report::new(*error))?;
+        let read = || timings.measure("reading", || self.model.read());
+        let model = step("read the model", read)?;
         let mut emitted = None;
         let mut observe = |pass: &str, graph: &_| {
             if self.emit_ir.as_deref() == Some(pass) {

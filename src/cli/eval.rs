@@ -10,18 +10,18 @@ use miette::{IntoDiagnostic, Report};
 use serde::Serialize;
 use zknn::artifact::{CircuitFile, FileKind, read};
 use zknn::evaluate::{Drift, Evaluation, Expected, Score, evaluate};
-use zknn::front::{Model, read_labels};
+use zknn::front::read_labels;
 use zknn_ir::Graph;
 
 use super::percent::Percent;
-use super::{EXIT_REJECTED, lowering, output, tensors};
+use super::{EXIT_REJECTED, lowering, model, output, tensors};
 
 /// Measure how well a model does in floating point and in the integers that would be proved: on labelled inputs, on inputs whose
 /// outputs are known, or beside each other.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The model, a JSON or an ONNX file; or a circuit, whose program is compared with itself without rounding
-    model: PathBuf,
+    #[command(flatten)]
+    model: model::Args,
 
     /// The inputs, one tensor in a JSON file: its first axis counts them. For a model of several inputs, once for each of them
     #[arg(long, value_name = "FILE", required = true)]
@@ -122,11 +122,11 @@ impl Args {
 
     /// The integer program, and the network in real numbers if a model was given.
     fn program(&self) -> Result<(Graph, Option<Graph>), Report> {
-        if is_circuit(&self.model) {
-            let file: CircuitFile = read(&self.model, FileKind::Circuit)?;
+        if is_circuit(&self.model.path) {
+            let file: CircuitFile = read(&self.model.path, FileKind::Circuit)?;
             return Ok((file.graph, None));
         }
-        let model = Model::read(&self.model).map_err(|error| Report::new(*error))?;
+        let model = self.model.read()?;
         let rounded = self.lowering.round(&model, &mut |_, _| {})?;
         Ok((rounded.program, Some(rounded.reals)))
     }

@@ -6,21 +6,20 @@ use std::process::ExitCode;
 
 use miette::Report;
 use zknn::artifact::write_atomically;
-use zknn::front::{Model, write_tensor};
+use zknn::front::write_tensor;
 use zknn::nn::reference::reference_cnn;
 
-use super::output;
+use super::{model, output};
 
 /// Write a model as JSON: one that was read, or the reference CNN with its input.
 #[derive(Debug, clap::Args)]
-#[command(group = clap::ArgGroup::new("what").required(true).args(["model", "reference"]))]
+#[command(group = clap::ArgGroup::new("what").required(true).args(["path", "reference"]))]
 pub(super) struct Args {
-    /// The model to read, a JSON file, or an ONNX file, whose name ends in .onnx
-    #[arg(requires = "output")]
-    model: Option<PathBuf>,
+    #[command(flatten)]
+    model: Option<model::Args>,
 
     /// The file to write
-    #[arg(short, long, value_name = "FILE", requires = "model")]
+    #[arg(short, long, value_name = "FILE", required_unless_present = "reference")]
     output: Option<PathBuf>,
 
     /// Write model.json and input.json of the reference CNN into this folder
@@ -36,7 +35,7 @@ impl Args {
             write(&folder.join("model.json"), |w| model.write(w))?;
         }
         if let (Some(model), Some(output)) = (&self.model, &self.output) {
-            let model = Model::read(model).map_err(|error| Report::new(*error))?;
+            let model = model.read()?;
             write(output, |w| model.write(w))?;
         }
         Ok(ExitCode::SUCCESS)

@@ -1,20 +1,18 @@
 //! `zknn ir`
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::builder::PossibleValuesParser;
 use miette::Report;
-use zknn::front::Model;
 use zknn::passes;
 
-use super::{lowering, output};
+use super::{lowering, model, output};
 
 /// Print a model's intermediate representation as text.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The model, a JSON file, or an ONNX file, whose name ends in .onnx
-    model: PathBuf,
+    #[command(flatten)]
+    model: model::Args,
 
     /// Print it as it is after this pass, instead of after the last; `lower` is before all passes
     #[arg(long, value_name = "PASS", value_parser = PossibleValuesParser::new(passes::names()))]
@@ -26,7 +24,7 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn run(self) -> Result<ExitCode, Report> {
-        let model = Model::read(&self.model).map_err(|error| Report::new(*error))?;
+        let model = self.model.read()?;
         let mut text = None;
         let lowered = self.lowering.lower(&model, &mut |pass, graph| {
             if self.after.as_deref() == Some(pass) {

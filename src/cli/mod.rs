@@ -10,11 +10,13 @@ mod compile;
 mod demo;
 mod eval;
 mod export;
+mod inspect;
 mod ir;
 mod logs;
 mod lowering;
 mod matvec;
 mod memory;
+mod model;
 mod open;
 mod options;
 mod output;
@@ -73,6 +75,7 @@ enum Command {
     Plan(plan::Args),
     Audit(audit::Args),
     Export(export::Args),
+    Inspect(inspect::Args),
 }
 
 const EXIT_REJECTED: u8 = 1;
@@ -142,6 +145,7 @@ impl Command {
             Command::Plan(args) => args.run(),
             Command::Audit(args) => args.run(),
             Command::Export(args) => args.run(),
+            Command::Inspect(args) => args.run(),
         }
     }
 }

@@ -3,8 +3,8 @@
 use clap::ValueEnum;
 use miette::{Diagnostic, Report};
 use std::str::FromStr;
-use zknn::artifact::Options;
-use zknn::front::Model;
+use zknn::artifact::{Omitted, Options};
+use zknn::front::{Last, Model};
 use zknn::plan::security::{HashKind, Level, Scheme};
 use zknn::plan::{Each, OutputVisibility, Visibility};
 
@@ -91,6 +91,7 @@ impl Args {
         Ok(Options {
             visibility: each("input", &inputs, &self.input_visibility, default.visibility)?,
             output_visibility: each("output", &outputs, &self.output_visibility, default.output_visibility)?,
+            omitted: omitted(model),
             uncalibrated: self.force,
             unsaturated: self.prove_no_saturation,
             scheme: Scheme {
@@ -122,6 +123,18 @@ impl Args {
         ];
         given.into_iter().find_map(|(is_given, name)| is_given.then_some(name))
     }
+}
+
+/// What of each output no layer computes.
+fn omitted(model: &Model) -> Each<Omitted> {
+    let of_output = |last: &Option<Last>| match last {
+        None => Omitted::Nothing,
+        Some(Last::Softmax) => Omitted::Softmax,
+        Some(Last::LogSoftmax) => Omitted::LogSoftmax,
+        Some(Last::Sigmoid) => Omitted::Sigmoid,
+    };
+    let own: Vec<Omitted> = model.omitted().iter().map(of_output).collect();
+    if own.iter().all(|other| *other == own[0]) { own[0].into() } else { Each::Own(own) }
 }
 
 /// What holds for each of the ends of these names: what is said of all, unless something is said of it by name. Of what is said

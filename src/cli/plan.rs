@@ -1,18 +1,16 @@
 //! `zknn plan`
 
-use super::{lowering, options, output, rounding as told};
+use super::{lowering, model, options, output, rounding as told};
 use miette::Report;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use zknn::CompileError;
-use zknn::front::Model;
 use zknn::plan::{LeastSize, Plan};
 
 /// Print the rows and columns that a model takes, and estimates of time, memory and proof size, without spending them.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The model, a JSON file, or an ONNX file, whose name ends in .onnx
-    model: PathBuf,
+    #[command(flatten)]
+    model: model::Args,
 
     #[command(flatten)]
     lowering: lowering::Args,
@@ -23,7 +21,7 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn run(self) -> Result<ExitCode, Report> {
-        let model = Model::read(&self.model).map_err(|error| Report::new(*error))?;
+        let model = self.model.read()?;
         let rounded = self.lowering.round(&model, &mut |_, _| {})?;
         let graph = &rounded.program;
         let options = self.options.options(&model)?;

@@ -6,20 +6,20 @@ use std::process::ExitCode;
 use miette::{IntoDiagnostic, Report};
 use ndarray::{ArrayD, Axis};
 use serde::Serialize;
-use zknn::front::Model;
+use zknn::front::{Last, Model};
 use zknn::nn::WrongInput;
 use zknn::rounding::RoundingLoss;
 use zknn::saturation::{Saturation, list, saturations};
 use zknn::{input, nn};
 use zknn_ir::eval::{eval_fixed, eval_fixed_batch};
 
-use super::{lowering, output, rounding as told, tensors};
+use super::{lowering, model, output, rounding as told, tensors};
 
 /// Run a model in floating point and in the integers that would be proved, and compare.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The model, a JSON file, or an ONNX file, whose name ends in .onnx
-    model: PathBuf,
+    #[command(flatten)]
+    model: model::Args,
 
     /// The input, a tensor in a JSON file; or many, in a tensor with one more axis, the first, as the outputs then have. For a
     /// model of several inputs, once for each of them
@@ -53,6 +53,9 @@ struct ModelOutput {
     integer: IntegerOutput,
     /// The greatest difference of the two; not a number where a float is not.
     max_difference: f64,
+    /// What the network does to it last, and no layer computes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    omitted: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -101,7 +104,7 @@ struct IntegerOutput {
 
 impl Args {
     pub(super) fn run(self) -> Result<ExitCode, Report> {
-        let model = Model::read(&self.model).map_err(|error| Report::new(*error))?;
+        let model = self.model.read()?;
         let rounded = self.lowering.round(&model, &mut |_, _| {})?;
         let graph = &rounded.program;
         let inputs = tensors::read(&self.input, &tensors::shapes(graph, graph.inputs()))?;
@@ -117,8 +120,9 @@ impl Args {
         let nodes = graph.outputs().iter().zip(values.outputs()).zip(model.outputs()).zip(&floats);
         let outputs = nodes.map(|(((&node, fixed), &layer), float)| {
             let scale = graph.node(node).fact.scale().unwrap_or(1.0);
-            (layer, float, fixed, scale)
+            Output { layer, float, fixed, scale, omitted: None }
         });
+        let outputs = outputs.zip(model.omitted()).map(|(output, omitted)| Output { omitted: *omitted, ..output });
         let saturations = saturations(graph, &values);
         let loss = rounded.loss()?;
 
@@ -164,10 +168,16 @@ fn floats_of_batches(model: &Model, inputs: &[ArrayD<f64>]) -> Result<Vec<ArrayD
     Ok((0..model.outputs().len()).map(stacked).collect())
 }
 
-/// An output of a layer, in floating point and in integers times a scale.
-type Output<'a> = (usize, &'a ArrayD<f64>, &'a ArrayD<i64>, f64);
+/// An output of a layer, in floating point and in integers times a scale, and what no layer computes of it.
+struct Output<'a> {
+    layer: usize,
+    float: &'a ArrayD<f64>,
+    fixed: &'a ArrayD<i64>,
+    scale: f64,
+    omitted: Option<Last>,
+}
 
-fn model_output((layer, float, fixed, scale): Output<'_>) -> ModelOutput {
+fn model_output(Output { layer, float, fixed, scale, omitted }: Output<'_>) -> ModelOutput {
     let reals = fixed.mapv(|integer| integer as f64 * scale);
     ModelOutput {
         layer,
@@ -179,14 +189,17 @@ fn model_output((layer, float, fixed, scale): Output<'_>) -> ModelOutput {
             integers: fixed.iter().copied().collect(),
             scale,
         },
+        omitted: omitted.map(Last::name),
     }
 }
 
-fn in_words((_, float, fixed, scale): Output<'_>) -> String {
+fn in_words(Output { float, fixed, scale, omitted, .. }: Output<'_>) -> String {
     let reals = fixed.mapv(|integer| integer as f64 * scale);
     let max_difference = max_difference(float, &reals);
+    let omitted = omitted.map(|last| format!("what the network's last {} is given:\n", last.name()));
+    let omitted = omitted.unwrap_or_default();
     format!(
-        "float output:\n{float}\n\ninteger output, in units of {scale}:\n{fixed}\n\ninteger output, as real \
+        "{omitted}float output:\n{float}\n\ninteger output, in units of {scale}:\n{fixed}\n\ninteger output, as real \
          numbers:\n{reals}\n\nmax difference: {max_difference:?}"
     )
 }

@@ -23,6 +23,28 @@ pub struct ModelInput {
     pub range: Option<(i64, i64)>,
 }
 
+/// A function that ends a network, and that no layer computes: whoever has what goes into it can tell what comes out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Last {
+    /// Shares of exponentials.
+    Softmax,
+    /// Logarithms of these.
+    LogSoftmax,
+    /// `1 / (1 + exp(-x))`
+    Sigmoid,
+}
+
+impl Last {
+    /// What a model in JSON calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Last::Softmax => "softmax",
+            Last::LogSoftmax => "log_softmax",
+            Last::Sigmoid => "sigmoid",
+        }
+    }
+}
+
 /// What a model says of its inputs and outputs.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Ends {
@@ -30,6 +52,8 @@ pub(super) struct Ends {
     pub(super) inputs: Option<Vec<ModelInput>>,
     /// The names of layers; nothing where the output is that of the last one.
     pub(super) outputs: Option<Vec<String>>,
+    /// What no layer computes, output by output; nothing where that is so of none.
+    pub(super) omitted: Option<Vec<Option<Last>>>,
 }
 
 impl Ends {
@@ -38,7 +62,14 @@ impl Ends {
         let inputs = model.optional("inputs").map(|piece| several(piece, "`inputs`", input)).transpose()?;
         let name = |piece: Piece| piece.string("the name of an output");
         let outputs = model.optional("outputs").map(|piece| several(piece, "`outputs`", name)).transpose()?;
-        Ok(Ends { inputs, outputs })
+        let omitted = model.optional("omitted").map(|piece| several(piece, "`omitted`", omitted)).transpose()?;
+        let count = outputs.as_ref().map_or(1, Vec::len);
+        if let (Some(omitted), Some(piece)) = (&omitted, model.optional("omitted"))
+            && omitted.len() != count
+        {
+            return Err(piece.error(Problem::Omitted, format!("{} for {count} outputs", omitted.len())));
+        }
+        Ok(Ends { inputs, outputs, omitted })
     }
 
     /// The names of the inputs, in their order.
@@ -89,6 +120,15 @@ fn input(piece: Piece) -> Result<ModelInput> {
         shape: tensor::extents(object.required("shape")?, "`shape`")?,
         range: object.optional("range").map(super::json::input_range).transpose()?,
     })
+}
+
+fn omitted(piece: Piece) -> Result<Option<Last>> {
+    let name = piece.string("the name of a function")?;
+    let known = [Last::Softmax, Last::LogSoftmax, Last::Sigmoid].into_iter().find(|last| last.name() == name);
+    match known {
+        None if name != "none" => Err(piece.error(Problem::Omitted, "unknown")),
+        last => Ok(last),
+    }
 }
 
 /// Refuses inputs that no file may have.

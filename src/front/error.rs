@@ -74,6 +74,17 @@ pub enum Problem {
     )]
     OtherFormat { name: String, format: &'static str },
 
+    #[error("`omitted` does not say for each output what ends the network there")]
+    #[diagnostic(
+        code(zknn::model::omitted),
+        help("list one of softmax, log_softmax, sigmoid and none for each output")
+    )]
+    Omitted,
+
+    #[error("{name} is JSON, which leaves nothing open")]
+    #[diagnostic(code(zknn::onnx::nothing_open), help("`--shape` and `--output` are for ONNX files"))]
+    NothingOpen { name: String },
+
     #[error("{name} is no ONNX model: {reason}")]
     #[diagnostic(
         code(zknn::onnx::malformed),
@@ -111,6 +122,14 @@ pub enum Problem {
     #[error("node `{name}` ({operator}): {message}")]
     #[diagnostic(code(zknn::onnx::node), help("{help}"))]
     OnnxNode { name: String, operator: String, message: String, help: &'static str },
+
+    #[error("{count} things are wrong with the network")]
+    #[diagnostic(code(zknn::onnx::several), help("each has its own help below"))]
+    OnnxSeveral {
+        count: usize,
+        #[related]
+        problems: Vec<Problem>,
+    },
 
     #[error("{message}")]
     #[diagnostic(code(zknn::onnx::ends), help("{help}"))]

@@ -119,7 +119,7 @@ impl<'a> Fields<'a> {
 
 pub(super) fn read(source: Source) -> Result<Model> {
     let root = Piece::root(&source)?;
-    let model = Object::new(root, "the model")?.only(&["input_range", "inputs", "outputs", "layers"])?;
+    let model = Object::new(root, "the model")?.only(&["input_range", "inputs", "outputs", "omitted", "layers"])?;
     let input_range = model.optional("input_range").map(input_range).transpose()?;
     let ends = Ends::read(&model)?;
 

@@ -22,6 +22,7 @@ mod write;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::ops::Range;
 use std::path::Path;
@@ -31,10 +32,11 @@ use ndarray::ArrayD;
 
 pub use composed::{Attribute, Composed, NoSuchLayer};
 use ends::Ends;
-pub use ends::{INPUT, ModelInput};
+pub use ends::{INPUT, Last, ModelInput};
 pub use error::{FrontError, LayerDiagnostic, Problem};
 pub use kind::{LayerKind, Steps};
 pub use lower::{LowerError, lower};
+pub use onnx::{InspectedOperator, Inspection, inspect};
 use piece::Piece;
 pub use shapes::ShapeError;
 use source::Source as File;
@@ -62,7 +64,17 @@ pub struct Model {
     layers: Vec<Layer>,
     wiring: Wiring,
     input_range: Option<(i64, i64)>,
+    omitted: Vec<Option<Last>>,
     source: Option<Arc<File>>,
+}
+
+/// What a file may leave open, of ONNX: lengths of axes, and where the network ends.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reading {
+    /// The length of each axis with a name; under the name of an input, its whole shape.
+    pub lengths: BTreeMap<String, Vec<usize>>,
+    /// The tensors that are the outputs; none where they are those of the file.
+    pub outputs: Vec<String>,
 }
 
 /// One layer, and the shape of its input.
@@ -93,8 +105,16 @@ pub struct LayerPlace<'a> {
 impl Model {
     /// Reads a model from a JSON file, or from an ONNX file, whose name ends so.
     pub fn read(path: &Path) -> Result<Model, Box<FrontError>> {
+        Model::read_with(path, &Reading::default())
+    }
+
+    /// The same, with what an ONNX file may leave open.
+    pub fn read_with(path: &Path, reading: &Reading) -> Result<Model, Box<FrontError>> {
         if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("onnx")) {
-            return onnx::read(&path.display().to_string(), &source::bytes(path)?);
+            return onnx::read(path, &source::bytes(path)?, reading);
+        }
+        if *reading != Reading::default() {
+            return Err(FrontError::unplaced(Problem::NothingOpen { name: path.display().to_string() }));
         }
         json::read(File::read(path)?)
     }
@@ -112,7 +132,13 @@ impl Model {
     /// A model made in memory of these inputs, whose outputs are those of the layers with these names.
     pub fn with_ends(inputs: Vec<ModelInput>, layers: Vec<Layer>, outputs: &[&str]) -> Result<Model, Box<FrontError>> {
         let outputs = outputs.iter().map(|name| name.to_string()).collect();
-        Model::unread(layers, None, Ends { inputs: Some(inputs), outputs: Some(outputs) })
+        Model::unread(layers, None, Ends { inputs: Some(inputs), outputs: Some(outputs), omitted: None })
+    }
+
+    /// The same model, which says what of each output no layer computes.
+    #[must_use]
+    pub(crate) fn omitting(self, omitted: Vec<Option<Last>>) -> Model {
+        Model { omitted, ..self }
     }
 
     fn unread(mut layers: Vec<Layer>, input_range: Option<(i64, i64)>, ends: Ends) -> Result<Model, Box<FrontError>> {
@@ -157,7 +183,8 @@ impl Model {
             vec![ModelInput { name: INPUT.to_string(), shape, range: None }]
         };
         let inputs = ends.inputs.unwrap_or_else(only);
-        Ok(Model { inputs, layers, wiring, input_range, source })
+        let omitted = ends.omitted.unwrap_or_else(|| vec![None; wiring.outputs.len()]);
+        Ok(Model { inputs, layers, wiring, input_range, omitted, source })
     }
 
     /// Writes the model as JSON, byte for byte as Python's `json.dump` does.
@@ -186,6 +213,11 @@ impl Model {
     /// The layers whose outputs are the model's, at least one.
     pub fn outputs(&self) -> &[usize] {
         &self.wiring.outputs
+    }
+
+    /// For each output the function that ends the network there and that no layer computes.
+    pub fn omitted(&self) -> &[Option<Last>] {
+        &self.omitted
     }
 
     /// What a layer reads, in order.
@@ -279,6 +311,11 @@ impl Layer {
     /// The name, if it has one.
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
+    }
+
+    /// The names that it reads, if it says them.
+    pub(super) fn inputs(&self) -> &[String] {
+        self.inputs.as_deref().unwrap_or_default()
     }
 
     /// The shape of the output. Empty until the layer is part of a model.

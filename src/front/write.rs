@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, Write};
 
 use ndarray::ArrayD;
 
-use super::{Attribute, Composed, INPUT, LayerKind, Model, ModelInput};
+use super::{Attribute, Composed, INPUT, Last, LayerKind, Model, ModelInput};
 
 pub(super) fn model(model: &Model, w: impl Write) -> io::Result<()> {
     let w = &mut BufWriter::with_capacity(1 << 16, w);
@@ -84,6 +84,11 @@ fn ends(w: &mut impl Write, model: &Model) -> io::Result<()> {
         // An output that is not the last layer's was named.
         let names = model.outputs().iter().map(|&layer| serde_json::to_string(&model.layers[layer].name));
         write!(w, "\"outputs\": [{}], ", names.collect::<Result<Vec<_>, _>>()?.join(", "))?;
+    }
+    if model.omitted().iter().any(Option::is_some) {
+        let names: Vec<String> =
+            model.omitted().iter().map(|last| format!("\"{}\"", last.map_or("none", Last::name))).collect();
+        write!(w, "\"omitted\": [{}], ", names.join(", "))?;
     }
     Ok(())
 }

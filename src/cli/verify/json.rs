@@ -45,6 +45,9 @@ struct Tensor<'a> {
     range: [i64; 2],
     /// What an integer is multiplied by to give the real number it stands for.
     scale: f64,
+    /// What the network would do to it, and was not computed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    omitted: Option<&'static str>,
 }
 
 /// What is disclosed of it.
@@ -71,7 +74,7 @@ impl Disclosed {
 
 impl<'a> Tensor<'a> {
     fn new(TensorInfo { shape, scale, lo, hi }: &'a TensorInfo, disclosed: Disclosed) -> Self {
-        Self { disclosed, dim: shape, range: [*lo, *hi], scale: *scale }
+        Self { disclosed, dim: shape, range: [*lo, *hi], scale: *scale, omitted: None }
     }
 }
 
@@ -85,12 +88,12 @@ pub(super) fn statement<'a>(statement: &'a Statement) -> Result<String, Report> 
         };
         Tensor::new(tensor, disclosed)
     };
-    let of_output = |OutputStatement { tensor, disclosure }: &'a OutputStatement| {
+    let of_output = |OutputStatement { tensor, disclosure, omitted }: &'a OutputStatement| {
         let disclosed = match disclosure {
             OutputDisclosure::Committed(digest) => Disclosed::Committed { commitment: hex(digest) },
             OutputDisclosure::Public(integers) => Disclosed::public(integers, tensor.scale),
         };
-        Tensor::new(tensor, disclosed)
+        Tensor { omitted: omitted.name(), ..Tensor::new(tensor, disclosed) }
     };
     let (input, inputs) = one_or_several(statement.inputs.iter().map(of_input).collect());
     let (output, outputs) = one_or_several(statement.outputs.iter().map(of_output).collect());

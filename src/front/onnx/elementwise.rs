@@ -1,108 +1,265 @@
 //! Operators that take tensors element by element.
 
-use ndarray::{ArrayD, IxDyn};
+use ndarray::{ArrayD, Axis, IxDyn};
 
 use super::super::{Attribute, LayerKind};
-use super::constant::Constant;
-use super::importer::{Importer, Stream, Value};
+use super::constant::{Constant, Element};
+use super::importer::{Importer, list};
+use super::logic::is_not_zero;
 use super::node::{Imported, Node, refused};
+use super::stream::{Stream, Value, axis_of, broadcast};
+
+/// The greatest exponent of Pow: the number of products that it stands for.
+const MAX_EXPONENT: usize = 16;
 
 /// Relu.
 pub(super) fn relu(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream> {
     let x = importer.stream(node, 0)?;
-    Ok(importer.push(node.name(), LayerKind::Relu, &[&x])?.with_layer_order(x.is_last()))
+    relu_of(importer, node.name(), &x)
+}
+
+fn relu_of(importer: &mut Importer, name: &str, x: &Stream) -> Imported<Stream> {
+    Ok(importer.push(name, LayerKind::Relu, &[x])?.with_layer_order(x.is_last))
 }
 
 /// A layer of the table with numbers for fields, of one operand.
 pub(super) fn of_one(
     importer: &mut Importer,
-    node: &Node<'_>,
-    layer_type: &'static str,
-    fields: Vec<(&'static str, Attribute)>,
+    name: &str,
+    x: &Stream,
+    layer_type: &str,
+    numbers: &[(&'static str, f64)],
 ) -> Imported<Stream> {
+    let fields = numbers.iter().map(|(field, number)| (*field, Attribute::Number(*number))).collect();
+    Ok(importer.compose(name, layer_type, fields, &[x])?.with_layer_order(x.is_last))
+}
+
+/// Abs and Neg.
+pub(super) fn simple(importer: &mut Importer, node: &Node<'_>, layer_type: &'static str) -> Imported<Stream> {
     let x = importer.stream(node, 0)?;
-    Ok(importer.compose(node.name(), layer_type, fields, &[&x])?.with_layer_order(x.is_last()))
+    of_one(importer, node.name(), &x, layer_type, &[])
 }
 
 /// LeakyRelu.
 pub(super) fn leaky_relu(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream> {
-    let slope = node.float("alpha").unwrap_or(0.01);
-    of_one(importer, node, "leaky_relu", vec![("slope", Attribute::Number(slope))])
+    let x = importer.stream(node, 0)?;
+    of_one(importer, node.name(), &x, "leaky_relu", &[("slope", node.float("alpha").unwrap_or(0.01))])
 }
 
 /// PRelu, whose slopes are constant: `relu(x) - slope * relu(-x)`.
 pub(super) fn p_relu(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream> {
     let x = importer.stream(node, 0)?;
-    let slopes = importer.constant(node, 1)?.reals();
+    let mut slopes = importer.constant(node, 1)?.reals();
+    if node.version < 7 && slopes.len() > 1 {
+        // One for each channel.
+        let behind = x.full_shape().len().saturating_sub(2);
+        slopes = slopes.flatten().into_owned().into_dyn();
+        (0..behind).for_each(|_| slopes.insert_axis_inplace(Axis(slopes.ndim())));
+    }
     let part = |what: &str| format!("{}, {what}", node.name());
-    let above = importer.push(&part("positive part"), LayerKind::Relu, &[&x])?.with_layer_order(x.is_last());
-    let turned = importer.compose(&part("turned"), "negate", Vec::new(), &[&x])?.with_layer_order(x.is_last());
-    let below = importer.push(&part("negative part"), LayerKind::Relu, &[&turned])?.with_layer_order(x.is_last());
+    let above = relu_of(importer, &part("positive part"), &x)?;
+    let turned = of_one(importer, &part("turned"), &x, "negate", &[])?;
+    let below = relu_of(importer, &part("negative part"), &turned)?;
     let scaled = affine(importer, &part("scaled"), &below, Some(-slopes), None)?;
     join(importer, node.name(), "add", &[above, scaled])
 }
 
 /// Clip, whose ends are attributes in old versions and operands in new ones.
 pub(super) fn clip(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream> {
+    let x = importer.stream(node, 0)?;
     let (least, greatest) = (importer.number(node, "min", 1)?, importer.number(node, "max", 2)?);
-    // As far as floats of 32 bits go there is no end.
-    let is_end = |end: &f64| end.abs() < f64::from(f32::MAX);
-    let fields = [("least", least.filter(is_end)), ("greatest", greatest.filter(is_end))];
-    let fields: Vec<_> = fields.into_iter().filter_map(|(name, end)| Some((name, Attribute::Number(end?)))).collect();
-    if fields.is_empty() { importer.stream(node, 0) } else { of_one(importer, node, "clip", fields) }
+    // Where the least is above, ONNX gives the greatest.
+    clipped(importer, node.name(), &x, least.map(|least| least.min(greatest.unwrap_or(least))), greatest)
 }
 
-/// Add, Sub, Mul and Div of two tensors, or of a tensor and a constant; Max, Min and Sum of tensors.
+fn clipped(
+    importer: &mut Importer,
+    name: &str,
+    x: &Stream,
+    least: Option<f64>,
+    greatest: Option<f64>,
+) -> Imported<Stream> {
+    // As far as floats of 32 bits go there is no end.
+    let is_end = |end: &f64| end.abs() < f64::from(f32::MAX);
+    let ends = [("least", least.filter(is_end)), ("greatest", greatest.filter(is_end))];
+    let ends: Vec<_> = ends.into_iter().filter_map(|(name, end)| Some((name, end?))).collect();
+    if ends.is_empty() { Ok(x.clone()) } else { of_one(importer, name, x, "clip", &ends) }
+}
+
+/// HardSigmoid: a line between zero and one.
+pub(super) fn hard_sigmoid(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream> {
+    let x = importer.stream(node, 0)?;
+    let (slope, shift) = (node.float("alpha").unwrap_or(0.2), node.float("beta").unwrap_or(0.5));
+    line_to_one(importer, node.name(), &x, slope, shift)
+}
+
+/// HardSwish.
+pub(super) fn hard_swish(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream> {
+    let x = importer.stream(node, 0)?;
+    let gate = line_to_one(importer, &format!("{}, gate", node.name()), &x, 1.0 / 6.0, 0.5)?;
+    join(importer, node.name(), "multiply", &[x, gate])
+}
+
+fn line_to_one(importer: &mut Importer, name: &str, x: &Stream, slope: f64, shift: f64) -> Imported<Stream> {
+    let number = |number: f64| Some(ArrayD::from_elem(IxDyn(&[]), number));
+    let line = affine(importer, &format!("{name}, line"), x, number(slope), number(shift))?;
+    clipped(importer, name, &line, Some(0.0), Some(1.0))
+}
+
+/// Pow, whose exponents are small constant integers.
+pub(super) fn power(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream> {
+    let x = importer.stream(node, 0)?;
+    let [_, Value::Constant(exponents)] = &operands_of(importer, node)?[..] else {
+        return refused("its exponents depend on the input", "constant exponents are supported");
+    };
+    let exponents = exponents.reals();
+    let is_small = |exponent: &f64| exponent.fract() == 0.0 && (0.0..=MAX_EXPONENT as f64).contains(exponent);
+    if !exponents.iter().all(is_small) {
+        return refused("its exponents are not small", "whole numbers from 0 to 16 are supported");
+    }
+    let x = importer.expanded_for(node.name(), &x, exponents.shape())?;
+    let mut distinct: Vec<usize> = exponents.iter().map(|exponent| *exponent as usize).collect();
+    distinct.sort_unstable();
+    distinct.dedup();
+    if let [only] = distinct[..] {
+        return product_of_equals(importer, node.name(), &x, only);
+    }
+    // Each power where it is asked for, and zero elsewhere.
+    let mut terms = Vec::new();
+    for exponent in distinct {
+        let name = format!("{}, by {exponent}", node.name());
+        let power = product_of_equals(importer, &name, &x, exponent)?;
+        let mask = exponents.mapv(|other| f64::from(u8::from(other == exponent as f64)));
+        terms.push(affine(importer, &format!("{name}, where it is"), &power, Some(mask), None)?);
+    }
+    join(importer, node.name(), "add", &terms)
+}
+
+fn product_of_equals(importer: &mut Importer, name: &str, x: &Stream, count: usize) -> Imported<Stream> {
+    let number = |number: f64| Some(ArrayD::from_elem(IxDyn(&[]), number));
+    match count {
+        0 => affine(importer, name, x, number(0.0), number(1.0)),
+        1 => Ok(x.clone()),
+        count => join(importer, name, "multiply", &vec![x.clone(); count]),
+    }
+}
+
+/// Round, halves to the even integer.
+pub(super) fn round(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream> {
+    let x = importer.stream(node, 0)?;
+    let end = zknn_ir::op::MAX_LEVEL as f64;
+    let numbers = [("scale", 1.0), ("zero_point", 0.0), ("least", -end), ("greatest", end)];
+    of_one(importer, node.name(), &x, "quantize", &numbers)
+}
+
+/// Add, Sum, Mean, Mul, Max and Min of any tensors of which one at least depends on the inputs; Sub; Div by a constant.
 pub(super) fn arithmetic(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream> {
-    let operands = importer.operands(node)?;
+    let operands = operands_of(importer, node)?;
     let name = node.name();
     match (&node.proto.op_type[..], &operands[..]) {
-        ("Add" | "Sum", [Value::Stream(x), Value::Constant(c)] | [Value::Constant(c), Value::Stream(x)]) => {
-            affine(importer, name, x, None, Some(c.reals()))
+        (_, []) => refused("it has no operands", "see the operator's definition"),
+        ("Sub", [first, second]) => difference(importer, name, first, second),
+        ("Div", [_, Value::Stream(_)]) => {
+            refused("it divides by what depends on the input", "only quotients by constants are supported")
         }
-        ("Mul", [Value::Stream(x), Value::Constant(c)] | [Value::Constant(c), Value::Stream(x)]) => {
-            affine(importer, name, x, Some(c.reals()), None)
-        }
-        ("Sub", [Value::Stream(x), Value::Constant(c)]) => affine(importer, name, x, None, Some(-c.reals())),
-        ("Sub", [Value::Constant(c), Value::Stream(x)]) => {
-            affine(importer, name, x, Some(ArrayD::from_elem(IxDyn(&[]), -1.0)), Some(c.reals()))
-        }
-        ("Div", [Value::Stream(_), Value::Constant(c)]) if !c.element.is_float() => {
-            refused("it divides integers", "quotients of floating point numbers are supported")
-        }
-        ("Div", [Value::Stream(x), Value::Constant(c)]) => {
-            let factors = c.reals().mapv(f64::recip);
+        ("Div", [Value::Stream(x), Value::Constant(divisor)]) => {
+            if !x.element.is_float() || !divisor.element.is_float() {
+                return refused("it divides integers", "quotients of floating point numbers are supported");
+            }
+            let factors = divisor.reals().mapv(f64::recip);
             match factors.iter().all(|factor| factor.is_finite()) {
                 true => affine(importer, name, x, Some(factors), None),
                 false => refused("it divides by zero", "check the constant"),
             }
         }
-        (_, []) => refused("it has no operands", "see the operator's definition"),
-        ("Div", _) => refused("it divides by what depends on the input", "only quotients by constants are supported"),
-        (op_type, _) => {
-            let streams: Option<Vec<Stream>> = operands.iter().map(stream_of).collect();
-            let Some(streams) = streams else {
-                return refused(
-                    "one of its operands is a constant",
-                    "Add, Sub, Mul and Div are supported with constants",
-                );
-            };
-            let layer_type = match op_type {
-                "Add" | "Sum" => "add",
-                "Sub" => "subtract",
-                "Mul" => "multiply",
-                "Max" => "maximum",
-                _ => "minimum",
-            };
-            if let [only] = &streams[..] { Ok(only.clone()) } else { join(importer, name, layer_type, &streams) }
+        ("Sub" | "Div", _) => refused(format!("it has {} operands", operands.len()), "it must have two"),
+        ("Mean", _) => {
+            let sum = combined(importer, &format!("{name}, sum"), "add", &operands)?;
+            let share = ArrayD::from_elem(IxDyn(&[]), 1.0 / operands.len() as f64);
+            affine(importer, name, &sum, Some(share), None)
         }
+        ("Mul", _) => combined(importer, name, "multiply", &operands),
+        ("Max", _) => combined(importer, name, "maximum", &operands),
+        ("Min", _) => combined(importer, name, "minimum", &operands),
+        _ => combined(importer, name, "add", &operands),
     }
 }
 
-fn stream_of(value: &Value) -> Option<Stream> {
-    match value {
-        Value::Stream(stream) => Some(stream.clone()),
-        Value::Constant(_) => None,
+/// The operands of a node, such that they broadcast by numpy's rule. Before version 7 the second of two had an axis to begin at.
+pub(super) fn operands_of(importer: &mut Importer, node: &Node<'_>) -> Imported<Vec<Value>> {
+    let mut operands = importer.operands(node)?;
+    if let ([first, second], Some(axis), 1..7) = (&mut operands[..], node.optional_int("axis"), node.version) {
+        let (axes, own) = (first.full_shape().len(), second.full_shape());
+        let behind = axes.saturating_sub(axis_of(axis, axes)? + own.len());
+        let full = [own, vec![1; behind]].concat();
+        *second = match second {
+            Value::Stream(stream) => {
+                Value::Stream(importer.reshaped_to(&format!("{}, axes", node.name()), stream, &full)?)
+            }
+            Value::Constant(constant) => {
+                Value::Constant(Constant::of_floats(constant.reals().into_shape_with_order(full).unwrap_or_default()))
+            }
+        };
+    }
+    Ok(operands)
+}
+
+/// The sum, product, greatest or least of tensors, by the name of the layer type.
+pub(super) fn combined(
+    importer: &mut Importer,
+    name: &str,
+    layer_type: &'static str,
+    operands: &[Value],
+) -> Imported<Stream> {
+    let (mut streams, mut constants) = (Vec::new(), Vec::new());
+    for operand in operands {
+        match operand {
+            Value::Stream(stream) => streams.push(stream.clone()),
+            Value::Constant(constant) => constants.push(constant.reals()),
+        }
+    }
+    let mut result = match &streams[..] {
+        [] => return refused("it depends on no input", "this operator is supported on what depends on the input"),
+        [only] => only.clone(),
+        streams => join(importer, name, layer_type, streams)?,
+    };
+    for constant in constants {
+        result = match layer_type {
+            "add" => affine(importer, name, &result, None, Some(constant))?,
+            "multiply" => affine(importer, name, &result, Some(constant), None)?,
+            _ => bounded(importer, name, &result, constant, layer_type == "maximum")?,
+        };
+    }
+    Ok(result)
+}
+
+/// The greater of a stream and a constant, or the lesser.
+fn bounded(importer: &mut Importer, name: &str, x: &Stream, bound: ArrayD<f64>, is_least: bool) -> Imported<Stream> {
+    let x = importer.expanded_for(name, x, bound.shape())?;
+    let first = bound.first().copied().unwrap_or(0.0);
+    if bound.iter().all(|other| *other == first) {
+        let [least, greatest] = if is_least { [Some(first), None] } else { [None, Some(first)] };
+        return clipped(importer, name, &x, least, greatest);
+    }
+    // max(x, c) = c + relu(x - c), and min(x, c) = c - relu(c - x).
+    let sign = if is_least { 1.0 } else { -1.0 };
+    let signs = |sign: f64| Some(ArrayD::from_elem(IxDyn(&[]), sign));
+    let beyond = affine(importer, &format!("{name}, beyond"), &x, signs(sign), Some(-sign * &bound))?;
+    let beyond = relu_of(importer, &format!("{name}, part beyond"), &beyond)?;
+    affine(importer, name, &beyond, signs(sign), Some(bound))
+}
+
+/// One tensor less another.
+pub(super) fn difference(importer: &mut Importer, name: &str, first: &Value, second: &Value) -> Imported<Stream> {
+    match (first, second) {
+        (Value::Stream(x), Value::Stream(y)) => join(importer, name, "subtract", &[x.clone(), y.clone()]),
+        (Value::Stream(x), Value::Constant(c)) => affine(importer, name, x, None, Some(-c.reals())),
+        (Value::Constant(c), Value::Stream(x)) => {
+            affine(importer, name, x, Some(ArrayD::from_elem(IxDyn(&[]), -1.0)), Some(c.reals()))
+        }
+        (Value::Constant(_), Value::Constant(_)) => {
+            refused("it depends on no input", "this operator is supported on what depends on the input")
+        }
     }
 }
 
@@ -113,58 +270,67 @@ pub(super) fn join(
     layer_type: &'static str,
     streams: &[Stream],
 ) -> Imported<Stream> {
-    let axes = streams[0].shape.len();
-    let is_last = streams.iter().all(|stream| stream.shape.len() == axes) && streams.iter().any(Stream::is_last);
-    let brought = importer.in_one_order(streams, is_last)?;
+    let streams = importer.aligned(streams)?;
+    let is_last = streams.iter().any(|stream| stream.is_last);
+    let brought = importer.in_one_order(&streams, is_last)?;
     Ok(importer.compose(name, layer_type, Vec::new(), &brought.iter().collect::<Vec<_>>())?.with_layer_order(is_last))
 }
 
-/// Factors and offsets, which broadcast to the stream.
-fn affine(
+/// Factors and offsets, which broadcast with the stream.
+pub(super) fn affine(
     importer: &mut Importer,
     name: &str,
     x: &Stream,
     factors: Option<ArrayD<f64>>,
     offsets: Option<ArrayD<f64>>,
 ) -> Imported<Stream> {
-    let spread = [factors, offsets].map(|tensor| tensor.map(|tensor| spread(x, tensor)).transpose());
-    let [factors, offsets] = spread;
-    let (factors, offsets) = (factors?, offsets?);
-    let channels = x.layer_shape().last().copied().unwrap_or(1);
-    let is_by_channel = |tensor: &ArrayD<f64>| {
-        let rows = tensor.as_slice().unwrap_or_default();
-        rows.chunks(channels).all(|row| row == &rows[..channels])
-    };
-    let by_channel = factors.iter().chain(&offsets).all(is_by_channel);
-    let field = |tensor: ArrayD<f64>| match by_channel {
-        true => Attribute::Tensor(tensor.into_iter().take(channels).collect::<ndarray::Array1<f64>>().into_dyn()),
-        false => Attribute::Tensor(tensor),
-    };
-    let fields = [("weights", factors), ("biases", offsets)];
-    let fields = fields.into_iter().filter_map(|(name, tensor)| Some((name, field(tensor?)))).collect();
-    Ok(importer.compose(name, "affine", fields, &[x])?.with_layer_order(x.is_last()))
+    let shape = |tensor: &Option<ArrayD<f64>>| tensor.as_ref().map_or(Vec::new(), |tensor| tensor.shape().to_vec());
+    let x = importer.expanded_for(name, x, &broadcast(&shape(&factors), &shape(&offsets))?)?;
+    let [factors, offsets] = [factors, offsets].map(|tensor| tensor.map(|tensor| spread(&x, &tensor)));
+    importer.scaled_and_shifted(name, &x, factors, offsets)
 }
 
-/// A constant at the shape of a stream, in the order of its layer.
-fn spread(x: &Stream, tensor: ArrayD<f64>) -> Imported<ArrayD<f64>> {
-    let full = x.full_shape();
-    match tensor.broadcast(IxDyn(&full)) {
-        Some(spread) => {
-            let spread = if x.has_batch() { spread.index_axis(ndarray::Axis(0), 0) } else { spread };
-            Ok(x.in_layer_order(spread.as_standard_layout().into_owned()))
-        }
-        None => refused(
-            format!("a constant of shape {:?} does not broadcast to {full:?}", tensor.shape()),
-            "the result must have the shape of the operand that depends on the input",
-        ),
-    }
+/// A constant that broadcasts to the full shape of a stream, at its shape.
+pub(super) fn spread(x: &Stream, tensor: &ArrayD<f64>) -> ArrayD<f64> {
+    // Whoever calls has made the stream large enough.
+    let Some(spread) = tensor.broadcast(IxDyn(&x.full_shape())) else { return tensor.clone() };
+    let spread = if x.has_batch { spread.index_axis(Axis(0), 0) } else { spread };
+    spread.as_standard_layout().into_owned()
 }
 
 /// Cast between types that hold numbers of the network as they are.
 pub(super) fn cast(importer: &mut Importer, node: &Node<'_>) -> Imported<Value> {
-    match (node.int("to", 1), importer.required(node, 0)?.clone()) {
-        (1 | 10 | 11 | 16, Value::Stream(stream)) => Ok(Value::Stream(stream)),
-        (1 | 10 | 11 | 16, Value::Constant(constant)) => Ok(Value::Constant(Constant::of_floats(constant.reals()))),
-        (to, _) => refused(format!("it casts to type {to}"), "casts between floating point types are supported"),
+    let to = node.int("to", 1);
+    let Some(element) = i32::try_from(to).ok().and_then(Element::of) else {
+        return refused(format!("it casts to type {to}"), "casts to types of numbers are supported");
+    };
+    match importer.required(node, 0)?.clone() {
+        Value::Constant(constant) => Ok(Value::Constant(Constant::of(constant.reals(), element))),
+        Value::Stream(stream) => {
+            if element == Element::Bool && stream.element != Element::Bool {
+                return is_not_zero(importer, node.name(), &stream).map(Value::Stream);
+            }
+            match element.is_float() || !stream.element.is_float() {
+                true => Ok(Value::Stream(stream.of(element))),
+                false => refused(
+                    format!("it casts {:?} to {element:?}", stream.element),
+                    "casts to floating point types and to flags are supported, and from integers to integers",
+                ),
+            }
+        }
     }
+}
+
+/// Scaler of `ai.onnx.ml`: each feature less an offset, times a factor.
+pub(super) fn scaler(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream> {
+    let x = importer.stream(node, 0)?;
+    let features = x.shape.last().copied().unwrap_or(1);
+    let each = |name: &str, missing: f64| match node.floats(name).unwrap_or_default()[..] {
+        [] => vec![missing; features],
+        [one] => vec![one; features],
+        ref several => several.to_vec(),
+    };
+    let (factors, offsets) = (each("scale", 1.0), each("offset", 0.0));
+    let biases: Vec<f64> = factors.iter().zip(&offsets).map(|(factor, offset)| -factor * offset).collect();
+    importer.compose(node.name(), "affine", vec![("weights", list(factors)), ("biases", list(biases))], &[&x])
 }

@@ -1,7 +1,7 @@
 //! A node and its attributes, and what can be wrong with it.
 
 use super::super::MAX_BORDER;
-use super::proto::{AttributeProto, NodeProto, TensorProto};
+use super::proto::{AttributeProto, GraphProto, NodeProto, TensorProto};
 
 /// Why a node can't be imported.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,6 +57,15 @@ impl<'a> Node<'a> {
 
     pub(super) fn ints(&self, name: &str) -> Option<&'a [i64]> {
         self.attribute(name).map(|attribute| &attribute.ints[..])
+    }
+
+    /// An integer that need not be there.
+    pub(super) fn optional_int(&self, name: &str) -> Option<i64> {
+        self.attribute(name).map(|attribute| attribute.i)
+    }
+
+    pub(super) fn graph(&self, name: &str) -> Option<&'a GraphProto> {
+        self.attribute(name).and_then(|attribute| attribute.g.as_ref())
     }
 
     pub(super) fn text(&self, name: &str) -> Option<&'a str> {

@@ -1,97 +1,138 @@
-//! Windows, and means and maxima of whole images.
+//! Greatest and mean numbers of windows, and how far windows reach.
+
+use ndarray::{ArrayD, Dimension, IxDyn};
 
 use super::super::{Attribute, Composed, LayerKind};
-use super::importer::{Importer, Stream, integers};
+use super::importer::{Importer, integers};
 use super::node::{Imported, Node, refused};
+use super::selection::places;
+use super::stream::Stream;
 
-/// How far a window reaches over each edge, before and after, by `pads` or `auto_pad`.
-pub(super) fn borders(
-    node: &Node<'_>,
-    lengths: &[usize],
-    sizes: &[usize],
-    stride: &[usize],
-    dilation: &[usize],
-) -> Imported<(Vec<usize>, Vec<usize>)> {
-    let spatial = lengths.len();
-    match node.text("auto_pad").unwrap_or("NOTSET") {
-        "NOTSET" => {
-            let pads = node.lengths("pads", 2 * spatial, 0)?;
-            Ok((pads[..spatial].to_vec(), pads[spatial..].to_vec()))
+/// How windows, of a pool or of a kernel, go over an image: for each of its axes a size, steps, and borders.
+pub(super) struct Windows {
+    pub(super) sizes: Vec<usize>,
+    pub(super) stride: Vec<usize>,
+    pub(super) dilation: Vec<usize>,
+    pub(super) before: Vec<usize>,
+    pub(super) after: Vec<usize>,
+}
+
+impl Windows {
+    /// The windows of a node over axes of these lengths, by `strides`, `dilations`, and `pads` or `auto_pad`.
+    pub(super) fn of(node: &Node<'_>, lengths: &[usize], sizes: Vec<usize>) -> Imported<Self> {
+        let axes = lengths.len();
+        let (stride, dilation) = (node.lengths("strides", axes, 1)?, node.lengths("dilations", axes, 1)?);
+        if sizes.iter().chain(&stride).chain(&dilation).any(|length| *length == 0) {
+            return refused("its windows are empty, or do not move", "see the operator's definition");
         }
-        "VALID" => Ok((vec![0; spatial], vec![0; spatial])),
-        kind @ ("SAME_UPPER" | "SAME_LOWER") => {
-            let pad = |at: usize| {
-                let span = sizes[at].saturating_sub(1) * dilation[at] + 1;
-                let all =
-                    ((lengths[at].div_ceil(stride[at].max(1)) - 1) * stride[at] + span).saturating_sub(lengths[at]);
-                let half = all / 2;
-                if kind == "SAME_UPPER" { (half, all - half) } else { (all - half, half) }
-            };
-            Ok((0..spatial).map(pad).unzip())
-        }
-        other => refused(format!("`auto_pad` is {other}"), "use `pads`, SAME_UPPER, SAME_LOWER or VALID"),
+        let span = |at: usize| (sizes[at] - 1) * dilation[at] + 1;
+        let (before, after) = match node.text("auto_pad").unwrap_or("NOTSET") {
+            "NOTSET" => {
+                let pads = node.lengths("pads", 2 * axes, 0)?;
+                (pads[..axes].to_vec(), pads[axes..].to_vec())
+            }
+            "VALID" => (vec![0; axes], vec![0; axes]),
+            kind @ ("SAME_UPPER" | "SAME_LOWER") => {
+                let pad = |at: usize| {
+                    let steps = lengths[at].div_ceil(stride[at]) - 1;
+                    let all = (steps * stride[at] + span(at)).saturating_sub(lengths[at]);
+                    let half = all / 2;
+                    if kind == "SAME_UPPER" { (half, all - half) } else { (all - half, half) }
+                };
+                (0..axes).map(pad).unzip()
+            }
+            other => return refused(format!("`auto_pad` is {other}"), "use `pads`, SAME_UPPER, SAME_LOWER or VALID"),
+        };
+        Ok(Self { stride, dilation, before, after, sizes })
+    }
+
+    /// How many windows there are along an axis of a length; with `ceil_mode` also one that reaches beyond the border, if it begins
+    /// before it.
+    fn count(&self, at: usize, length: usize, ceil: bool) -> Option<usize> {
+        let span = (self.sizes[at] - 1) * self.dilation[at] + 1;
+        let whole = length + self.before[at] + self.after[at];
+        let rest = whole.checked_sub(span)?;
+        let steps = if ceil { rest.div_ceil(self.stride[at]) } else { rest / self.stride[at] };
+        let begins_inside = steps * self.stride[at] < length + self.before[at];
+        Some(if begins_inside || !ceil { steps + 1 } else { steps })
     }
 }
 
 /// MaxPool.
 pub(super) fn max_pool(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream> {
-    pool(importer, node, |window, stride, before, after| {
-        let pair = |lengths: Vec<usize>| [lengths[0], lengths[1]];
-        let (before, after) = (pair(before), pair(after));
-        Some(LayerKind::MaxPool { window: pair(window), stride: Some(pair(stride)), before, after })
-    })
+    if node.proto.output.len() > 1 {
+        return refused("it gives indices too", "only the values of a pool are supported");
+    }
+    pool(importer, node, Pool::Greatest)
 }
 
 /// AveragePool.
 pub(super) fn average_pool(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream> {
-    let counts = node.int("count_include_pad", 0) != 0;
-    pool(importer, node, |window, stride, before, after| {
-        let sides = [("window", window), ("stride", stride), ("before", before), ("after", after)];
-        let fields = sides.map(|(field, sides)| (field, integers(sides)));
-        let fields = fields.into_iter().chain([("count_padding", Attribute::Flag(counts))]);
-        Composed::new("average_pool", fields).ok().map(LayerKind::Composed)
-    })
+    let counts_border = node.int("count_include_pad", 0) != 0;
+    pool(importer, node, Pool::Mean { counts_border })
 }
 
-/// A pool of an image, or of a sequence as an image one pixel wide.
-fn pool(
-    importer: &mut Importer,
-    node: &Node<'_>,
-    kind: impl Fn(Vec<usize>, Vec<usize>, Vec<usize>, Vec<usize>) -> Option<LayerKind>,
-) -> Imported<Stream> {
-    node.only("ceil_mode", 0)?;
-    if node.proto.output.len() > 1 {
-        return refused("it gives indices too", "only the values of a pool are supported");
-    }
+#[derive(Clone, Copy, PartialEq)]
+enum Pool {
+    Greatest,
+    Mean { counts_border: bool },
+}
+
+/// A pool of an image, or of a sequence as an image one pixel wide; whatever else there is by the elements of each window.
+fn pool(importer: &mut Importer, node: &Node<'_>, pool: Pool) -> Imported<Stream> {
     let x = importer.sample(node, 0)?;
-    let spatial = x.shape.len().saturating_sub(1);
-    if !(1..=2).contains(&spatial) {
+    let Some((channels, lengths)) = x.shape.split_first().filter(|(_, lengths)| !lengths.is_empty()) else {
         return refused(
             format!("its operand has shape {:?}, without the batch axis", x.shape),
-            "pools of sequences and of images are supported",
+            "see the operator's definition",
         );
-    }
-    let (sizes, stride) = (node.lengths("kernel_shape", spatial, 1)?, node.lengths("strides", spatial, 1)?);
-    let dilation = node.lengths("dilations", spatial, 1)?;
-    if sizes.iter().chain(&stride).any(|length| *length == 0) {
-        return refused("its windows are empty, or do not move", "see the operator's definition");
-    }
-    if dilation.iter().any(|step| *step != 1) {
-        return refused(format!("`dilations` is {dilation:?}"), "pools with windows without gaps are supported");
-    }
-    let (before, after) = borders(node, &x.shape[1..], &sizes, &stride, &dilation)?;
+    };
+    let windows = Windows::of(node, lengths, node.lengths("kernel_shape", lengths.len(), 1)?)?;
+    let ceil = node.int("ceil_mode", 0) != 0;
+    let counts = (0..lengths.len()).map(|at| windows.count(at, lengths[at], ceil)).collect::<Option<Vec<usize>>>();
+    let Some(counts) = counts else {
+        return refused("its windows reach beyond the operand and its border", "make them smaller");
+    };
+    let is_common = lengths.len() <= 2
+        && windows.dilation.iter().all(|step| *step == 1)
+        && (0..lengths.len()).all(|at| windows.count(at, lengths[at], false) == Some(counts[at]));
+    let quantized = x.quantized.filter(|_| pool == Pool::Greatest);
+    let full = [&[1, *channels], &counts[..]].concat();
+    let pooled = if is_common {
+        pool_of_image(importer, node, &x, windows, pool)?
+    } else {
+        pool_of_elements(importer, node, &x, &windows, &full, pool)?
+    };
     // The greatest of quantized numbers is one of them; their mean need not be.
-    let quantized = x.quantized.filter(|_| node.proto.op_type == "MaxPool");
+    Ok(pooled.quantized_to(quantized))
+}
+
+fn pool_of_image(
+    importer: &mut Importer,
+    node: &Node<'_>,
+    x: &Stream,
+    windows: Windows,
+    pool: Pool,
+) -> Imported<Stream> {
+    let is_image = x.shape.len() == 3;
+    let Windows { sizes, stride, before, after, .. } = windows;
     // A sequence is an image one pixel wide.
-    let wide = |mut lengths: Vec<usize>, one: usize| {
-        lengths.resize(2, one);
-        lengths
+    let pair = |lengths: Vec<usize>, one: usize| [lengths[0], lengths.get(1).copied().unwrap_or(one)];
+    let (window, stride, before, after) = (pair(sizes, 1), pair(stride, 1), pair(before, 0), pair(after, 0));
+    let kind = match pool {
+        Pool::Greatest => LayerKind::MaxPool { window, stride: Some(stride), before, after },
+        Pool::Mean { counts_border } => {
+            let sides = [("window", window), ("stride", stride), ("before", before), ("after", after)];
+            let fields = sides.map(|(field, sides)| (field, integers(sides.to_vec())));
+            let fields = fields.into_iter().chain([("count_padding", Attribute::Flag(counts_border))]);
+            match Composed::new("average_pool", fields) {
+                Ok(composed) => LayerKind::Composed(composed),
+                Err(_) => return refused("its windows reach too far", "see the operator's definition"),
+            }
+        }
     };
-    let Some(kind) = kind(wide(sizes, 1), wide(stride, 1), wide(before, 0), wide(after, 0)) else {
-        return refused("its windows reach too far", "see the operator's definition");
-    };
-    let x = importer.channels_last(&x)?;
-    let pooled = if spatial == 2 {
+    let x = importer.channels_last(x)?;
+    let pooled = if is_image {
         importer.push(node.name(), kind, &[&x])?
     } else {
         let (channels, length) = (x.shape[0], x.shape[1]);
@@ -99,48 +140,65 @@ fn pool(
         let image = importer.push(&format!("{}, of an image", node.name()), kind, &[&image])?;
         importer.view(node.name(), &image, &[image.shape[0], channels])?
     };
-    let pooled = pooled.with_layer_order(true);
-    Ok(pooled.quantized_to(quantized))
+    Ok(pooled.with_layer_order(true))
 }
 
-/// GlobalAveragePool and GlobalMaxPool.
-pub(super) fn global_pool(importer: &mut Importer, node: &Node<'_>, layer_type: &'static str) -> Imported<Stream> {
-    let x = importer.sample(node, 0)?;
-    let axes: Vec<usize> = (2..x.shape.len() + 1).collect();
-    reduced(importer, node, &x, layer_type, &axes, true)
-}
-
-/// ReduceSum, ReduceMean, ReduceMax and ReduceMin, whose axes are an attribute in old versions and an operand in new ones.
-pub(super) fn reduce(importer: &mut Importer, node: &Node<'_>, layer_type: &'static str) -> Imported<Stream> {
-    let x = importer.stream(node, 0)?;
-    let axes: Vec<usize> = match importer.ints(node, "axes", 1)? {
-        Some(given) if !given.is_empty() => given.iter().map(|&axis| x.full_axis(axis)).collect::<Imported<_>>()?,
-        _ if node.int("noop_with_empty_axes", 0) != 0 => return Ok(x),
-        _ => (0..x.full_shape().len()).collect(),
-    };
-    reduced(importer, node, &x, layer_type, &axes, node.int("keepdims", 1) != 0)
-}
-
-/// A tensor without some of its axes, those of the full shape, or with length one for these.
-fn reduced(
+/// The elements of each window side by side, and the greatest or the mean of them. `full` is the shape of the result.
+fn pool_of_elements(
     importer: &mut Importer,
     node: &Node<'_>,
     x: &Stream,
-    layer_type: &'static str,
-    axes: &[usize],
-    keeps: bool,
+    windows: &Windows,
+    full: &[usize],
+    pool: Pool,
 ) -> Imported<Stream> {
-    let full = x.full_shape();
-    let kept = |at: usize| !axes.contains(&at);
-    let shape: Vec<usize> = match keeps {
-        true => full.iter().enumerate().map(|(at, &length)| if kept(at) { length } else { 1 }).collect(),
-        false => full.iter().enumerate().filter(|(at, _)| kept(*at)).map(|(_, &length)| length).collect(),
-    };
-    let mut x = importer.in_order(x)?;
-    // Along the batch axis there is nothing to do.
-    let axes: Vec<usize> = axes.iter().filter_map(|axis| axis.checked_sub(usize::from(x.has_batch()))).collect();
-    if !axes.is_empty() {
-        x = importer.compose(node.name(), layer_type, vec![("axes", integers(axes))], &[&x])?;
+    let name = node.name();
+    let (channels, lengths) = (x.shape[0], &x.shape[1..]);
+    let places = places(&x.shape);
+    let elements: usize = windows.sizes.iter().product();
+    let (mut indices, mut factors) = (Vec::new(), Vec::new());
+    for channel in 0..channels {
+        for start in ndarray::indices(&full[2..]) {
+            let (inside, cells) = cells(windows, lengths, &start.as_array_view().to_vec());
+            let Some(first) = inside.first() else {
+                return refused("a window holds nothing of its operand", "make borders narrower than windows");
+            };
+            let place = |at: &Vec<usize>| places[&[&[channel], &at[..]].concat()[..]];
+            let missing = elements - inside.len();
+            // For the greatest, an element once more changes nothing; in a sum it stands for a zero, beyond all others.
+            let filler = if pool == Pool::Greatest { place(first) } else { places.len() };
+            indices.extend(inside.iter().map(place).chain(std::iter::repeat_n(filler, missing)));
+            let counts_border = pool == Pool::Mean { counts_border: true };
+            factors.push(1.0 / if counts_border { cells as f64 } else { inside.len() as f64 });
+        }
     }
-    importer.reshaped_to(&format!("{}, with its axes", node.name()), &x, &shape)
+    let in_order = importer.in_order(x)?;
+    let row = importer.view(&format!("{name}, in a row"), &in_order, &[places.len()])?;
+    let zero = LayerKind::Padding { before: vec![0], after: vec![1], value: 0.0 };
+    let row =
+        if pool == Pool::Greatest { row } else { importer.push(&format!("{name}, and a zero"), zero, &[&row])? };
+    let taken = importer.gathered(&format!("{name}, of windows"), &row, 0, indices)?;
+    let taken = importer.view(&format!("{name}, windows"), &taken, &[factors.len(), elements])?;
+    let layer_type = if pool == Pool::Greatest { "reduce_max" } else { "reduce_sum" };
+    let mut pooled = importer.over_the_last(name, layer_type, &taken)?;
+    if pool != Pool::Greatest {
+        let factors = ArrayD::from_shape_vec(IxDyn(&pooled.shape), factors).ok();
+        pooled = importer.scaled_and_shifted(&format!("{name}, means"), &pooled, factors, None)?;
+    }
+    importer.reshaped_to(&format!("{name}, with its axes"), &Stream { has_batch: false, ..pooled }, full)
+}
+
+/// The elements of a window that lie inside, and how many lie inside or on the border.
+fn cells(windows: &Windows, lengths: &[usize], window: &[usize]) -> (Vec<Vec<usize>>, usize) {
+    let (mut inside, mut cells) = (Vec::new(), 0);
+    for offset in ndarray::indices(&windows.sizes[..]) {
+        let at = |axis: usize| window[axis] * windows.stride[axis] + offset[axis] * windows.dilation[axis];
+        let all = (0..lengths.len()).collect::<Vec<usize>>();
+        if all.iter().all(|&axis| at(axis) < lengths[axis] + windows.before[axis] + windows.after[axis]) {
+            cells += 1;
+        }
+        let place = |&axis: &usize| at(axis).checked_sub(windows.before[axis]).filter(|place| *place < lengths[axis]);
+        inside.extend(all.iter().map(place).collect::<Option<Vec<usize>>>());
+    }
+    (inside, cells)
 }

@@ -1,13 +1,15 @@
 //! Networks that were quantized before: QuantizeLinear, DequantizeLinear, and operators with integers for operands.
 
 use super::super::Attribute;
-use super::constant::{Constant, Quantized};
-use super::elementwise::join;
-use super::importer::{Importer, Stream, Value};
-use super::linear::{convolution, vector_product};
+use super::constant::{Constant, Element, Quantized};
+use super::elementwise::{affine, join};
+use super::importer::Importer;
+use super::linear::convolution;
 use super::node::{Imported, Node, refused};
-use super::pooling::global_pool;
-use super::shaping::concat_of;
+use super::products::products_of_integers;
+use super::reduction::global_pool_of;
+use super::selection::concat_of;
+use super::stream::{Stream, Value};
 
 const HELP: &str = "scales and zero points are constants, one for a tensor, or one for each output channel of weights";
 
@@ -36,7 +38,7 @@ fn number(importer: &Importer, node: &Node<'_>, scale: usize, zero: usize) -> Im
 
 fn quantized(importer: &mut Importer, name: &str, x: &Stream, number: [f64; 4]) -> Imported<Stream> {
     let fields = ["scale", "zero_point", "least", "greatest"].into_iter().zip(number.map(Attribute::Number));
-    let levels = importer.compose(name, "quantize", fields.collect(), &[x])?.with_layer_order(x.is_last());
+    let levels = importer.compose(name, "quantize", fields.collect(), &[x])?.with_layer_order(x.is_last);
     Ok(levels.quantized_to(Some(number)))
 }
 
@@ -44,8 +46,8 @@ fn quantized(importer: &mut Importer, name: &str, x: &Stream, number: [f64; 4]) 
 pub(super) fn dequantize(importer: &mut Importer, node: &Node<'_>) -> Imported<Value> {
     match importer.required(node, 0)?.clone() {
         Value::Stream(stream) => {
-            check_number(importer, node, &stream, 1)?;
-            Ok(Value::Stream(stream.quantized_to(None)))
+            let stream = of_scale(importer, node, &stream, 1)?;
+            Ok(Value::Stream(stream.quantized_to(None).of(Element::Float)))
         }
         Value::Constant(constant) => {
             let axis = node.int("axis", 1);
@@ -60,17 +62,17 @@ pub(super) fn dequantize(importer: &mut Importer, node: &Node<'_>) -> Imported<V
 /// QLinearConv: a convolution of integers, and a quantize of its sums.
 pub(super) fn q_linear_conv(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream> {
     let x = importer.sample(node, 0)?;
-    check_number(importer, node, &x, 1)?;
+    let x = of_scale(importer, node, &x, 1)?;
     let kernel = of_integers(importer, node, 3, 0)?;
     let bias = bias(importer, node, 8, &x, &kernel)?;
     let sums = convolution(importer, node, &x, kernel, bias)?;
     results(importer, node, &sums, 6)
 }
 
-/// QLinearMatMul, and QGemm of onnxruntime: products of a vector and a constant matrix, all of integers.
+/// QLinearMatMul, and QGemm of onnxruntime: products of vectors and a constant matrix, all of integers.
 pub(super) fn q_products(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream> {
-    let x = importer.sample(node, 0)?;
-    check_number(importer, node, &x, 1)?;
+    let x = importer.stream(node, 0)?;
+    let x = of_scale(importer, node, &x, 1)?;
     node.only("transA", 0)?;
     if node.float("alpha").is_some_and(|alpha| alpha != 1.0) {
         return refused("`alpha` is not one", "fold it into the scales");
@@ -79,15 +81,15 @@ pub(super) fn q_products(importer: &mut Importer, node: &Node<'_>) -> Imported<S
     let weights = of_integers(importer, node, 3, if is_turned { 0 } else { 1 })?;
     let has_bias = node.proto.op_type == "QGemm";
     let bias = if has_bias { bias(importer, node, 6, &x, &weights)? } else { None };
-    let sums = vector_product(importer, node, &x, weights, is_turned, bias)?;
+    let sums = products_of_integers(importer, node, &x, weights, is_turned, bias)?;
     results(importer, node, &sums, if has_bias { 7 } else { 6 })
 }
 
 /// QLinearAdd of onnxruntime.
 pub(super) fn q_linear_add(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream> {
-    let operands = [importer.stream(node, 0)?, importer.stream(node, 3)?];
-    for (at, operand) in operands.iter().enumerate() {
-        check_number(importer, node, operand, 3 * at + 1)?;
+    let mut operands = [importer.stream(node, 0)?, importer.stream(node, 3)?];
+    for (at, operand) in operands.iter_mut().enumerate() {
+        *operand = of_scale(importer, node, operand, 3 * at + 1)?;
     }
     let sums = join(importer, &format!("{}, in reals", node.name()), "add", &operands)?;
     results(importer, node, &sums, 6)
@@ -96,8 +98,9 @@ pub(super) fn q_linear_add(importer: &mut Importer, node: &Node<'_>) -> Imported
 /// QLinearGlobalAveragePool of onnxruntime.
 pub(super) fn q_linear_mean(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream> {
     node.only("channels_last", 0)?;
-    check_number(importer, node, &importer.sample(node, 0)?, 1)?;
-    let means = global_pool(importer, node, "reduce_mean")?;
+    let x = importer.sample(node, 0)?;
+    let x = of_scale(importer, node, &x, 1)?;
+    let means = global_pool_of(importer, node, &x, "reduce_mean")?;
     results(importer, node, &means, 3)
 }
 
@@ -106,18 +109,26 @@ pub(super) fn q_linear_concat(importer: &mut Importer, node: &Node<'_>) -> Impor
     let mut streams = Vec::new();
     for at in (2..node.proto.input.len()).step_by(3) {
         let stream = importer.stream(node, at)?;
-        check_number(importer, node, &stream, at + 1)?;
-        streams.push(stream);
+        streams.push(of_scale(importer, node, &stream, at + 1)?);
     }
     let tensors = concat_of(importer, node, streams)?;
     results(importer, node, &tensors, 0)
 }
 
-/// Refuses a stream that was not quantized to the scale and zero point that stand at a place among the operands.
-fn check_number(importer: &Importer, node: &Node<'_>, stream: &Stream, at: usize) -> Imported<()> {
-    let [scale, zero, ..] = number(importer, node, at, at + 1)?;
+/// A stream of integers with the scale and zero point that stand at a place among the operands: those that it was quantized to, or,
+/// where it is an input of the network, what its integers mean.
+fn of_scale(importer: &mut Importer, node: &Node<'_>, stream: &Stream, at: usize) -> Imported<Stream> {
+    let number = number(importer, node, at, at + 1)?;
+    let [scale, zero, ..] = number;
     match stream.quantized {
-        Some([of_stream, zero_of_stream, ..]) if [of_stream, zero_of_stream] == [scale, zero] => Ok(()),
+        Some([of_stream, zero_of_stream, ..]) if [of_stream, zero_of_stream] == [scale, zero] => Ok(stream.clone()),
+        None if stream.element.ends().is_some() => {
+            let one = |number: f64| Some(ndarray::arr0(number).into_dyn());
+            let name = format!("{}, reals of an operand", node.name());
+            let reals = affine(importer, &name, stream, one(scale), one(-zero * scale))?;
+            let numbers = format!("{}, integers of an operand", node.name());
+            quantized(importer, &numbers, &reals, number)
+        }
         _ => refused("its operand was not quantized to its scale and zero point", HELP),
     }
 }
@@ -132,8 +143,8 @@ fn results(importer: &mut Importer, node: &Node<'_>, reals: &Stream, at: usize) 
 fn of_integers(importer: &Importer, node: &Node<'_>, at: usize, axis: usize) -> Imported<Constant> {
     let constant = importer.constant(node, at)?;
     let (scales, zeros) = (importer.constant(node, at + 1)?, importer.optional_constant(node, at + 2)?);
-    let scales: Vec<f64> = scales.data.into_iter().collect();
-    let zero_points = zeros.map_or(vec![0.0; scales.len()], |zeros| zeros.data.into_iter().collect());
+    let scales: Vec<f64> = scales.data.iter().copied().collect();
+    let zero_points = zeros.map_or(vec![0.0; scales.len()], |zeros| zeros.data.iter().copied().collect());
     let indices = constant.data.shape().get(axis).copied().unwrap_or(1);
     if scales.len() != zero_points.len() || ![1, indices].contains(&scales.len()) || constant.quantized.is_some() {
         let (scales, zero_points) = (scales.len(), zero_points.len());
@@ -151,6 +162,6 @@ fn bias(importer: &Importer, node: &Node<'_>, at: usize, x: &Stream, weights: &C
     };
     let scales: Vec<f64> = of_weights.scales.iter().map(|of| f64::from(scale as f32 * *of as f32)).collect();
     let zero_points = vec![0.0; scales.len()];
-    let data = bias.data.flatten().into_owned().into_dyn();
+    let data = bias.data.flatten().into_owned().into_dyn().into_shared();
     Ok(Some(Constant { data, quantized: Some(Quantized { scales, zero_points, axis: 0 }), ..bias }))
 }

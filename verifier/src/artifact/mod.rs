@@ -23,6 +23,8 @@ pub struct Options {
     pub visibility: Each<Visibility>,
     /// What the verifier learns about the outputs.
     pub output_visibility: Each<OutputVisibility>,
+    /// What the network does last to each output, and the program does not: the statement says so.
+    pub omitted: Each<Omitted>,
     /// Whether whoever compiled accepted that rounding may have changed what the network computes: the statement says so.
     pub uncalibrated: bool,
     /// Whether proofs state that no number was saturated: that none was too large for the room that rounding leaves it.
@@ -33,8 +35,40 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        let (visibility, output_visibility) = (Visibility::Committed.into(), OutputVisibility::Public.into());
-        Self { visibility, output_visibility, uncalibrated: false, unsaturated: false, scheme: Scheme::default() }
+        Self {
+            visibility: Visibility::Committed.into(),
+            output_visibility: OutputVisibility::Public.into(),
+            omitted: Omitted::Nothing.into(),
+            uncalibrated: false,
+            unsaturated: false,
+            scheme: Scheme::default(),
+        }
+    }
+}
+
+/// A function that ends a network and is not computed: of what goes into it anyone can tell what comes out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Omitted {
+    /// All of the network is computed.
+    #[default]
+    Nothing,
+    /// Shares of exponentials.
+    Softmax,
+    /// Logarithms of these.
+    LogSoftmax,
+    /// `1 / (1 + exp(-x))`
+    Sigmoid,
+}
+
+impl Omitted {
+    /// Its name, if there is one.
+    pub fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Nothing => None,
+            Self::Softmax => Some("softmax"),
+            Self::LogSoftmax => Some("log-softmax"),
+            Self::Sigmoid => Some("sigmoid"),
+        }
     }
 }
 
@@ -85,6 +119,11 @@ impl Description {
     /// The outputs likewise.
     pub fn told_outputs(&self) -> impl Iterator<Item = (&TensorInfo, OutputVisibility)> {
         self.outputs.iter().zip(self.options.output_visibility.of(self.outputs.len()).unwrap_or_default())
+    }
+
+    /// What is omitted of each output, likewise.
+    pub fn omitted(&self) -> Vec<Omitted> {
+        self.options.omitted.of(self.outputs.len()).unwrap_or_default()
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a proof says, derived from the bytes that were verified and the key they were verified with.
 
 use super::packing::{Commitment, DIGEST, digest_bytes, unpack};
-use super::{Description, TensorInfo};
+use super::{Description, Omitted, TensorInfo};
 use crate::gadget::PackInput;
 use crate::gadget::field::{F, to_signed};
 use crate::security::Security;
@@ -59,6 +59,8 @@ pub struct OutputStatement {
     pub tensor: TensorInfo,
     /// What is disclosed of it.
     pub disclosure: OutputDisclosure,
+    /// What the network would do to it, and was not computed.
+    pub omitted: Omitted,
 }
 
 /// What is disclosed of an output.
@@ -100,8 +102,9 @@ impl Statement {
     pub fn public_inputs(description: &Description) -> Option<usize> {
         let Description { inputs, outputs, options, .. } = description;
         (!inputs.is_empty() && !outputs.is_empty()).then_some(())?;
-        (options.visibility.of(inputs.len()).is_some() && options.output_visibility.of(outputs.len()).is_some())
-            .then_some(())?;
+        options.visibility.of(inputs.len())?;
+        options.output_visibility.of(outputs.len())?;
+        options.omitted.of(outputs.len())?;
         let of_inputs = description.told_inputs().map(|(input, visibility)| public_of_input(input, visibility));
         let of_outputs = description.told_outputs().map(|(output, visibility)| public_of_output(output, visibility));
         of_outputs.chain(of_inputs).try_fold(0usize, |sum, count| sum.checked_add(count?))
@@ -120,10 +123,10 @@ impl Statement {
             return None;
         }
         let mut left = public;
-        let outputs = description.told_outputs().map(|(tensor, visibility)| {
+        let outputs = description.told_outputs().zip(description.omitted()).map(|((tensor, visibility), omitted)| {
             let (own, rest) = left.split_at_checked(public_of_output(tensor, visibility)?)?;
             left = rest;
-            OutputStatement::new(tensor, visibility, own)
+            OutputStatement::new(tensor, visibility, omitted, own)
         });
         let outputs = outputs.collect::<Option<_>>()?;
         let inputs = description.told_inputs().map(|(tensor, visibility)| {
@@ -177,7 +180,7 @@ impl InputStatement {
 
 impl OutputStatement {
     /// What these public inputs say of it.
-    fn new(tensor: &TensorInfo, visibility: OutputVisibility, public: &[F]) -> Option<Self> {
+    fn new(tensor: &TensorInfo, visibility: OutputVisibility, omitted: Omitted, public: &[F]) -> Option<Self> {
         let disclosure = match visibility {
             OutputVisibility::Committed => OutputDisclosure::Committed(digest_bytes(public)),
             OutputVisibility::Public => {
@@ -185,7 +188,7 @@ impl OutputStatement {
                 OutputDisclosure::Public(ArrayD::from_shape_vec(IxDyn(&tensor.shape), integers).ok()?)
             }
         };
-        Some(Self { tensor: tensor.clone(), disclosure })
+        Some(Self { tensor: tensor.clone(), disclosure, omitted })
     }
 }
 
@@ -253,13 +256,17 @@ impl fmt::Display for OutputStatement {
         match &self.disclosure {
             OutputDisclosure::Committed(digest) => {
                 let (elements, digest) = (elements(&self.tensor), hex(digest));
-                write!(f, " an output of shape {shape:?}, every element {elements}, with commitment {digest}")
+                write!(f, " an output of shape {shape:?}, every element {elements}, with commitment {digest}")?;
             }
             OutputDisclosure::Public(integers) => {
                 let reals: Vec<f64> = integers.iter().map(|&y| y as f64 * scale).collect();
                 let integers: Vec<i64> = integers.iter().copied().collect();
-                write!(f, "\n{reals:?},\nexactly the integers {integers:?} times {scale}")
+                write!(f, "\n{reals:?},\nexactly the integers {integers:?} times {scale}")?;
             }
+        }
+        match self.omitted.name() {
+            Some(name) => write!(f, ",\nof which the network gives the {name}, which is not computed"),
+            None => Ok(()),
         }
     }
 }
