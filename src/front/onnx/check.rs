@@ -84,8 +84,8 @@ pub(super) fn names(graph: &GraphProto, nodes: &[Placed]) -> Result<()> {
     Ok(())
 }
 
-/// Which nodes tensors of these names depend on.
-pub(super) fn needed(nodes: &[Placed], outputs: &[String]) -> Vec<bool> {
+/// Which nodes tensors of these names depend on, and the names of all that these read.
+pub(super) fn needed<'a>(nodes: &'a [Placed], outputs: &'a [String]) -> (Vec<bool>, HashSet<&'a str>) {
     let mut names: HashSet<&str> = outputs.iter().map(String::as_str).collect();
     let mut needed = vec![false; nodes.len()];
     for (Placed { proto, .. }, needed) in nodes.iter().zip(&mut needed).rev() {
@@ -94,7 +94,7 @@ pub(super) fn needed(nodes: &[Placed], outputs: &[String]) -> Vec<bool> {
             reads(proto, &mut names);
         }
     }
-    needed
+    (needed, names)
 }
 
 /// The names that a node reads, and the nodes of graphs within it.

@@ -95,6 +95,11 @@ impl Operator {
         }
     }
 
+    /// Whether it is a function that may end a network, and is not computed.
+    pub(super) fn may_end(&self) -> bool {
+        self.limits == LAST
+    }
+
     /// Whether a node whose operands are all constants is evaluated as a network of its own.
     pub(super) fn is_folded(&self) -> bool {
         !matches!(self.import, Import::Value(_))

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use prost::Message;
 
 use super::proto::*;
+use super::table::Operator;
 use super::*;
 
 pub(super) fn attribute(name: &str, ints: &[i64]) -> AttributeProto {
