@@ -3,7 +3,8 @@
 
     python3 check_layers.py PATH/TO/zknn [CASES] [SEED]
 
-Each case is a file for `zknn run --json`, whose output in floating point must be numpy's, and whose integers must be near it.
+Each case is a file for `zknn run --json`, whose output in floating point must be numpy's, and whose integers must be near it. What
+`zknn export` writes of it as ONNX must give the same, read again and, where that is installed, in onnxruntime.
 """
 
 import json
@@ -16,11 +17,18 @@ import numpy as np
 
 import layers
 
+try:
+    import onnxruntime
+except ImportError:  # the files that are written are then read by zknn alone
+    onnxruntime = None
+
 INPUT_RANGE = (-8, 8)
 # Between two programs that sum doubles in different orders.
 FLOAT_ERROR = 1e-9
 # Of 16 bits, through two layers.
 INTEGER_ERROR = 0.02
+# Of floats of 32 bits.
+NARROW_ERROR = 1e-5
 
 
 def tensor_json(array):
@@ -244,6 +252,24 @@ def check(program, folder, layer_type, model, shapes):
         assert result[output]["dim"] == list(expected.shape), (result[output]["dim"], described)
         worst = np.abs(np.array(result[output]["data"]) - expected.ravel()).max() / spread
         assert worst <= error, f"{layer_type}: {output} numbers are off by {worst}\n{case}"
+    exported = folder / "model.onnx"
+    told = subprocess.run([program, "export", model_file, "-o", exported], capture_output=True, text=True)
+    assert told.returncode == 0, f"{told.stderr}\n{case}"
+    if onnxruntime is not None:
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        session = onnxruntime.InferenceSession(str(exported), options, providers=["CPUExecutionProvider"])
+        named = zip(session.get_inputs(), inputs)
+        [got] = session.run(None, {given.name: x[None].astype(np.float32) for given, x in named})
+        assert list(got.shape) == [1, *expected.shape], (got.shape, described)
+        worst = np.abs(got.ravel() - expected.ravel()).max() / spread
+        assert worst <= NARROW_ERROR, f"{layer_type}: onnxruntime's numbers are off by {worst}\n{case}"
+    ends = ["--input-range", "{}..{}".format(*INPUT_RANGE)]
+    again = subprocess.run([program, "run", exported, *given, "--json", *ends, *bits], capture_output=True, text=True)
+    assert again.returncode == 0, f"{again.stderr}\n{case}"
+    [read] = json.loads(again.stdout)["outputs"]
+    worst = np.abs(np.array(read["float"]["data"]) - expected.ravel()).max() / spread
+    assert worst <= NARROW_ERROR, f"{layer_type}: read again, numbers are off by {worst}\n{case}"
 
 
 def main():

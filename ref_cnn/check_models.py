@@ -153,7 +153,11 @@ class Checker:
                 spread = max(float((right - right.mean(axis=0)).std()), 1e-9)
                 agreements.append(1 - float(np.sqrt(((function(integers) - right) ** 2).mean())) / spread)
         inspected = self.told("inspect", model, *options)[0].splitlines()[-1]
-        plan = self.told("plan", model, *rounding)[0]
+        agreement = "agreement " + ", ".join(f"{100 * agreement:.1f} %" for agreement in agreements)
+        plan = self.zknn("plan", model, *rounding)
+        if plan.returncode == 2 and plan.stderr.startswith("zknn::plan"):
+            return f"{name}: {inspected}; {agreement}; no circuit: {' '.join(plan.stderr.split()[1:])}"
+        assert plan.returncode == 0, plan.stderr
         _, compiling = self.told("compile", model, *rounding, "-o", "model.zkc", "--force")
         _, proving = self.told("prove", "model.zkc", "--input", "one.json")
         statement, verifying = self.told("verify", "model.vk", "proof.zkp", "--json")
@@ -163,9 +167,9 @@ class Checker:
         for proved, computed in zip(outputs, alone["outputs"]):
             assert proved["integers"] == computed["integer"]["integers"], f"{name}: other integers"
         size = (self.folder / "proof.zkp").stat().st_size
-        rows = next((line for line in plan.splitlines() if "rows" in line), "").strip()
-        agreement = ", ".join(f"{100 * agreement:.1f} %" for agreement in agreements)
-        return f"{name}: {inspected}; {rows}; compile {compiling:.1f} s, prove {proving:.2f} s, {size / 1e6:.2f} MB, verify {verifying:.2f} s; agreement {agreement}"
+        rows = next((line for line in plan.stdout.splitlines() if "rows" in line), "").strip()
+        took = f"compile {compiling:.1f} s, prove {proving:.2f} s, {size / 1e6:.2f} MB, verify {verifying:.2f} s"
+        return f"{name}: {inspected}; {agreement}; {rows}; {took}"
 
     def refused(self, name, model, shape):
         result = self.zknn("run", model, *(["--shape", shape] if shape else []), "--input", "none.json")

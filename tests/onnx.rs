@@ -86,3 +86,54 @@ fn export_writes_an_imported_network_as_json() {
     };
     assert_eq!(integers("model.json"), integers("model.onnx"));
 }
+
+/// And one in ONNX that does: inputs and outputs have their names and order of axes, and what is not computed is told.
+#[test]
+fn export_writes_a_model_in_json_as_onnx() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let model = r#"{
+        "inputs": [{"name": "table", "shape": [3, 2], "range": [-8, 8]}, {"name": "question", "shape": [2], "range": [-8, 8]}],
+        "outputs": ["scores", "best"],
+        "omitted": ["softmax", "none"],
+        "layers": [
+            {"layer_type": "multiply", "input_shape": [3, 2], "inputs": ["table", "question"]},
+            {"layer_type": "reduce_sum", "input_shape": [3, 2], "axes": [1], "name": "scores"},
+            {"layer_type": "argmax", "input_shape": [3], "name": "best"}
+        ]
+    }"#;
+    fs::write(folder.path().join("model.json"), model).expect("written");
+    fs::write(folder.path().join("table.json"), "[[1, 2], [3, -4], [5, 6]]").expect("written");
+    fs::write(folder.path().join("question.json"), "[7, -8]").expect("written");
+    told(folder.path(), &["export", "model.json", "-o", "model.onnx"]);
+    let outputs = |model: &str| {
+        let inputs = ["--input", "table.json", "--input", "question.json", "--input-range", "-8..8", "--json"];
+        let run = told(folder.path(), &[&["run", model], &inputs[..]].concat());
+        let told = |output: &Value| {
+            (output["float"].clone(), output["integer"]["integers"].clone(), output["omitted"].clone())
+        };
+        run["outputs"].as_array().expect("outputs").iter().map(told).collect::<Vec<_>>()
+    };
+    let of_json = outputs("model.json");
+    assert_eq!((of_json.len(), of_json[0].0["data"].clone()), (2, serde_json::json!([-9.0, 53.0, -13.0])));
+    assert_eq!(of_json[0].2, "softmax");
+    assert_eq!(outputs("model.onnx"), of_json);
+}
+
+/// Under a key that says so, and in the statement.
+#[test]
+fn a_statement_tells_that_a_last_softmax_is_not_computed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let model = r#"{"input_range": [-8, 8], "omitted": ["softmax"], "layers": [
+        {"layer_type": "fully_connected", "input_shape": [2], "weights": {"v": 1, "dim": [2, 2], "data": [1, 2, 3, -4]}}
+    ]}"#;
+    fs::write(folder.path().join("model.json"), model).expect("written");
+    fs::write(folder.path().join("input.json"), "[5, 6]").expect("written");
+    told(folder.path(), &["export", "model.json", "-o", "net.onnx"]);
+    told(folder.path(), &["compile", "net.onnx", "--input-range", "-8..8"]);
+    told(folder.path(), &["prove", "net.zkc", "--input", "input.json"]);
+    let statement = told(folder.path(), &["verify", "net.vk", "proof.zkp", "--json"]);
+    assert_eq!(
+        (&statement["output"]["integers"], &statement["output"]["omitted"]),
+        (&serde_json::json!([17, -9]), &"softmax".into())
+    );
+}

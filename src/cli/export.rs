@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use miette::Report;
 use zknn::artifact::write_atomically;
-use zknn::front::write_tensor;
+use zknn::front::{Exported, write_tensor};
 use zknn::nn::reference::reference_cnn;
 
 use super::{model, output};
@@ -36,7 +36,15 @@ impl Args {
         }
         if let (Some(model), Some(output)) = (&self.model, &self.output) {
             let model = model.read()?;
-            write(output, |w| model.write(w))?;
+            if output.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("onnx")) {
+                let exported = Exported::new(&model)?;
+                write(output, |w| exported.write(w))?;
+                if exported.rounded > 0 {
+                    output::talk(&format!("{} numbers were rounded to floats of 32 bits", exported.rounded));
+                }
+            } else {
+                write(output, |w| model.write(w))?;
+            }
         }
         Ok(ExitCode::SUCCESS)
     }

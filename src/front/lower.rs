@@ -3,6 +3,7 @@
 //! The lowering decides nothing. Which integers stand for the numbers, and in which range the input lies, is the
 //! business of the passes that follow.
 
+use miette::Diagnostic;
 use ndarray::{Array1, ArrayD, IxDyn};
 use thiserror::Error;
 use zknn_ir::{Graph, InferError, NodeId, Number, Op, Weights, op};
@@ -14,8 +15,9 @@ use super::{LayerKind, Model, Source};
 const NORMALIZE_FRACTION_BITS: u32 = zknn_ir::MAX_FRACTION_BITS;
 
 /// A layer that a model may have and the IR may not, for instance one with an output too large for any circuit.
-#[derive(Debug, Clone, PartialEq, Error)]
+#[derive(Debug, Clone, PartialEq, Error, Diagnostic)]
 #[error("layer {layer}: {error}")]
+#[diagnostic(code(zknn::model::no_operation), help("`zknn plan` says more of what fits no circuit"))]
 pub struct LowerError {
     /// The layer of the model, counted from zero.
     pub layer: usize,

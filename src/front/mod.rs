@@ -36,7 +36,7 @@ pub use ends::{INPUT, Last, ModelInput};
 pub use error::{FrontError, LayerDiagnostic, Problem};
 pub use kind::{LayerKind, Steps};
 pub use lower::{LowerError, lower};
-pub use onnx::{InspectedOperator, Inspection, inspect};
+pub use onnx::{Exported, InspectedOperator, Inspection, inspect};
 use piece::Piece;
 pub use shapes::ShapeError;
 use source::Source as File;

@@ -14,6 +14,7 @@ mod check;
 mod constant;
 mod elementwise;
 mod ends;
+mod export;
 mod files;
 mod folding;
 mod functions;
@@ -44,6 +45,7 @@ mod tests;
 use std::path::Path;
 
 use check::Versions;
+pub use export::Exported;
 use files::Files;
 use functions::inlined;
 pub use inspect::{InspectedOperator, Inspection, inspect};

@@ -4,6 +4,8 @@ use prost::Message;
 
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct ModelProto {
+    #[prost(int64, tag = "1")]
+    pub(super) ir_version: i64,
     #[prost(message, optional, tag = "7")]
     pub(super) graph: Option<GraphProto>,
     #[prost(message, repeated, tag = "8")]
@@ -46,6 +48,8 @@ pub(super) struct FunctionProto {
 pub(super) struct GraphProto {
     #[prost(message, repeated, tag = "1")]
     pub(super) node: Vec<NodeProto>,
+    #[prost(string, tag = "2")]
+    pub(super) name: String,
     #[prost(message, repeated, tag = "5")]
     pub(super) initializer: Vec<TensorProto>,
     #[prost(message, repeated, tag = "11")]
@@ -90,6 +94,9 @@ pub(super) struct AttributeProto {
     pub(super) floats: Vec<f32>,
     #[prost(int64, repeated, packed = "false", tag = "8")]
     pub(super) ints: Vec<i64>,
+    /// Which of the fields it has, by a number.
+    #[prost(int32, tag = "20")]
+    pub(super) r#type: i32,
     /// Within a function, the name of the attribute of the node that stands for it.
     #[prost(string, tag = "21")]
     pub(super) ref_attr_name: String,

@@ -44,13 +44,14 @@ pub(super) fn value_info(name: &str, dims: &[i64]) -> ValueInfoProto {
 /// A network from `x` to `y`.
 pub(super) fn network(dims: &[i64], nodes: Vec<NodeProto>, tensors: Vec<TensorProto>) -> ModelProto {
     let graph = GraphProto {
+        name: "network".to_string(),
         node: nodes,
         initializer: tensors,
         input: vec![value_info("x", dims)],
         output: vec![value_info("y", &[])],
     };
     let opset_import = vec![OperatorSetIdProto { domain: String::new(), version: 17 }];
-    ModelProto { graph: Some(graph), opset_import, functions: Vec::new() }
+    ModelProto { ir_version: 10, graph: Some(graph), opset_import, functions: Vec::new() }
 }
 
 pub(super) fn imported(model: &ModelProto) -> Result<Model> {
