@@ -119,6 +119,11 @@ impl Model {
         json::read(File::read(path)?)
     }
 
+    /// Reads a model from the bytes of an ONNX file, all tensors of which are in it. Diagnostics call it `name`.
+    pub fn parse_onnx(name: &str, bytes: &[u8], reading: &Reading) -> Result<Model, Box<FrontError>> {
+        onnx::parse(name, bytes, reading)
+    }
+
     /// Reads a model from JSON text. Diagnostics call it `name`.
     pub fn parse(name: &str, text: String) -> Result<Model, Box<FrontError>> {
         json::read(File { name: name.to_string(), text })

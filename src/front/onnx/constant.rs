@@ -78,6 +78,12 @@ impl Element {
         }
     }
 
+    /// The type of these ends.
+    pub(super) fn of_ends(least: f64, greatest: f64) -> Self {
+        let types = [Element::Int8, Element::Uint8, Element::Int16, Element::Uint16];
+        types.into_iter().find(|element| element.ends() == Some((least, greatest))).unwrap_or(Element::Int32)
+    }
+
     /// The least and the greatest integer of the type, if it has so few that numbers can be quantized to them.
     pub(super) fn ends(self) -> Option<(f64, f64)> {
         match self {

@@ -10,11 +10,8 @@ use super::node::{Imported, Node, Refusal, refused};
 use super::stream::{Stream, Value};
 use super::table::Operator;
 
-/// The most elements of a constant that a node makes of a few numbers.
-const MAX_MADE: usize = 1 << 24;
-
 /// What a node gives whose operands are all constants: it is a network of its own, on its main operand, and evaluated.
-pub(super) fn folded(importer: &Importer, node: &Node<'_>, operator: &Operator) -> Imported<Vec<Value>> {
+pub(super) fn folded(importer: &mut Importer, node: &Node<'_>, operator: &Operator) -> Imported<Vec<Value>> {
     // Of a choice the first operand says which.
     let main = if node.proto.op_type == "Where" { 1 } else { 0 };
     let constant = importer.constant(node, main)?;
@@ -25,7 +22,7 @@ pub(super) fn folded(importer: &Importer, node: &Node<'_>, operator: &Operator) 
 }
 
 fn evaluated(
-    importer: &Importer,
+    importer: &mut Importer,
     node: &Node<'_>,
     operator: &Operator,
     main: usize,
@@ -35,7 +32,7 @@ fn evaluated(
     if numbers.is_empty() {
         return refused("it has an operand without elements", "tensors must have elements");
     }
-    let mut alone = Importer::new(importer.files.clone());
+    let mut alone = importer.within();
     for (at, name) in node.proto.input.iter().enumerate().filter(|(at, name)| *at != main && !name.is_empty()) {
         alone.define(name, Value::Constant(importer.constant(node, at)?));
     }
@@ -52,7 +49,12 @@ fn evaluated(
             Value::Constant(constant) => Value::Constant(constant),
             Value::Stream(stream) => {
                 let element = if divides_integers { element } else { stream.element };
-                Value::Constant(Constant::of(value_of(&mut alone, node, &stream, &numbers)?, element))
+                importer.spend(Some(stream.full_shape().iter().product()))?;
+                let reals = value_of(&mut alone, node, &stream, (&node.proto.input[main], &numbers))?;
+                Value::Constant(match stream.quantized {
+                    Some([scale, zero, ..]) => Constant::of(reals.mapv(|real| (real / scale).round() + zero), element),
+                    None => Constant::of(reals, element),
+                })
             }
         });
     }
@@ -60,13 +62,22 @@ fn evaluated(
 }
 
 /// What a stream of a network is for the numbers of its input.
-fn value_of(alone: &mut Importer, node: &Node<'_>, stream: &Stream, numbers: &ArrayD<f64>) -> Imported<ArrayD<f64>> {
+fn value_of(
+    alone: &mut Importer,
+    node: &Node<'_>,
+    stream: &Stream,
+    (name, numbers): (&str, &ArrayD<f64>),
+) -> Imported<ArrayD<f64>> {
     let failed = |message: String| Refusal { message, help: "check the node's operands" };
     let output = alone.layer_of(node.name(), stream)?;
+    // Other streams depend on other layers.
+    let all = alone.layers.clone();
     alone.keep(&[&output]);
-    let Some((name, shape)) = alone.inputs().next() else { return refused("it reads nothing", "check the node") };
-    let input = ModelInput { name, shape: shape.clone(), range: None };
-    let model = Model::with_ends(vec![input], alone.layers.clone(), &[&output]);
+    let shape = alone.inputs().next().flatten();
+    let layers = std::mem::replace(&mut alone.layers, all);
+    let Some(shape) = shape else { return refused("it reads nothing", "check the node") };
+    let input = ModelInput { name: name.to_string(), shape: shape.clone(), range: None };
+    let model = Model::with_ends(vec![input], layers, &[&output]);
     let graph = lower(&model.map_err(|error| failed(error.to_string()))?);
     let graph = graph.map_err(|error| failed(error.to_string()))?;
     let input = numbers.to_shape(IxDyn(&shape)).map(|input| input.into_owned());
@@ -77,7 +88,7 @@ fn value_of(alone: &mut Importer, node: &Node<'_>, stream: &Stream, numbers: &Ar
 }
 
 /// Integers of a type, put into another order or shape, with their scales.
-fn moved(importer: &Importer, node: &Node<'_>, operator: &Operator, constant: &Constant) -> Imported<Vec<Value>> {
+fn moved(importer: &mut Importer, node: &Node<'_>, operator: &Operator, constant: &Constant) -> Imported<Vec<Value>> {
     let Some(Quantized { scales, zero_points, axis }) = &constant.quantized else { return Ok(Vec::new()) };
     let results = evaluated(importer, node, operator, 0, constant.data.to_owned(), Element::Double)?;
     let axis = match (scales.len(), node.ints("perm")) {
@@ -148,7 +159,7 @@ pub(super) fn constant(importer: &mut Importer, node: &Node<'_>) -> Imported<Val
 /// ConstantOfShape: one number everywhere.
 pub(super) fn constant_of_shape(importer: &mut Importer, node: &Node<'_>) -> Imported<Value> {
     let shape = importer.constant(node, 0)?.lengths()?;
-    check_count(shape.iter().try_fold(1usize, |product, length| product.checked_mul(*length)))?;
+    importer.spend(shape.iter().try_fold(1usize, |product, length| product.checked_mul(*length)))?;
     let one = match node.tensor("value").map(|tensor| Constant::read(tensor, &importer.files)) {
         None => Constant::of_floats(ArrayD::zeros(IxDyn(&[1]))),
         Some(Ok(constant)) => constant,
@@ -156,13 +167,6 @@ pub(super) fn constant_of_shape(importer: &mut Importer, node: &Node<'_>) -> Imp
     };
     let number = one.data.first().copied().unwrap_or(0.0);
     Ok(Value::Constant(Constant::of(ArrayD::from_elem(IxDyn(&shape), number), one.element)))
-}
-
-fn check_count(count: Option<usize>) -> Imported<()> {
-    match count {
-        Some(..=MAX_MADE) => Ok(()),
-        _ => refused(format!("it makes more than {MAX_MADE} elements"), "no circuit holds so many of them"),
-    }
 }
 
 /// Range of constants.
@@ -174,7 +178,7 @@ pub(super) fn range(importer: &mut Importer, node: &Node<'_>) -> Imported<Value>
     if !count.is_finite() || count > MAX_ELEMENTS as f64 {
         return refused(format!("it goes from {from} to {to} by {step}"), "steps must come to an end");
     }
-    check_count(Some(count as usize))?;
+    importer.spend(Some(count as usize))?;
     let numbers: Vec<f64> = (0..count as usize).map(|at| from + at as f64 * step).collect();
     Ok(Value::Constant(Constant::of(ndarray::Array1::from(numbers).into_dyn(), start.element)))
 }
@@ -189,7 +193,7 @@ pub(super) fn eye_like(importer: &mut Importer, node: &Node<'_>) -> Imported<Val
     };
     match (&shape[..], element) {
         (&[rows, columns], Some(element)) => {
-            check_count(rows.checked_mul(columns))?;
+            importer.spend(rows.checked_mul(columns))?;
             let on = |at: IxDyn| f64::from(u8::from(at[1] as i64 - at[0] as i64 == diagonal));
             Ok(Value::Constant(Constant::of(ArrayD::from_shape_fn(IxDyn(&shape), on), element)))
         }

@@ -178,6 +178,12 @@ fn tensors_lie_in_files_beside_the_model_and_nowhere_else() {
     insta::assert_snapshot!(why("link.bin", "0", "8"), @"tensor `w` lies in `link.bin`, which is not in the model's folder");
     insta::assert_snapshot!(why("weights.bin", "8", "8"), @"tensor `w` takes 8 bytes of `weights.bin` from 8, and the file has 12");
     insta::assert_snapshot!(why("weights.bin", "0", "18446744073709551615"), @"tensor `w` takes 18446744073709551615 bytes of `weights.bin` from 0, and the file has 12");
+    let mut nowhere = network(&[1, 2], vec![node("Mul", &["x", "w"], "y", Vec::new())], Vec::new());
+    let location = StringStringEntryProto { key: "location".into(), value: "weights.bin".into() };
+    let w = TensorProto { data_location: 1, external_data: vec![location], ..floats("w", &[2], &[]) };
+    nowhere.graph.as_mut().unwrap().initializer.push(w);
+    let parsed = Model::parse_onnx("net.onnx", &nowhere.encode_to_vec(), &Reading::default()).unwrap_err().to_string();
+    insta::assert_snapshot!(parsed, @"tensor `w` lies in `weights.bin`, which is not in the model's folder");
     insta::assert_snapshot!(why("weights.bin", "-1", "8"), @"tensor `w` lies in `weights.bin` at an offset that is no number");
 }
 
@@ -290,4 +296,42 @@ fn a_last_softmax_is_told_and_not_computed() {
     insta::assert_snapshot!(along(2).unwrap_err(), @"operators are not supported: Softmax (node `the Softmax`)");
     let inside = of(vec![node("Sigmoid", &["x"], "p", Vec::new()), node("Mul", &["x", "p"], "y", Vec::new())]);
     insta::assert_snapshot!(inside.unwrap_err(), @"operators are not supported: Sigmoid (node `the Sigmoid`)");
+}
+
+/// As some tools leave weights: floats, quantized in the network.
+#[test]
+fn weights_that_the_network_quantizes_are_quantized_while_it_is_read() {
+    let zero = TensorProto { name: "z".to_string(), data_type: 3, raw_data: vec![5], ..TensorProto::default() };
+    let nodes = vec![
+        node("QuantizeLinear", &["w", "s", "z"], "q", Vec::new()),
+        node("DequantizeLinear", &["q", "s", "z"], "d", Vec::new()),
+        node("Mul", &["x", "d"], "y", Vec::new()),
+    ];
+    // 0.3 and 100 as multiples of a half: 0.5, and the end of the type.
+    let model = network(&[1, 2], nodes, vec![floats("w", &[2], &[0.3, 100.0]), floats("s", &[], &[0.5]), zero]);
+    assert_eq!(value_of(&model, &[1.0, 1.0]), [0.5, 61.0]);
+}
+
+#[test]
+fn constants_are_split_and_put_together() {
+    let nodes = vec![
+        NodeProto {
+            output: vec!["a".to_string(), "b".to_string()],
+            ..node("Split", &["w"], "a", vec![int("axis", 0)])
+        },
+        node("Concat", &["b", "x", "a"], "y", vec![int("axis", 0)]),
+    ];
+    let model = network(&[1], nodes, vec![floats("w", &[4], &[1.0, 2.0, 3.0, 4.0])]);
+    assert_eq!(value_of(&model, &[9.0]), [3.0, 4.0, 9.0, 1.0, 2.0]);
+}
+
+#[test]
+fn inputs_that_no_output_depends_on_are_left_out_and_outputs_may_be_the_same() {
+    let mut model = network(&[1, 2], vec![node("Neg", &["x"], "y", Vec::new())], Vec::new());
+    let graph = model.graph.as_mut().unwrap();
+    graph.input.push(value_info("unread", &[1, 3]));
+    graph.node.push(node("Identity", &["y"], "z", Vec::new()));
+    graph.output.push(value_info("z", &[]));
+    let model = imported(&model).unwrap();
+    assert_eq!((model.inputs().len(), model.outputs().len()), (1, 2));
 }

@@ -9,6 +9,12 @@ use super::files::Files;
 use super::node::{Imported, Node, Refusal, refused};
 use super::stream::{Stream, Value};
 
+/// The most elements that are made of a file which holds none.
+const MAX_MADE: usize = 1 << 26;
+
+/// How many times over as many elements are made as the file holds.
+const TIMES: usize = 8;
+
 /// The layers so far, and what names stand for.
 pub(super) struct Importer {
     pub(super) layers: Vec<Layer>,
@@ -17,6 +23,8 @@ pub(super) struct Importer {
     taken: HashMap<String, usize>,
     together: usize,
     inputs: Vec<Stream>,
+    /// How many elements may still be made that the file does not hold.
+    left: usize,
     /// Where tensors of nodes may lie.
     pub(super) files: Files,
 }
@@ -24,7 +32,34 @@ pub(super) struct Importer {
 impl Importer {
     pub(super) fn new(files: Files) -> Self {
         let (values, taken) = (HashMap::new(), HashMap::new());
-        Self { layers: Vec::new(), values, taken, together: 0, inputs: Vec::new(), files }
+        Self { layers: Vec::new(), values, taken, together: 0, inputs: Vec::new(), left: MAX_MADE, files }
+    }
+
+    /// One for a part of the same file, which makes no more than is left.
+    pub(super) fn within(&self) -> Self {
+        Self { left: self.left, ..Self::new(self.files.clone()) }
+    }
+
+    /// Elements that the file holds: as many again may be made of these, some times over.
+    pub(super) fn holds(&mut self, elements: usize) {
+        self.left = self.left.saturating_add(elements.saturating_mul(TIMES));
+    }
+
+    /// Takes so many elements off those that may be made. Whoever makes a tensor asks first.
+    ///
+    /// # Errors
+    /// Where a small file would take memory that its size does not justify.
+    pub(super) fn spend(&mut self, elements: Option<usize>) -> Imported<()> {
+        match elements.and_then(|elements| self.left.checked_sub(elements)) {
+            Some(left) => {
+                self.left = left;
+                Ok(())
+            }
+            None => refused(
+                "with it the network makes more elements than its file justifies",
+                "no circuit holds so many of them; is a shape wrong?",
+            ),
+        }
     }
 
     pub(super) fn define(&mut self, name: &str, value: Value) {
@@ -41,9 +76,10 @@ impl Importer {
         self.define(name, Value::Stream(stream));
     }
 
-    /// The names of inputs, and the shapes that layers read.
-    pub(super) fn inputs(&self) -> impl Iterator<Item = (String, Vec<usize>)> {
-        self.inputs.iter().map(|input| (input.layer.clone(), input.layer_shape()))
+    /// For each input the shape that layers read; nothing for those that none reads.
+    pub(super) fn inputs(&self) -> impl Iterator<Item = Option<Vec<usize>>> {
+        let read: HashSet<&String> = self.layers.iter().flat_map(Layer::inputs).collect();
+        self.inputs.iter().map(move |input| read.contains(&input.layer).then(|| input.layer_shape()))
     }
 
     pub(super) fn value(&self, name: &str) -> Option<&Value> {
@@ -140,6 +176,7 @@ impl Importer {
     pub(super) fn push(&mut self, name: &str, kind: LayerKind, reads: &[&Stream]) -> Imported<Stream> {
         let shapes: Vec<Vec<usize>> = reads.iter().map(|stream| stream.layer_shape()).collect();
         let names: Vec<&str> = reads.iter().map(|stream| stream.layer.as_str()).collect();
+        self.spend(Some(elements_of(&kind)))?;
         let unique = self.unique(name);
         let layer = Layer::new(kind, shapes[0].clone()).named(&unique).reading(&names);
         let slices: Vec<&[usize]> = shapes.iter().map(Vec::as_slice).collect();
@@ -195,8 +232,9 @@ impl Importer {
         candidate
     }
 
-    /// The name of the layer that a graph's output is, which has its axes in the order of ONNX, and what no layer computes of it.
-    pub(super) fn output(&mut self, name: &str) -> Imported<(String, Option<Last>)> {
+    /// The name of the layer that a graph's output is, which has its axes in the order of ONNX, and what no layer computes of it. No
+    /// two outputs are one layer.
+    pub(super) fn output(&mut self, name: &str, others: &[String]) -> Imported<(String, Option<Last>)> {
         let stream = match self.values.get(name) {
             Some(Value::Stream(stream)) => stream.clone(),
             Some(Value::Constant(_)) => {
@@ -221,7 +259,13 @@ impl Importer {
             }
             None => self.layer_of(name, &stream),
         };
-        Ok((layer?, last))
+        let layer = layer?;
+        if !others.contains(&layer) {
+            return Ok((layer, last));
+        }
+        let stream = self.in_order(&stream)?;
+        let again = self.view(name, &Stream { layer, ..stream.clone() }, &stream.layer_shape())?;
+        Ok((again.layer, last))
     }
 
     /// The name of the layer whose output is the stream in the order of ONNX. `name` is what a new one is called.
@@ -232,6 +276,29 @@ impl Importer {
         }
         // An input as it is.
         Ok(self.view(name, &stream, &stream.layer_shape())?.layer)
+    }
+}
+
+/// How many numbers a layer has for its fields.
+fn elements_of(kind: &LayerKind) -> usize {
+    match kind {
+        LayerKind::Convolution { kernel, .. } => kernel.len(),
+        LayerKind::FullyConnected { weights, .. } => weights.len(),
+        LayerKind::Composed(composed) => {
+            let field = |attribute: &Attribute| match attribute {
+                Attribute::Tensor(tensor) => tensor.len(),
+                Attribute::Integers(integers) => integers.len(),
+                Attribute::Number(_) | Attribute::Flag(_) => 1,
+            };
+            composed.fields().map(|(_, attribute)| field(attribute)).sum()
+        }
+        // What they have is no longer than a shape.
+        LayerKind::MaxPool { .. }
+        | LayerKind::Relu
+        | LayerKind::Flatten
+        | LayerKind::Normalize
+        | LayerKind::Argmax { .. }
+        | LayerKind::Padding { .. } => 1,
     }
 }
 

@@ -53,8 +53,8 @@ fn input(input: &ValueInfoProto, reading: &Reading) -> Result<Input> {
     let axes = axes(input);
     let given = reading.lengths.get(&input.name);
     let mut full = Vec::new();
-    if axes.is_empty() && given.is_none() {
-        return refused("has no axes".to_string(), "give its shape, `--shape NAME=1x3x32x32`");
+    if tensor.shape.is_none() && given.is_none() {
+        return refused("has no shape".to_string(), "give its shape, `--shape NAME=1x3x32x32`");
     }
     if let Some(given) = given {
         let fits = |(own, given): (&(Option<i64>, &str), &usize)| own.0.is_none_or(|own| own == *given as i64);

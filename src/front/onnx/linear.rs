@@ -255,14 +255,15 @@ pub(super) fn batch_normalization(importer: &mut Importer, node: &Node<'_>) -> I
 
 /// The same for several samples: a factor and an offset along the second axis.
 fn batch_normalization_of_many(importer: &mut Importer, node: &Node<'_>, x: &Stream) -> Imported<Stream> {
-    let along = |tensor: ArrayD<f64>| {
-        let mut shape = vec![1; x.shape.len()];
-        if let Some(channels) = shape.get_mut(1) {
-            *channels = tensor.len();
-        }
-        tensor.into_shape_with_order(shape).unwrap_or_default()
+    let [_, channels, ..] = x.shape[..] else {
+        return refused(format!("its operand has shape {:?}", x.shape), "channels are the second axis");
     };
-    let operand = |at: usize| importer.constant(node, at).map(|constant| along(constant.reals()));
+    let mut shape = vec![1; x.shape.len()];
+    shape[1] = channels;
+    let operand = |at: usize| match importer.constant(node, at)?.reals().into_shape_with_order(shape.clone()) {
+        Ok(along) => Ok(along),
+        Err(_) => refused(format!("operand {at} is not one number for each of {channels} channels"), "check the file"),
+    };
     let (scale, shift, mean, variance) = (operand(1)?, operand(2)?, operand(3)?, operand(4)?);
     let epsilon = node.float("epsilon").unwrap_or(1e-5);
     let factors = scale / variance.mapv(|variance| (variance + epsilon).sqrt());

@@ -57,10 +57,18 @@ use reader::Reader;
 use super::error::{FrontError, Problem, Result};
 use super::{Model, Reading};
 
-/// Reads a model from the bytes of a file.
+/// Reads a model from the bytes of a file at a path.
 pub(super) fn read(path: &Path, bytes: &[u8], reading: &Reading) -> Result<Model> {
-    let malformed =
-        |reason: String| FrontError::unplaced(Problem::OnnxMalformed { name: path.display().to_string(), reason });
+    read_beside(&path.display().to_string(), Files::beside(path), bytes, reading)
+}
+
+/// The same from bytes that are in no file, which diagnostics call `name`.
+pub(super) fn parse(name: &str, bytes: &[u8], reading: &Reading) -> Result<Model> {
+    read_beside(name, Files::default(), bytes, reading)
+}
+
+fn read_beside(name: &str, files: Files, bytes: &[u8], reading: &Reading) -> Result<Model> {
+    let malformed = |reason: String| FrontError::unplaced(Problem::OnnxMalformed { name: name.to_string(), reason });
     let model = ModelProto::decode(bytes).map_err(|error| malformed(error.to_string()))?;
     let versions = Versions::of(&model.opset_import);
     versions.check()?;
@@ -72,7 +80,7 @@ pub(super) fn read(path: &Path, bytes: &[u8], reading: &Reading) -> Result<Model
         outputs => outputs.to_vec(),
     };
     let (needed, names) = check::needed(&nodes, &outputs);
-    let mut reader = Reader::new(Files::beside(path));
+    let mut reader = Reader::new(files);
     graph.initializer.iter().filter(|tensor| names.contains(&tensor.name[..])).for_each(|tensor| reader.tensor(tensor));
     let inputs = reader.inputs(&graph, reading);
     for (node, _) in nodes.iter().zip(needed).filter(|(_, needed)| *needed) {
@@ -81,11 +89,17 @@ pub(super) fn read(path: &Path, bytes: &[u8], reading: &Reading) -> Result<Model
     let mut importer = reader.imported()?;
     let ends =
         |refusal: Refusal| FrontError::unplaced(Problem::OnnxEnds { message: refusal.message, help: refusal.help });
-    let layers = outputs.iter().map(|output| importer.output(output).map_err(ends));
-    let (layers, omitted): (Vec<String>, Vec<_>) = layers.collect::<Result<Vec<_>>>()?.into_iter().unzip();
+    let (mut layers, mut omitted) = (Vec::new(), Vec::new());
+    for output in &outputs {
+        let (layer, last) = importer.output(output, &layers).map_err(ends)?;
+        layers.push(layer);
+        omitted.push(last);
+    }
     let layers: Vec<&str> = layers.iter().map(String::as_str).collect();
     importer.keep(&layers);
-    let shapes: Vec<Vec<usize>> = importer.inputs().map(|(_, shape)| shape).collect();
-    let inputs = inputs.iter().zip(shapes).map(|(input, shape)| input.of_model(shape)).collect();
+    let shapes: Vec<Option<Vec<usize>>> = importer.inputs().collect();
+    // Whatever the outputs do not depend on is no input of the circuit.
+    let read = inputs.iter().zip(shapes).filter_map(|(input, shape)| Some(input.of_model(shape?)));
+    let inputs = read.collect();
     Ok(Model::with_ends(inputs, importer.layers, &layers)?.omitting(omitted))
 }

@@ -154,8 +154,9 @@ fn pool_of_elements(
 ) -> Imported<Stream> {
     let name = node.name();
     let (channels, lengths) = (x.shape[0], &x.shape[1..]);
-    let places = places(&x.shape);
+    let places = places(importer, &x.shape)?;
     let elements: usize = windows.sizes.iter().product();
+    importer.spend(full.iter().product::<usize>().checked_mul(elements))?;
     let (mut indices, mut factors) = (Vec::new(), Vec::new());
     for channel in 0..channels {
         for start in ndarray::indices(&full[2..]) {

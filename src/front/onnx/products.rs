@@ -228,6 +228,7 @@ fn by_constant(importer: &mut Importer, name: &str, x: &Stream, matrices: &Const
     let x = importer.view(&format!("{name}, products"), &x, &[count, rows, inputs])?;
     let x = importer.permuted(&format!("{name}, rows first"), &x, vec![1, 0, 2])?;
     let x = importer.view(&format!("{name}, groups"), &x, &[rows, count * inputs])?;
+    importer.spend(inputs.checked_mul(outputs).and_then(|one| one.checked_mul(2)?.checked_mul(count)))?;
     let all = matrices.reals();
     let all =
         all.broadcast([&batches[..], &[inputs, outputs]].concat()).map(|all| all.into_owned()).unwrap_or_default();
@@ -263,7 +264,7 @@ pub(super) fn linear_regressor(importer: &mut Importer, node: &Node<'_>) -> Impo
     let features = x.shape.last().copied().unwrap_or(1);
     let matrix = Array2::from_shape_vec((targets, features), coefficients);
     let is_plain = matches!(node.text("post_transform"), None | Some("NONE"));
-    match (matrix, is_plain) {
+    match (matrix, is_plain && !x.shape.is_empty()) {
         (Ok(matrix), true) if intercepts.as_ref().is_none_or(|all| all.len() == targets) => {
             let last = x.shape.len() - 1;
             importer.products_along(node.name(), &x, last, &matrix, intercepts)

@@ -39,7 +39,8 @@ fn number(importer: &Importer, node: &Node<'_>, scale: usize, zero: usize) -> Im
 fn quantized(importer: &mut Importer, name: &str, x: &Stream, number: [f64; 4]) -> Imported<Stream> {
     let fields = ["scale", "zero_point", "least", "greatest"].into_iter().zip(number.map(Attribute::Number));
     let levels = importer.compose(name, "quantize", fields.collect(), &[x])?.with_layer_order(x.is_last);
-    Ok(levels.quantized_to(Some(number)))
+    let [_, _, least, greatest] = number;
+    Ok(levels.quantized_to(Some(number)).of(Element::of_ends(least, greatest)))
 }
 
 /// DequantizeLinear: of a constant, whose integers are kept, or of what was quantized to the same scale.

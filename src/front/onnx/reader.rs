@@ -38,7 +38,10 @@ impl Reader {
     /// A tensor of the file.
     pub(super) fn tensor(&mut self, tensor: &TensorProto) {
         match Constant::read(tensor, &self.importer.files) {
-            Ok(constant) => self.importer.define(&tensor.name, Value::Constant(constant)),
+            Ok(constant) => {
+                self.importer.holds(constant.data.len());
+                self.importer.define(&tensor.name, Value::Constant(constant));
+            }
             Err(reason) => {
                 self.refusals.problem(Problem::OnnxTensor { tensor: tensor.name.clone(), reason });
                 self.refusals.unknown(&tensor.name, None);

@@ -176,6 +176,7 @@ pub(super) fn cumulative_sum(importer: &mut Importer, node: &Node<'_>) -> Import
     let axis = x.axis(importer.int(node, 1, 0)?)?;
     let (exclusive, reverse) = (node.int("exclusive", 0) != 0, node.int("reverse", 0) != 0);
     let length = x.shape[axis];
+    importer.spend(length.checked_mul(length))?;
     let counts = |to: usize, from: usize| {
         let (to, from) = if reverse { (from, to) } else { (to, from) };
         from < to || (from == to && !exclusive)

@@ -130,6 +130,7 @@ impl Resize {
     }
 
     fn along(&self, importer: &mut Importer, name: &str, x: &Stream, axis: usize, of: Axis) -> Imported<Stream> {
+        importer.spend(of.to.checked_mul(of.from))?;
         let (mut matrix, mut biases) = (Array2::zeros((of.to, of.from)), vec![0.0; of.to]);
         for to in 0..of.to {
             let place = self.place(to, of)?;

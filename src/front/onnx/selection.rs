@@ -10,10 +10,11 @@ use super::node::{Imported, Node, length_of, refused};
 use super::stream::{Stream, Value};
 
 /// Each element's place in a tensor of a shape, row by row.
-pub(super) fn places(shape: &[usize]) -> ArrayD<usize> {
+pub(super) fn places(importer: &mut Importer, shape: &[usize]) -> Imported<ArrayD<usize>> {
     let count = shape.iter().product();
+    importer.spend(Some(count))?;
     // As many elements as the shape has.
-    ArrayD::from_shape_vec(IxDyn(shape), (0..count).collect()).unwrap_or_default()
+    Ok(ArrayD::from_shape_vec(IxDyn(shape), (0..count).collect()).unwrap_or_default())
 }
 
 /// An index, which may count from the end.
@@ -42,6 +43,7 @@ pub(super) fn concat(importer: &mut Importer, node: &Node<'_>) -> Imported<Strea
     let lengths: Vec<usize> =
         operands.iter().map(|operand| operand.full_shape().get(axis).copied().unwrap_or(0)).collect();
     full[axis] = lengths.iter().sum();
+    importer.spend(full.iter().try_fold(1usize, |product, length| product.checked_mul(*length)))?;
     let mut offsets = ArrayD::zeros(IxDyn(&full));
     let (mut parts, mut before, mut start) = (Vec::new(), 0, 0);
     for (operand, &length) in operands.iter().zip(&lengths) {
@@ -253,13 +255,18 @@ fn looked_up(importer: &mut Importer, node: &Node<'_>, table: &Constant, indices
 pub(super) fn gather_elements(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream> {
     let (x, indices) = (importer.stream(node, 0)?, importer.constant(node, 1)?);
     let (full, axis) = (x.full_shape(), x.full_axis(node.int("axis", 0))?);
-    let places = places_of_elements(&full, &indices, axis)?;
+    let places = places_of_elements(importer, &full, &indices, axis)?;
     importer.taken(node.name(), &x, places, indices.data.shape())
 }
 
 /// The places that indices name along an axis, at their own places along all others.
-fn places_of_elements(full: &[usize], indices: &Constant, axis: usize) -> Imported<Vec<usize>> {
-    let places = places(full);
+fn places_of_elements(
+    importer: &mut Importer,
+    full: &[usize],
+    indices: &Constant,
+    axis: usize,
+) -> Imported<Vec<usize>> {
+    let places = places(importer, full)?;
     let place = |(at, index): (IxDyn, &f64)| {
         let mut from = at.as_array_view().to_vec();
         if from.len() != full.len() {
@@ -282,12 +289,17 @@ pub(super) fn gather_nd(importer: &mut Importer, node: &Node<'_>) -> Imported<St
     let (x, indices) = (importer.stream(node, 0)?, importer.constant(node, 1)?);
     let batches = length_of(node.int("batch_dims", 0)).unwrap_or(usize::MAX);
     let full = x.full_shape();
-    let (elements, shape) = places_of_slices(&full, &indices, batches)?;
+    let (elements, shape) = places_of_slices(importer, &full, &indices, batches)?;
     importer.taken(node.name(), &x, elements, &shape)
 }
 
 /// The places of the elements of slices, and the shape of these.
-fn places_of_slices(full: &[usize], indices: &Constant, batches: usize) -> Imported<(Vec<usize>, Vec<usize>)> {
+fn places_of_slices(
+    importer: &mut Importer,
+    full: &[usize],
+    indices: &Constant,
+    batches: usize,
+) -> Imported<(Vec<usize>, Vec<usize>)> {
     let wrong = || refused("its indices do not fit its operand", "see the operator's definition");
     let Some((&depth, rows)) = indices.data.shape().split_last() else { return wrong() };
     if batches > rows.len() || batches + depth > full.len() || depth == 0 || rows[..batches] != full[..batches] {
@@ -295,6 +307,7 @@ fn places_of_slices(full: &[usize], indices: &Constant, batches: usize) -> Impor
     }
     let slice = &full[batches + depth..];
     let size: usize = slice.iter().product();
+    importer.spend(rows.iter().product::<usize>().checked_mul(size))?;
     let numbers = indices.integers();
     let mut elements = Vec::new();
     for (row, at) in numbers.chunks(depth).zip(ndarray::indices(rows)) {
@@ -312,20 +325,21 @@ fn places_of_slices(full: &[usize], indices: &Constant, batches: usize) -> Impor
 pub(super) fn scatter_elements(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream> {
     let (x, indices) = (importer.stream(node, 0)?, importer.constant(node, 1)?);
     let (full, axis) = (x.full_shape(), x.full_axis(node.int("axis", 0))?);
-    let targets = places_of_elements(&full, &indices, axis)?;
+    let targets = places_of_elements(importer, &full, &indices, axis)?;
     scattered(importer, node, &x, &targets)
 }
 
 /// ScatterND.
 pub(super) fn scatter_nd(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream> {
     let (x, indices) = (importer.stream(node, 0)?, importer.constant(node, 1)?);
-    let (targets, _) = places_of_slices(&x.full_shape(), &indices, 0)?;
+    let (targets, _) = places_of_slices(importer, &x.full_shape(), &indices, 0)?;
     scattered(importer, node, &x, &targets)
 }
 
 /// The stream with updates, the node's third operand, at places.
 fn scattered(importer: &mut Importer, node: &Node<'_>, x: &Stream, targets: &[usize]) -> Imported<Stream> {
     let (full, reduction) = (x.full_shape(), node.text("reduction").unwrap_or("none"));
+    importer.spend(full.iter().product::<usize>().checked_mul(2))?;
     let updates = importer.required(node, 2)?.clone();
     if updates.full_shape().iter().product::<usize>() != targets.len() {
         return refused("it has another number of updates than of indices", "see the operator's definition");

@@ -201,7 +201,7 @@ pub(super) fn reverse_sequence(importer: &mut Importer, node: &Node<'_>) -> Impo
     if counts.len() != full[batch] || counts.iter().any(|count| *count > full[time]) {
         return refused(format!("it turns {counts:?} elements of {full:?}"), "see the operator's definition");
     }
-    let places = places(&full);
+    let places = places(importer, &full)?;
     let indices = places.indexed_iter().map(|(at, _)| {
         let (mut from, count) = (at.as_array_view().to_vec(), counts[at[batch]]);
         if from[time] < count {
