@@ -68,6 +68,21 @@ impl Element {
         matches!(self, Element::Float | Element::Double | Element::Float16 | Element::Bfloat16)
     }
 
+    /// Whether each integer of another type is one of this. Numbers of a network lie within 32 bits.
+    pub(super) fn holds(self, other: Element) -> bool {
+        use Element::{Bool, Int8, Int16, Int32, Int64, Uint8, Uint16, Uint32, Uint64};
+        match self {
+            Int32 | Int64 => !other.is_float(),
+            Int16 => matches!(other, Bool | Int8 | Uint8 | Int16),
+            Int8 => matches!(other, Bool | Int8),
+            Uint32 | Uint64 => matches!(other, Bool | Uint8 | Uint16 | Uint32 | Uint64),
+            Uint16 => matches!(other, Bool | Uint8 | Uint16),
+            Uint8 => matches!(other, Bool | Uint8),
+            Bool => other == Bool,
+            Element::Float | Element::Double | Element::Float16 | Element::Bfloat16 => true,
+        }
+    }
+
     /// How many bytes an element takes.
     fn width(self) -> usize {
         match self {

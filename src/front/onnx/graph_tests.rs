@@ -335,3 +335,20 @@ fn inputs_that_no_output_depends_on_are_left_out_and_outputs_may_be_the_same() {
     let model = imported(&model).unwrap();
     assert_eq!((model.inputs().len(), model.outputs().len()), (1, 2));
 }
+
+/// A function that is not computed, of a constant; integers that would wrap around, or lose what is behind the point.
+#[test]
+fn what_would_be_another_number_is_refused() {
+    let w = || vec![floats("w", &[2], &[1.0, 2.0])];
+    let nodes = vec![node("Sigmoid", &["w"], "s", Vec::new()), node("Mul", &["x", "s"], "y", Vec::new())];
+    insta::assert_snapshot!(refusal(&network(&[1, 2], nodes, w())), @"zknn::onnx::node: node `the Sigmoid` (Sigmoid): it is of a constant");
+    let argmax = |to: i64| {
+        let nodes =
+            vec![node("ArgMax", &["x"], "a", vec![int("axis", 1)]), node("Cast", &["a"], "y", vec![int("to", to)])];
+        network(&[1, 2], nodes, Vec::new())
+    };
+    assert!(imported(&argmax(6)).is_ok());
+    insta::assert_snapshot!(refusal(&argmax(3)), @"zknn::onnx::node: node `the Cast` (Cast): it casts Int64 to Int8");
+    let nodes = vec![node("ArgMax", &["x"], "a", vec![int("axis", 1)]), node("ReduceMean", &["a"], "y", Vec::new())];
+    insta::assert_snapshot!(refusal(&network(&[1, 2, 3], nodes, Vec::new())), @"zknn::onnx::node: node `the ReduceMean` (ReduceMean): it is of integers");
+}

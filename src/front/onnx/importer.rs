@@ -4,9 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use super::super::{Attribute, Composed, Last, Layer, LayerKind, shapes};
 use super::constant::{Constant, Element};
-use super::elementwise::affine;
 use super::files::Files;
 use super::node::{Imported, Node, Refusal, refused};
+use super::operators::elementwise::affine;
 use super::stream::{Stream, Value};
 
 /// The most elements that are made of a file which holds none.

@@ -10,8 +10,8 @@ use super::super::{Model, Reading, source};
 use super::check::domain;
 use super::constant::Element;
 use super::inputs::axes;
+use super::operators::Operator;
 use super::proto::{GraphProto, ModelProto, NodeProto, ValueInfoProto};
-use super::table::Operator;
 
 /// What is in an ONNX file.
 #[derive(Debug)]

@@ -2,18 +2,15 @@
 //!
 //! Steps, each with its own refusals: the messages of the file (`proto`); operators that the file defines (`functions`); versions and
 //! names (`check`); the inputs (`inputs`); and the nodes, one after the other, here. A node is imported by the function that stands
-//! for its operator in `table`, which adds layers to those so far (`importer`, `arrange`), or evaluated, where it depends on no
+//! for its operator in `operators`, which adds layers to those so far (`importer`, `arrange`), or evaluated, where it depends on no
 //! input (`folding`). Layers are checked as those of any model.
 //!
 //! The batch axis, the first of every tensor, must have length one, and is left out. Inputs and outputs have their other axes in the
 //! order of the file, channels first; layers of images have them last, and views between the two cost nothing in a circuit.
 
 mod arrange;
-mod borders;
 mod check;
 mod constant;
-mod elementwise;
-mod ends;
 mod export;
 mod files;
 mod folding;
@@ -21,21 +18,12 @@ mod functions;
 mod importer;
 mod inputs;
 mod inspect;
-mod linear;
-mod logic;
 mod node;
-mod pooling;
-mod products;
+mod operators;
 mod proto;
-mod quantized;
 mod reader;
-mod reduction;
 mod refusals;
-mod resize;
-mod selection;
 mod stream;
-mod table;
-mod views;
 
 #[cfg(test)]
 mod graph_tests;

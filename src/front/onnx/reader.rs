@@ -10,10 +10,10 @@ use super::functions::Placed;
 use super::importer::Importer;
 use super::inputs::{Input, inputs};
 use super::node::{Imported, Node, refused};
+use super::operators::Operator;
 use super::proto::{GraphProto, TensorProto};
 use super::refusals::Refusals;
 use super::stream::{Omitted, Value};
-use super::table::Operator;
 
 /// How deep graphs may lie within nodes.
 const MAX_DEPTH: usize = 16;
@@ -94,7 +94,8 @@ impl Reader {
                 Err(refusal) => self.refusals.node(&node, refusal),
             }
         }
-        let may_end = operator.is_some_and(Operator::may_end);
+        // Of one that is refused itself there is no more to say.
+        let may_end = !is_known && operator.is_some_and(Operator::may_end);
         let ending = may_end.then(|| (proto.op_type.clone(), node.name().to_string()));
         proto.output.iter().for_each(|output| self.refusals.unknown(output, ending.clone()));
     }
@@ -148,6 +149,9 @@ fn values_of(importer: &mut Importer, node: &Node<'_>, operator: &Operator) -> I
         |read: &String| matches!(importer.value(read), Some(Value::Stream(stream)) if stream.quantized.is_some());
     if !operator.takes_integers && node.proto.input.iter().any(is_of_integers) {
         return refused("it reads integers of a type", "put DequantizeLinear before it");
+    }
+    if is_folded && operator.may_end() {
+        return refused("it is of a constant", "export the network with its constants worked out");
     }
     if is_folded { folding::folded(importer, node, operator) } else { operator.import(importer, node) }
 }

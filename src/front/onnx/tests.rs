@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 use prost::Message;
 
+use super::operators::Operator;
 use super::proto::*;
-use super::table::Operator;
 use super::*;
 
 pub(super) fn attribute(name: &str, ints: &[i64]) -> AttributeProto {
@@ -166,7 +166,7 @@ fn a_damaged_file_is_a_model_or_refused() {
 /// The table of operators as the README has it.
 fn table() -> String {
     let mut lines = String::from("| | operators |\n|---|---|\n");
-    for family in table::FAMILIES {
+    for family in operators::FAMILIES {
         let operator = |operator: &Operator| {
             let of = if operator.domain.is_empty() { String::new() } else { format!("of {}", operator.domain) };
             let notes: Vec<&str> = [&of[..], operator.limits].into_iter().filter(|note| !note.is_empty()).collect();

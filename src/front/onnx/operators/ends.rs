@@ -1,9 +1,9 @@
 //! Functions that end a network and are not computed: what goes into them is the output, and the statement says so.
 
-use super::super::Last;
-use super::importer::Importer;
-use super::node::{Imported, Node};
-use super::stream::{Along, Omitted, Stream};
+use super::super::importer::Importer;
+use super::super::node::{Imported, Node};
+use super::super::stream::{Along, Omitted, Stream};
+use crate::front::Last;
 
 /// Softmax and LogSoftmax. Before version 13 they go along all axes from one on, as if these were one.
 pub(super) fn softmax(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream> {

@@ -2,18 +2,18 @@
 
 use ndarray::{ArrayD, Axis, IxDyn};
 
-use super::super::{Attribute, LayerKind};
-use super::constant::{Constant, Element};
-use super::importer::{Importer, list};
+use super::super::constant::{Constant, Element};
+use super::super::importer::{Importer, list};
+use super::super::node::{Imported, Node, refused};
+use super::super::stream::{Stream, Value, axis_of, broadcast};
 use super::logic::is_not_zero;
-use super::node::{Imported, Node, refused};
-use super::stream::{Stream, Value, axis_of, broadcast};
+use crate::front::{Attribute, LayerKind};
 
 /// The greatest exponent of Pow: the number of products that it stands for.
 const MAX_EXPONENT: usize = 16;
 
 /// Relu.
-pub(super) fn relu(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream> {
+pub(in crate::front::onnx) fn relu(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream> {
     let x = importer.stream(node, 0)?;
     relu_of(importer, node.name(), &x)
 }
@@ -23,7 +23,7 @@ fn relu_of(importer: &mut Importer, name: &str, x: &Stream) -> Imported<Stream> 
 }
 
 /// A layer of the table with numbers for fields, of one operand.
-pub(super) fn of_one(
+pub(in crate::front::onnx) fn of_one(
     importer: &mut Importer,
     name: &str,
     x: &Stream,
@@ -35,19 +35,23 @@ pub(super) fn of_one(
 }
 
 /// Abs and Neg.
-pub(super) fn simple(importer: &mut Importer, node: &Node<'_>, layer_type: &'static str) -> Imported<Stream> {
+pub(in crate::front::onnx) fn simple(
+    importer: &mut Importer,
+    node: &Node<'_>,
+    layer_type: &'static str,
+) -> Imported<Stream> {
     let x = importer.stream(node, 0)?;
     of_one(importer, node.name(), &x, layer_type, &[])
 }
 
 /// LeakyRelu.
-pub(super) fn leaky_relu(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream> {
+pub(in crate::front::onnx) fn leaky_relu(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream> {
     let x = importer.stream(node, 0)?;
     of_one(importer, node.name(), &x, "leaky_relu", &[("slope", node.float("alpha").unwrap_or(0.01))])
 }
 
 /// PRelu, whose slopes are constant: `relu(x) - slope * relu(-x)`.
-pub(super) fn p_relu(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream> {
+pub(in crate::front::onnx) fn p_relu(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream> {
     let x = importer.stream(node, 0)?;
     let mut slopes = importer.constant(node, 1)?.reals();
     if node.version < 7 && slopes.len() > 1 {
@@ -65,7 +69,7 @@ pub(super) fn p_relu(importer: &mut Importer, node: &Node<'_>) -> Imported<Strea
 }
 
 /// Clip, whose ends are attributes in old versions and operands in new ones.
-pub(super) fn clip(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream> {
+pub(in crate::front::onnx) fn clip(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream> {
     let x = importer.stream(node, 0)?;
     let (least, greatest) = (importer.number(node, "min", 1)?, importer.number(node, "max", 2)?);
     // Where the least is above, ONNX gives the greatest.
@@ -87,14 +91,14 @@ fn clipped(
 }
 
 /// HardSigmoid: a line between zero and one.
-pub(super) fn hard_sigmoid(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream> {
+pub(in crate::front::onnx) fn hard_sigmoid(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream> {
     let x = importer.stream(node, 0)?;
     let (slope, shift) = (node.float("alpha").unwrap_or(0.2), node.float("beta").unwrap_or(0.5));
     line_to_one(importer, node.name(), &x, slope, shift)
 }
 
 /// HardSwish.
-pub(super) fn hard_swish(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream> {
+pub(in crate::front::onnx) fn hard_swish(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream> {
     let x = importer.stream(node, 0)?;
     let gate = line_to_one(importer, &format!("{}, gate", node.name()), &x, 1.0 / 6.0, 0.5)?;
     join(importer, node.name(), "multiply", &[x, gate])
@@ -107,7 +111,7 @@ fn line_to_one(importer: &mut Importer, name: &str, x: &Stream, slope: f64, shif
 }
 
 /// Pow, whose exponents are small constant integers.
-pub(super) fn power(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream> {
+pub(in crate::front::onnx) fn power(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream> {
     let x = importer.stream(node, 0)?;
     let [_, Value::Constant(exponents)] = &operands_of(importer, node)?[..] else {
         return refused("its exponents depend on the input", "constant exponents are supported");
@@ -145,7 +149,7 @@ fn product_of_equals(importer: &mut Importer, name: &str, x: &Stream, count: usi
 }
 
 /// Round, halves to the even integer.
-pub(super) fn round(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream> {
+pub(in crate::front::onnx) fn round(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream> {
     let x = importer.stream(node, 0)?;
     let end = zknn_ir::op::MAX_LEVEL as f64;
     let numbers = [("scale", 1.0), ("zero_point", 0.0), ("least", -end), ("greatest", end)];
@@ -153,7 +157,7 @@ pub(super) fn round(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream
 }
 
 /// Add, Sum, Mean, Mul, Max and Min of any tensors of which one at least depends on the inputs; Sub; Div by a constant.
-pub(super) fn arithmetic(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream> {
+pub(in crate::front::onnx) fn arithmetic(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream> {
     let operands = operands_of(importer, node)?;
     let name = node.name();
     match (&node.proto.op_type[..], &operands[..]) {
@@ -186,7 +190,7 @@ pub(super) fn arithmetic(importer: &mut Importer, node: &Node<'_>) -> Imported<S
 }
 
 /// The operands of a node, such that they broadcast by numpy's rule. Before version 7 the second of two had an axis to begin at.
-pub(super) fn operands_of(importer: &mut Importer, node: &Node<'_>) -> Imported<Vec<Value>> {
+pub(in crate::front::onnx) fn operands_of(importer: &mut Importer, node: &Node<'_>) -> Imported<Vec<Value>> {
     let mut operands = importer.operands(node)?;
     if let ([first, second], Some(axis), 1..7) = (&mut operands[..], node.optional_int("axis"), node.version) {
         let (axes, own) = (first.full_shape().len(), second.full_shape());
@@ -205,7 +209,7 @@ pub(super) fn operands_of(importer: &mut Importer, node: &Node<'_>) -> Imported<
 }
 
 /// The sum, product, greatest or least of tensors, by the name of the layer type.
-pub(super) fn combined(
+pub(in crate::front::onnx) fn combined(
     importer: &mut Importer,
     name: &str,
     layer_type: &'static str,
@@ -250,7 +254,12 @@ fn bounded(importer: &mut Importer, name: &str, x: &Stream, bound: ArrayD<f64>, 
 }
 
 /// One tensor less another.
-pub(super) fn difference(importer: &mut Importer, name: &str, first: &Value, second: &Value) -> Imported<Stream> {
+pub(in crate::front::onnx) fn difference(
+    importer: &mut Importer,
+    name: &str,
+    first: &Value,
+    second: &Value,
+) -> Imported<Stream> {
     match (first, second) {
         (Value::Stream(x), Value::Stream(y)) => join(importer, name, "subtract", &[x.clone(), y.clone()]),
         (Value::Stream(x), Value::Constant(c)) => affine(importer, name, x, None, Some(-c.reals())),
@@ -264,7 +273,7 @@ pub(super) fn difference(importer: &mut Importer, name: &str, first: &Value, sec
 }
 
 /// Several streams element by element, in one order of axes.
-pub(super) fn join(
+pub(in crate::front::onnx) fn join(
     importer: &mut Importer,
     name: &str,
     layer_type: &'static str,
@@ -277,7 +286,7 @@ pub(super) fn join(
 }
 
 /// Factors and offsets, which broadcast with the stream.
-pub(super) fn affine(
+pub(in crate::front::onnx) fn affine(
     importer: &mut Importer,
     name: &str,
     x: &Stream,
@@ -292,7 +301,7 @@ pub(super) fn affine(
 }
 
 /// A constant that broadcasts to the full shape of a stream, at its shape.
-pub(super) fn spread(x: &Stream, tensor: &ArrayD<f64>) -> ArrayD<f64> {
+pub(in crate::front::onnx) fn spread(x: &Stream, tensor: &ArrayD<f64>) -> ArrayD<f64> {
     // Whoever calls has made the stream large enough.
     let Some(spread) = tensor.broadcast(IxDyn(&x.full_shape())) else { return tensor.clone() };
     let spread = if x.has_batch { spread.index_axis(Axis(0), 0) } else { spread };
@@ -300,7 +309,7 @@ pub(super) fn spread(x: &Stream, tensor: &ArrayD<f64>) -> ArrayD<f64> {
 }
 
 /// Cast between types that hold numbers of the network as they are.
-pub(super) fn cast(importer: &mut Importer, node: &Node<'_>) -> Imported<Value> {
+pub(in crate::front::onnx) fn cast(importer: &mut Importer, node: &Node<'_>) -> Imported<Value> {
     let to = node.int("to", 1);
     let Some(element) = i32::try_from(to).ok().and_then(Element::of) else {
         return refused(format!("it casts to type {to}"), "casts to types of numbers are supported");
@@ -311,11 +320,11 @@ pub(super) fn cast(importer: &mut Importer, node: &Node<'_>) -> Imported<Value> 
             if element == Element::Bool && stream.element != Element::Bool {
                 return is_not_zero(importer, node.name(), &stream).map(Value::Stream);
             }
-            match element.is_float() || !stream.element.is_float() {
+            match element.holds(stream.element) {
                 true => Ok(Value::Stream(stream.of(element))),
                 false => refused(
                     format!("it casts {:?} to {element:?}", stream.element),
-                    "casts to floating point types and to flags are supported, and from integers to integers",
+                    "casts to floating point types and to flags are supported, and to integers that hold all of those before",
                 ),
             }
         }
@@ -323,7 +332,7 @@ pub(super) fn cast(importer: &mut Importer, node: &Node<'_>) -> Imported<Value> 
 }
 
 /// Scaler of `ai.onnx.ml`: each feature less an offset, times a factor.
-pub(super) fn scaler(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream> {
+pub(in crate::front::onnx) fn scaler(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream> {
     let x = importer.stream(node, 0)?;
     let features = x.shape.last().copied().unwrap_or(1);
     let each = |name: &str, missing: f64| match node.floats(name).unwrap_or_default()[..] {

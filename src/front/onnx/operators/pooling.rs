@@ -2,11 +2,11 @@
 
 use ndarray::{ArrayD, Dimension, IxDyn};
 
-use super::super::{Attribute, Composed, LayerKind};
-use super::importer::{Importer, integers};
-use super::node::{Imported, Node, refused};
-use super::selection::places;
-use super::stream::Stream;
+use super::super::importer::{Importer, integers};
+use super::super::node::{Imported, Node, refused};
+use super::super::stream::Stream;
+use super::places::places;
+use crate::front::{Attribute, Composed, LayerKind};
 
 /// How windows, of a pool or of a kernel, go over an image: for each of its axes a size, steps, and borders.
 pub(super) struct Windows {

@@ -2,14 +2,14 @@
 
 use ndarray::{Array2, ArrayD, Axis, Ix2, IxDyn};
 
-use super::super::Attribute;
-use super::constant::Constant;
+use super::super::constant::Constant;
+use super::super::importer::{Importer, integers};
+use super::super::node::{Imported, Node, length_of, refused};
+use super::super::stream::{Stream, Value, broadcast};
 use super::elementwise::{affine, join};
-use super::importer::{Importer, integers};
 use super::linear::{less_zero_point, of_weights, weights_less_zero_points};
-use super::node::{Imported, Node, length_of, refused};
-use super::stream::{Stream, Value, broadcast};
 use super::views::reordered;
+use crate::front::Attribute;
 
 /// Gemm: a product of two matrices, and a third tensor. A vector times a constant matrix is a fully connected layer.
 pub(super) fn gemm(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream> {

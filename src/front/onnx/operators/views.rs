@@ -2,10 +2,10 @@
 
 use ndarray::Dimension;
 
-use super::importer::Importer;
-use super::node::{Imported, Node, length_of, refused};
-use super::selection::places;
-use super::stream::{Stream, Value, axis_of, broadcast};
+use super::super::importer::Importer;
+use super::super::node::{Imported, Node, length_of, refused};
+use super::super::stream::{Stream, Value, axis_of, broadcast};
+use super::places::places;
 
 /// Flatten: the axes before one become the first, and the others the second.
 pub(super) fn flatten(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream> {
@@ -131,7 +131,7 @@ pub(super) fn tile(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream>
 }
 
 fn repeated(from: usize, length: usize) -> Imported<Vec<usize>> {
-    match length <= super::super::MAX_BORDER.saturating_mul(from) {
+    match length <= crate::front::MAX_BORDER.saturating_mul(from) {
         true => Ok((0..length).map(|at| at % from).collect()),
         false => refused(format!("it makes an axis of {length}"), "no circuit holds so many elements"),
     }

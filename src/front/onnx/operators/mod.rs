@@ -1,13 +1,24 @@
-//! The operators that are supported, family by family. The README's table is made of this one.
+//! The operators that are supported, family by family, and a file for each kind of them. The README's table is made of this one.
+
+mod borders;
+mod constants;
+pub(super) mod elementwise;
+mod ends;
+mod linear;
+mod logic;
+mod places;
+mod pooling;
+mod products;
+mod quantized;
+mod reduction;
+mod resize;
+mod selection;
+mod views;
 
 use super::constant::Element;
 use super::importer::Importer;
 use super::node::{Imported, Node};
 use super::stream::{Omitted, Stream, Value};
-use super::{
-    borders, elementwise, ends, folding, linear, logic, pooling, products, quantized, reduction, resize, selection,
-    views,
-};
 
 /// The domain of operators for classical machine learning.
 const ML: &str = "ai.onnx.ml";
@@ -190,7 +201,7 @@ const ELEMENTWISE: &[Operator] = &[
     stream("Max", elementwise::arithmetic),
     stream("Min", elementwise::arithmetic),
     stream("Round", elementwise::round),
-    value("Cast", elementwise::cast).limited("to floating point and flags, and between integers"),
+    value("Cast", elementwise::cast).limited("to floating point, flags and wider integers"),
 ];
 
 const ENDS: &[Operator] = &[
@@ -246,11 +257,11 @@ const SELECTIONS: &[Operator] = &[
     streams("Split", selection::split),
     stream("Slice", selection::slice).limited("constant ends and steps"),
     stream("Gather", selection::gather).limited("constant indices, or rows of a constant table"),
-    stream("GatherElements", selection::gather_elements).limited(INDICES),
-    stream("GatherND", selection::gather_nd).limited(INDICES),
-    stream("ScatterElements", selection::scatter_elements).limited(INDICES),
-    stream("Scatter", selection::scatter_elements).limited(INDICES),
-    stream("ScatterND", selection::scatter_nd).limited(INDICES),
+    stream("GatherElements", places::gather_elements).limited(INDICES),
+    stream("GatherND", places::gather_nd).limited(INDICES),
+    stream("ScatterElements", places::scatter_elements).limited(INDICES),
+    stream("Scatter", places::scatter_elements).limited(INDICES),
+    stream("ScatterND", places::scatter_nd).limited(INDICES),
     stream("Compress", selection::compress).limited("a constant condition"),
     stream("Trilu", logic::triangle),
     stream("ArrayFeatureExtractor", selection::features)
@@ -259,12 +270,12 @@ const SELECTIONS: &[Operator] = &[
 ];
 
 const CONSTANTS: &[Operator] = &[
-    value("Constant", folding::constant),
-    value("ConstantOfShape", folding::constant_of_shape),
-    value("Shape", folding::shape).of_integers(),
-    value("Size", folding::size).of_integers(),
-    value("Range", folding::range),
-    value("EyeLike", folding::eye_like),
+    value("Constant", constants::constant),
+    value("ConstantOfShape", constants::constant_of_shape),
+    value("Shape", constants::shape).of_integers(),
+    value("Size", constants::size).of_integers(),
+    value("Range", constants::range),
+    value("EyeLike", constants::eye_like),
 ];
 
 const QUANTIZED: &[Operator] = &[

@@ -4,9 +4,9 @@
 
 use ndarray::Array2;
 
-use super::importer::{Importer, integers};
-use super::node::{Imported, Node, length_of, refused};
-use super::stream::Stream;
+use super::super::importer::{Importer, integers};
+use super::super::node::{Imported, Node, length_of, refused};
+use super::super::stream::Stream;
 
 const HELP: &str = "scales or sizes are positive constants, and none makes an axis longer than any circuit holds";
 
@@ -49,6 +49,9 @@ pub(super) fn resize(importer: &mut Importer, node: &Node<'_>) -> Imported<Strea
     };
     let axes = axes_of(importer, node, &full, &named, is_new)?;
     let resize = Resize::of(node, is_new)?;
+    if resize.kind != Kind::Nearest && !x.element.is_float() {
+        return refused("it is of integers", "shares of floating point numbers are supported");
+    }
     let mut x = importer.in_order(&x)?;
     for (axis, of) in named.into_iter().zip(axes) {
         let is_same = of.from == of.to && of.scale == 1.0 && of.part == [0.0, 1.0];

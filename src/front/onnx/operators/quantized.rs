@@ -1,15 +1,15 @@
 //! Networks that were quantized before: QuantizeLinear, DequantizeLinear, and operators with integers for operands.
 
-use super::super::Attribute;
-use super::constant::{Constant, Element, Quantized};
+use super::super::constant::{Constant, Element, Quantized};
+use super::super::importer::Importer;
+use super::super::node::{Imported, Node, refused};
+use super::super::stream::{Stream, Value};
 use super::elementwise::{affine, join};
-use super::importer::Importer;
 use super::linear::convolution;
-use super::node::{Imported, Node, refused};
 use super::products::products_of_integers;
 use super::reduction::global_pool_of;
 use super::selection::concat_of;
-use super::stream::{Stream, Value};
+use crate::front::Attribute;
 
 const HELP: &str = "scales and zero points are constants, one for a tensor, or one for each output channel of weights";
 

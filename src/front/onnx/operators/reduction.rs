@@ -2,13 +2,13 @@
 
 use ndarray::Array2;
 
-use super::super::LayerKind;
-use super::constant::Element;
+use super::super::constant::Element;
+use super::super::importer::{Importer, integers};
+use super::super::node::{Imported, Node, length_of, refused};
+use super::super::stream::Stream;
 use super::elementwise::{affine, join, of_one};
-use super::importer::{Importer, integers};
 use super::logic::flags_of;
-use super::node::{Imported, Node, length_of, refused};
-use super::stream::Stream;
+use crate::front::LayerKind;
 
 /// GlobalAveragePool and GlobalMaxPool.
 pub(super) fn global_pool(importer: &mut Importer, node: &Node<'_>, layer_type: &'static str) -> Imported<Stream> {
@@ -32,6 +32,9 @@ pub(super) fn global_pool_of(
 /// ReduceSum, ReduceMean, ReduceMax and ReduceMin; ReduceL1, of magnitudes, ReduceSumSquare, of squares, and ReduceProd.
 pub(super) fn reduce(importer: &mut Importer, node: &Node<'_>, layer_type: &'static str) -> Imported<Stream> {
     let x = importer.stream(node, 0)?;
+    if node.proto.op_type == "ReduceMean" && !x.element.is_float() {
+        return refused("it is of integers", "means of floating point numbers are supported");
+    }
     // An attribute in old versions, and an operand in new ones.
     let axes: Vec<usize> = match importer.ints(node, "axes", 1)? {
         Some(given) if !given.is_empty() => given.iter().map(|&axis| x.full_axis(axis)).collect::<Imported<_>>()?,

@@ -2,14 +2,14 @@
 
 use ndarray::{ArrayD, IxDyn};
 
-use super::super::{Attribute, LayerKind, Steps};
+use super::super::constant::{Constant, Quantized};
+use super::super::importer::{Importer, integers, list};
+use super::super::node::{Imported, Node, length_of, refused};
+use super::super::stream::Stream;
 use super::borders::padded;
-use super::constant::{Constant, Quantized};
 use super::elementwise::affine;
-use super::importer::{Importer, integers, list};
-use super::node::{Imported, Node, length_of, refused};
 use super::pooling::Windows;
-use super::stream::Stream;
+use crate::front::{Attribute, LayerKind, Steps};
 
 const DIMENSIONS: &str = "convolutions are supported in one and in two dimensions";
 

@@ -2,12 +2,12 @@
 
 use ndarray::{Array1, ArrayD, IxDyn};
 
-use super::super::LayerKind;
-use super::constant::{Constant, Element};
+use super::super::constant::{Constant, Element};
+use super::super::importer::Importer;
+use super::super::node::{Imported, Node, length_of, refused};
+use super::super::stream::{Stream, Value, axis_of, broadcast};
 use super::elementwise::{affine, combined, difference, join, of_one, operands_of, spread};
-use super::importer::Importer;
-use super::node::{Imported, Node, length_of, refused};
-use super::stream::{Stream, Value, axis_of, broadcast};
+use crate::front::LayerKind;
 
 /// Greater, Less, and the two that hold for equals.
 pub(super) fn compare(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream> {

@@ -1,9 +1,9 @@
 //! Pad and CenterCropPad: borders, and what they consist of.
 
-use super::super::{LayerKind, MAX_BORDER};
-use super::importer::Importer;
-use super::node::{Imported, Node, refused};
-use super::stream::Stream;
+use super::super::importer::Importer;
+use super::super::node::{Imported, Node, refused};
+use super::super::stream::Stream;
+use crate::front::{LayerKind, MAX_BORDER};
 
 /// Pad, whose borders and number are attributes in old versions and operands in new ones. Negative borders cut off.
 pub(super) fn pad(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream> {
