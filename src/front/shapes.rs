@@ -8,6 +8,17 @@ use super::source::shown;
 use super::{Layer, LayerKind, MAX_ELEMENTS, MAX_TOGETHER, Steps};
 use zknn_ir::InferError;
 
+/// The shape that tensors of two shapes broadcast to, by numpy's rule, if there is one.
+pub(super) fn broadcast(first: &[usize], second: &[usize]) -> Option<Vec<usize>> {
+    let axes = first.len().max(second.len());
+    let length = |shape: &[usize], at: usize| (at + shape.len()).checked_sub(axes).map_or(1, |at| shape[at]);
+    let both = |at: usize| match (length(first, at), length(second, at)) {
+        (1, length) | (length, 1) => Some(length),
+        (own, other) => (own == other).then_some(own),
+    };
+    (0..axes).map(both).collect()
+}
+
 /// A layer that does not fit its input, or itself.
 #[derive(Debug, Clone, PartialEq, Eq, Error, Diagnostic)]
 #[non_exhaustive]

@@ -187,20 +187,12 @@ impl Builder<'_> {
 
 /// The shape that tensors of these shapes broadcast to, by numpy's rule.
 pub(super) fn broadcast_shape(shapes: &[Vec<usize>]) -> Result<Vec<usize>, Refusal> {
-    let rank = shapes.iter().map(Vec::len).max().unwrap_or(0);
-    let mut shape = vec![1; rank];
-    for other in shapes {
-        for (length, &own) in shape[rank - other.len()..].iter_mut().zip(other) {
-            if *length == 1 {
-                *length = own;
-            } else if own != 1 && own != *length {
-                let message = format!("tensors of shapes {shapes:?} do not broadcast to one shape");
-                let help = "lengths of an axis, counted from the last, must be equal or one";
-                return Err(Refusal::Field { field: "input_shape", message, help });
-            }
-        }
-    }
-    Ok(shape)
+    let all = shapes.iter().try_fold(Vec::new(), |shape, other| super::super::shapes::broadcast(&shape, other));
+    all.ok_or_else(|| Refusal::Field {
+        field: "input_shape",
+        message: format!("tensors of shapes {shapes:?} do not broadcast to one shape"),
+        help: "lengths of an axis, counted from the last, must be equal or one",
+    })
 }
 
 pub(super) fn vector(elements: Vec<f64>) -> Weights {

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use prost::Message;
 use zknn_ir::{Graph, NodeId, Op, Weights, op};
 
-use super::super::{Last, LowerError, Model, lower};
+use super::super::{Last, Layer, LowerError, Model, lower};
 use super::proto::{
     AttributeProto, DimensionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto,
     TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto,
@@ -36,11 +36,18 @@ pub struct Exported {
 }
 
 impl Exported {
+    /// The file of a model. Ranges of inputs have no place in it.
+    ///
     /// # Errors
     /// For a layer that the IR does not have.
     pub fn new(model: &Model) -> Result<Self, LowerError> {
         let graph = lower(model)?;
-        let mut exporter = Exporter { graph: &graph, file: GraphProto::default(), rounded: 0 };
+        // No name of the model begins so.
+        let names =
+            model.layers().iter().filter_map(Layer::name).chain(model.inputs().iter().map(|input| &input.name[..]));
+        let taken = names.map(|name| name.chars().take_while(|c| *c == '%').count()).max().unwrap_or(0);
+        let prefix = "%".repeat(taken + 1);
+        let mut exporter = Exporter { graph: &graph, file: GraphProto::default(), rounded: 0, prefix };
         exporter.file.name = "network".to_string();
         for (&id, input) in graph.inputs().iter().zip(model.inputs()) {
             exporter.file.input.push(value_info(&input.name, &graph.node(id).fact.shape));
@@ -72,6 +79,8 @@ struct Exporter<'a> {
     graph: &'a Graph,
     file: GraphProto,
     rounded: usize,
+    /// What names of results begin with.
+    prefix: String,
 }
 
 impl Exporter<'_> {
@@ -79,7 +88,7 @@ impl Exporter<'_> {
     fn name(&self, id: NodeId, inputs: &[&str]) -> String {
         match self.graph.inputs().iter().position(|input| *input == id) {
             Some(at) => inputs[at].to_string(),
-            None => format!("%{}", id.index()),
+            None => format!("{}{}", self.prefix, id.index()),
         }
     }
 

@@ -49,7 +49,7 @@ fn evaluated(
             Value::Constant(constant) => Value::Constant(constant),
             Value::Stream(stream) => {
                 let element = if divides_integers { element } else { stream.element };
-                importer.spend(Some(stream.full_shape().iter().product()))?;
+                importer.spend_on(&stream.shape, 1)?;
                 let reals = value_of(&mut alone, node, &stream, (&node.proto.input[main], &numbers))?;
                 Value::Constant(match stream.quantized {
                     Some([scale, zero, ..]) => Constant::of(reals.mapv(|real| (real / scale).round() + zero), element),

@@ -352,3 +352,52 @@ fn what_would_be_another_number_is_refused() {
     let nodes = vec![node("ArgMax", &["x"], "a", vec![int("axis", 1)]), node("ReduceMean", &["a"], "y", Vec::new())];
     insta::assert_snapshot!(refusal(&network(&[1, 2, 3], nodes, Vec::new())), @"zknn::onnx::node: node `the ReduceMean` (ReduceMean): it is of integers");
 }
+
+/// As scikit-learn's logistic regression is converted: classes, and shares that are normalized once more.
+#[test]
+fn a_linear_classifier_gives_its_class_and_what_its_softmax_is_given() {
+    let floats_of = |name: &str, floats: &[f32]| AttributeProto {
+        name: name.to_string(),
+        floats: floats.to_vec(),
+        ..AttributeProto::default()
+    };
+    let text = |name: &str, text: &str| AttributeProto {
+        name: name.to_string(),
+        s: text.as_bytes().to_vec(),
+        ..AttributeProto::default()
+    };
+    let attributes = vec![
+        floats_of("coefficients", &[1.0, 0.0, 0.0, 1.0, -1.0, -1.0]),
+        floats_of("intercepts", &[0.0, 0.5, 1.0]),
+        attribute("classlabels_ints", &[10, 20, 5]),
+        text("post_transform", "SOFTMAX"),
+    ];
+    let of_ml = |node: NodeProto| NodeProto { domain: "ai.onnx.ml".to_string(), ..node };
+    let mut classifier = of_ml(node("LinearClassifier", &["x"], "label", attributes));
+    classifier.output.push("p".to_string());
+    let normalizer = of_ml(node("Normalizer", &["p"], "y", vec![text("norm", "L1")]));
+    let mut model = network(&[1, 2], vec![classifier, normalizer], Vec::new());
+    model.opset_import.push(OperatorSetIdProto { domain: "ai.onnx.ml".to_string(), version: 1 });
+    model.graph.as_mut().unwrap().output.push(value_info("label", &[]));
+    let model = imported(&model).unwrap();
+    assert_eq!(model.omitted(), [Some(crate::front::Last::Softmax), None]);
+    let input = ndarray::ArrayD::from_shape_vec(vec![2], vec![2.0, 1.75]).unwrap();
+    let layers = crate::nn::run_all(&model, &input).unwrap();
+    let of = |output: usize| layers[model.outputs()[output]].iter().copied().collect::<Vec<f64>>();
+    assert_eq!((of(0), of(1)), (vec![2.0, 2.25, -2.75], vec![20.0]));
+}
+
+/// What longer runs of `tests/hostile_onnx` have found, and made the reader panic.
+#[test]
+fn operands_of_unlike_shapes_are_refused() {
+    let of = |name: &str, count: usize| floats(name, &[count as i64], &vec![1.0; count]);
+    let operands = ["x", "scale", "shift", "mean", "variance"];
+    let nodes = vec![node("BatchNormalization", &operands, "y", Vec::new())];
+    let tensors = vec![of("scale", 3), of("shift", 3), of("mean", 2), of("variance", 3)];
+    insta::assert_snapshot!(refusal(&network(&[2, 3], nodes, tensors)), @"zknn::onnx::node: node `the BatchNormalization` (BatchNormalization): operand 3 is not one number for each of 3 channels");
+
+    let regressor = NodeProto { domain: "ai.onnx.ml".to_string(), ..node("LinearRegressor", &["x"], "y", Vec::new()) };
+    let mut model = network(&[], vec![regressor], Vec::new());
+    model.opset_import.push(OperatorSetIdProto { domain: "ai.onnx.ml".to_string(), version: 1 });
+    insta::assert_snapshot!(refusal(&model), @"zknn::onnx::node: node `the LinearRegressor` (LinearRegressor): it has 1 targets for 1 features");
+}

@@ -62,6 +62,11 @@ impl Importer {
         }
     }
 
+    /// The same for tensors of a shape, so many of them.
+    pub(super) fn spend_on(&mut self, shape: &[usize], tensors: usize) -> Imported<()> {
+        self.spend(shape.iter().try_fold(tensors, |product, length| product.checked_mul(*length)))
+    }
+
     pub(super) fn define(&mut self, name: &str, value: Value) {
         self.values.insert(name.to_string(), value);
     }

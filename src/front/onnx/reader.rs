@@ -104,7 +104,7 @@ impl Reader {
     fn define(&mut self, node: &Node<'_>, mut values: Vec<Value>, omitted: Option<Omitted>) {
         let left = omitted.filter(|_| node.proto.op_type != "ArgMax");
         if let (Some(omitted), [Value::Stream(stream)]) = (left, &mut values[..]) {
-            let is_same = ["Identity", "Cast"].contains(&&node.proto.op_type[..]);
+            let is_same = ["Identity", "Cast", "Normalizer"].contains(&&node.proto.op_type[..]);
             stream.omitted = Some(if is_same { omitted } else { omitted.moved() });
         }
         let named = node.proto.output.iter().zip(values).filter(|(output, _)| !output.is_empty());

@@ -2,7 +2,7 @@
 
 use ndarray::{ArrayD, IxDyn};
 
-use super::super::Last;
+use super::super::{Last, shapes};
 use super::constant::{Constant, Element};
 use super::node::{Imported, refused};
 
@@ -165,13 +165,7 @@ pub(super) fn axis_of(axis: i64, axes: usize) -> Imported<usize> {
 
 /// The shape that tensors of two shapes broadcast to, by numpy's rule.
 pub(super) fn broadcast(first: &[usize], second: &[usize]) -> Imported<Vec<usize>> {
-    let axes = first.len().max(second.len());
-    let length = |shape: &[usize], at: usize| (at + shape.len()).checked_sub(axes).map_or(1, |at| shape[at]);
-    let both = |at: usize| match (length(first, at), length(second, at)) {
-        (1, length) | (length, 1) => Some(length),
-        (own, other) => (own == other).then_some(own),
-    };
-    match (0..axes).map(both).collect() {
+    match shapes::broadcast(first, second) {
         Some(shape) => Ok(shape),
         None => refused(
             format!("shapes {first:?} and {second:?} do not broadcast to one"),

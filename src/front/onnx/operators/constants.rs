@@ -58,7 +58,7 @@ pub(super) fn constant(importer: &mut Importer, node: &Node<'_>) -> Imported<Val
 /// ConstantOfShape: one number everywhere.
 pub(super) fn constant_of_shape(importer: &mut Importer, node: &Node<'_>) -> Imported<Value> {
     let shape = importer.constant(node, 0)?.lengths()?;
-    importer.spend(shape.iter().try_fold(1usize, |product, length| product.checked_mul(*length)))?;
+    importer.spend_on(&shape, 1)?;
     let one = match node.tensor("value").map(|tensor| Constant::read(tensor, &importer.files)) {
         None => Constant::of_floats(ArrayD::zeros(IxDyn(&[1]))),
         Some(Ok(constant)) => constant,

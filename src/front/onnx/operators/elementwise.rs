@@ -295,7 +295,7 @@ pub(in crate::front::onnx) fn affine(
 ) -> Imported<Stream> {
     let shape = |tensor: &Option<ArrayD<f64>>| tensor.as_ref().map_or(Vec::new(), |tensor| tensor.shape().to_vec());
     let x = importer.expanded_for(name, x, &broadcast(&shape(&factors), &shape(&offsets))?)?;
-    importer.spend(Some(x.shape.iter().product()))?;
+    importer.spend_on(&x.shape, 1)?;
     let [factors, offsets] = [factors, offsets].map(|tensor| tensor.map(|tensor| spread(&x, &tensor)));
     importer.scaled_and_shifted(name, &x, factors, offsets)
 }

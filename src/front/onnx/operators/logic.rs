@@ -117,7 +117,7 @@ pub(super) fn choose(importer: &mut Importer, node: &Node<'_>) -> Imported<Strea
             let scaled = match (&yes, &no) {
                 (Value::Constant(yes), Value::Constant(no)) => {
                     let full = broadcast(yes.data.shape(), no.data.shape())?;
-                    importer.spend(full.iter().try_fold(4usize, |product, length| product.checked_mul(*length)))?;
+                    importer.spend_on(&full, 4)?;
                     let wide = |constant: &Constant| {
                         constant.reals().broadcast(IxDyn(&full)).map(|wide| wide.into_owned()).unwrap_or_default()
                     };
@@ -136,7 +136,7 @@ pub(super) fn choose(importer: &mut Importer, node: &Node<'_>) -> Imported<Strea
 
 fn by_mask(importer: &mut Importer, name: &str, mask: &ArrayD<f64>, yes: &Value, no: &Value) -> Imported<Stream> {
     let full = broadcast(&broadcast(mask.shape(), &yes.full_shape())?, &no.full_shape())?;
-    importer.spend(full.iter().try_fold(4usize, |product, length| product.checked_mul(*length)))?;
+    importer.spend_on(&full, 4)?;
     let mask = mask.broadcast(IxDyn(&full)).map(|mask| mask.into_owned()).unwrap_or_default();
     let mask = mask.mapv(|flag| f64::from(u8::from(flag != 0.0)));
     let others = mask.mapv(|flag| 1.0 - flag);
@@ -270,7 +270,7 @@ pub(super) fn triangle(importer: &mut Importer, node: &Node<'_>) -> Imported<Str
     let [.., rows, columns] = full[..] else {
         return refused(format!("its operand has shape {full:?}"), "it must have two axes at least");
     };
-    importer.spend(full.iter().try_fold(2usize, |product, length| product.checked_mul(*length)))?;
+    importer.spend_on(&full, 2)?;
     let mask = ArrayD::from_shape_fn(IxDyn(&[rows, columns]), |at| {
         let above = at[1] as i64 - at[0] as i64;
         let keeps = if is_upper { above >= diagonal } else { above <= diagonal };

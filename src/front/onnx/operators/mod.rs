@@ -19,6 +19,7 @@ use super::constant::Element;
 use super::importer::Importer;
 use super::node::{Imported, Node};
 use super::stream::{Omitted, Stream, Value};
+use crate::front::Last;
 
 /// The domain of operators for classical machine learning.
 const ML: &str = "ai.onnx.ml";
@@ -102,6 +103,8 @@ impl Operator {
         match self.name {
             "ArgMax" => axis().is_some_and(|axis| omitted.keeps_greatest(axis)),
             "Cast" => i32::try_from(node.int("to", 1)).ok().and_then(Element::of).is_some_and(Element::is_float),
+            // The shares that a softmax gives have the sum of one already.
+            "Normalizer" => node.text("norm") == Some("L1") && omitted.last == Last::Softmax,
             _ => self.moves,
         }
     }
@@ -158,6 +161,9 @@ const PRODUCTS: &[Operator] = &[
     stream("MatMul", products::mat_mul),
     stream("MatMulInteger", products::mat_mul_integer).limited("a constant second operand"),
     stream("BatchNormalization", linear::batch_normalization).limited("as it is after training"),
+    streams("LinearClassifier", products::linear_classifier)
+        .limited("a score for each of the classes, which are integers")
+        .of(ML),
     stream("LinearRegressor", products::linear_regressor).of(ML),
     stream("Scaler", elementwise::scaler).of(ML),
     stream("CumSum", reduction::cumulative_sum),
@@ -179,7 +185,9 @@ const REDUCTIONS: &[Operator] = &[
     stream("ArgMin", reduction::argmax),
     streams("TopK", reduction::top_k),
     stream("LpNormalization", reduction::normalization).limited("one vector, by the root of its squares"),
-    stream("Normalizer", reduction::normalization).limited("one vector, by the root of its squares").of(ML),
+    stream("Normalizer", reduction::normalization)
+        .limited("one vector, by the root of its squares; by its sum behind a softmax")
+        .of(ML),
 ];
 
 const ELEMENTWISE: &[Operator] = &[

@@ -96,7 +96,7 @@ pub(super) fn scatter_nd(importer: &mut Importer, node: &Node<'_>) -> Imported<S
 /// The stream with updates, the node's third operand, at places.
 fn scattered(importer: &mut Importer, node: &Node<'_>, x: &Stream, targets: &[usize]) -> Imported<Stream> {
     let (full, reduction) = (x.full_shape(), node.text("reduction").unwrap_or("none"));
-    importer.spend(full.iter().product::<usize>().checked_mul(2))?;
+    importer.spend_on(&full, 2)?;
     let updates = importer.required(node, 2)?.clone();
     if updates.full_shape().iter().product::<usize>() != targets.len() {
         return refused("it has another number of updates than of indices", "see the operator's definition");
@@ -137,8 +137,8 @@ fn scattered(importer: &mut Importer, node: &Node<'_>, x: &Stream, targets: &[us
 
 /// Each element's place in a tensor of a shape, row by row.
 pub(super) fn places(importer: &mut Importer, shape: &[usize]) -> Imported<ArrayD<usize>> {
+    importer.spend_on(shape, 1)?;
     let count = shape.iter().product();
-    importer.spend(Some(count))?;
     // As many elements as the shape has.
     Ok(ArrayD::from_shape_vec(IxDyn(shape), (0..count).collect()).unwrap_or_default())
 }

@@ -156,7 +156,7 @@ fn pool_of_elements(
     let (channels, lengths) = (x.shape[0], &x.shape[1..]);
     let places = places(importer, &x.shape)?;
     let elements: usize = windows.sizes.iter().product();
-    importer.spend(full.iter().product::<usize>().checked_mul(elements))?;
+    importer.spend_on(full, elements)?;
     let (mut indices, mut factors) = (Vec::new(), Vec::new());
     for channel in 0..channels {
         for start in ndarray::indices(&full[2..]) {

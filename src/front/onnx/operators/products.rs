@@ -2,14 +2,15 @@
 
 use ndarray::{Array2, ArrayD, Axis, Ix2, IxDyn};
 
-use super::super::constant::Constant;
+use super::super::constant::{Constant, Element};
 use super::super::importer::{Importer, integers};
 use super::super::node::{Imported, Node, length_of, refused};
-use super::super::stream::{Stream, Value, broadcast};
+use super::super::stream::{Along, Omitted, Stream, Value, broadcast};
 use super::elementwise::{affine, join};
 use super::linear::{less_zero_point, of_weights, weights_less_zero_points};
+use super::selection::listed;
 use super::views::reordered;
-use crate::front::Attribute;
+use crate::front::{Attribute, Last, LayerKind};
 
 /// Gemm: a product of two matrices, and a third tensor. A vector times a constant matrix is a fully connected layer.
 pub(super) fn gemm(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream> {
@@ -274,6 +275,40 @@ pub(super) fn linear_regressor(importer: &mut Importer, node: &Node<'_>) -> Impo
             "a coefficient for each of both, no transformation after it",
         ),
     }
+}
+
+/// LinearClassifier of `ai.onnx.ml`, of two classes or more that each have a score: the class of the greatest, and the scores.
+pub(super) fn linear_classifier(importer: &mut Importer, node: &Node<'_>) -> Imported<Vec<Stream>> {
+    let x = importer.stream(node, 0)?;
+    let (coefficients, intercepts) = (node.floats("coefficients").unwrap_or_default(), node.floats("intercepts"));
+    let Some(classes) = node.ints("classlabels_ints").filter(|classes| classes.len() >= 2) else {
+        return refused("its classes are no integers", "convert the model with integers for labels");
+    };
+    let features = x.shape.last().copied().unwrap_or(1);
+    let matrix = Array2::from_shape_vec((classes.len(), features), coefficients);
+    let fits = intercepts.as_ref().is_none_or(|all| all.len() == classes.len());
+    let (Ok(matrix), true, false) = (matrix, fits, x.shape.is_empty()) else {
+        return refused(
+            format!("it does not have a score for each of {} classes", classes.len()),
+            "see the operator's definition",
+        );
+    };
+    let omitted = match node.text("post_transform").unwrap_or("NONE") {
+        "NONE" => None,
+        "SOFTMAX" => Some(Last::Softmax),
+        "LOGISTIC" => Some(Last::Sigmoid),
+        other => return refused(format!("`post_transform` is {other}"), "NONE, SOFTMAX and LOGISTIC are supported"),
+    };
+    let name = node.name();
+    let (last, axis) = (x.shape.len() - 1, x.full_shape().len() - 1);
+    let scores = importer.products_along(name, &x, last, &matrix, intercepts)?;
+    let chosen = LayerKind::Argmax { axis: Some(scores.shape.len() - 1) };
+    let chosen = importer.push(&format!("{name}, index"), chosen, &[&scores])?;
+    let labels = ndarray::Array1::from_iter(classes.iter().map(|class| *class as f64)).into_dyn();
+    let labels = listed(importer, name, &Constant::of(labels, Element::Int64), &chosen)?;
+    let labels = importer.reshaped_to(&format!("{name}, labels"), &labels, &x.full_shape()[..axis])?;
+    let omitted = omitted.map(|last| Omitted { last, along: Along::Only(axis), node: name.to_string() });
+    Ok(vec![labels, Stream { omitted, ..scores }])
 }
 
 /// A matrix as [outputs, inputs], which it is already if it is turned.

@@ -191,6 +191,9 @@ pub(super) fn cumulative_sum(importer: &mut Importer, node: &Node<'_>) -> Import
 /// LpNormalization of a whole vector to length one.
 pub(super) fn normalization(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream> {
     let x = importer.stream(node, 0)?;
+    if x.omitted.is_some() {
+        return Ok(x);
+    }
     let full = x.full_shape();
     let axis = x.full_axis(node.int("axis", -1))?;
     let is_euclidean = match node.text("norm") {

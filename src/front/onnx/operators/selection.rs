@@ -28,7 +28,7 @@ pub(super) fn concat(importer: &mut Importer, node: &Node<'_>) -> Imported<Strea
     let lengths: Vec<usize> =
         operands.iter().map(|operand| operand.full_shape().get(axis).copied().unwrap_or(0)).collect();
     full[axis] = lengths.iter().sum();
-    importer.spend(full.iter().try_fold(1usize, |product, length| product.checked_mul(*length)))?;
+    importer.spend_on(&full, 1)?;
     let mut offsets = ArrayD::zeros(IxDyn(&full));
     let (mut parts, mut before, mut start) = (Vec::new(), 0, 0);
     for (operand, &length) in operands.iter().zip(&lengths) {
@@ -200,21 +200,18 @@ pub(super) fn gather(importer: &mut Importer, node: &Node<'_>) -> Imported<Strea
 }
 
 /// The numbers of a list at indices.
-fn listed(importer: &mut Importer, node: &Node<'_>, list: &Constant, indices: &Stream) -> Imported<Stream> {
-    let row =
-        importer.reshaped_to(&format!("{}, indices", node.name()), indices, &[1, indices.shape.iter().product()])?;
+pub(super) fn listed(importer: &mut Importer, name: &str, list: &Constant, indices: &Stream) -> Imported<Stream> {
+    let row = importer.reshaped_to(&format!("{}, indices", name), indices, &[1, indices.shape.iter().product()])?;
     let numbers: Vec<f64> = list.reals().into_iter().collect();
     if numbers.iter().enumerate().all(|(at, number)| *number == at as f64) {
         return Ok(row.of(list.element));
     }
-    let column = importer.reshaped_to(&format!("{}, as a column", node.name()), &row, &[row.shape[0], 1])?;
-    let flags = flags_of(importer, &format!("{}, flags", node.name()), &column, 1, numbers.len())?;
+    let column = importer.reshaped_to(&format!("{}, as a column", name), &row, &[row.shape[0], 1])?;
+    let flags = flags_of(importer, &format!("{}, flags", name), &column, 1, numbers.len())?;
     let last = flags.shape.len() - 1;
     let matrix = ndarray::Array2::from_shape_fn((1, numbers.len()), |(_, at)| numbers[at]);
-    let values = importer.products_along(node.name(), &flags, last, &matrix, None)?;
-    importer
-        .reshaped_to(&format!("{}, in a row", node.name()), &values, &[1, row.shape[0]])
-        .map(|row| row.of(list.element))
+    let values = importer.products_along(name, &flags, last, &matrix, None)?;
+    importer.reshaped_to(&format!("{}, in a row", name), &values, &[1, row.shape[0]]).map(|row| row.of(list.element))
 }
 
 /// Rows of a table, each the product of the table and the flags of an index.
@@ -261,7 +258,7 @@ pub(super) fn features(importer: &mut Importer, node: &Node<'_>) -> Imported<Str
         && list.data.len() == list.data.shape().last().copied().unwrap_or(0)
     {
         let (list, indices) = (list.clone(), indices.clone());
-        return listed(importer, node, &list, &indices);
+        return listed(importer, node.name(), &list, &indices);
     }
     let (x, indices) = (importer.stream(node, 0)?, importer.constant(node, 1)?.integers());
     let last = x.full_axis(-1)?;
