@@ -112,7 +112,7 @@ class Checker:
         if told.returncode == 2:
             return next(line for line in told.stderr.splitlines() if line.startswith("zknn::"))
         assert told.returncode == 0, told.stderr
-        for step in (["prove", "case.zkc", "--input", "input.json"], ["verify", "case.vk", "proof.zkp", "--json"]):
+        for step in (["prove", "case.zkc", "--input", "input.json", "--disclose-input"], ["verify", "case.vk", "proof.zkp", "--json"]):
             told = self.zknn(*step)
             if told.returncode == 2:
                 return next(line for line in told.stderr.splitlines() if line.startswith("zknn::"))
