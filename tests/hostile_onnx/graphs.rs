@@ -229,7 +229,7 @@ fn value_info(name: &str, element: i32, shape: &[i64], random: &mut ChaCha20Rng)
 /// Floats, integers of 64 bits, or of 8, of a small shape; now and then of one that its data are not of.
 fn tensor(random: &mut ChaCha20Rng, name: &str) -> TensorProto {
     let dims = shape(random);
-    let count = dims.iter().product::<i64>().clamp(0, 1024) as usize;
+    let count = dims.iter().fold(1i64, |product, length| product.saturating_mul(*length)).clamp(0, 1024) as usize;
     let mut tensor = TensorProto { name: name.to_string(), dims, ..TensorProto::default() };
     match random.gen_range(0..3) {
         0 => {

@@ -155,8 +155,9 @@ fn pool_of_elements(
     let name = node.name();
     let (channels, lengths) = (x.shape[0], &x.shape[1..]);
     let places = places(importer, &x.shape)?;
+    // Windows may be as large as their borders, each far beyond any image.
+    importer.spend_on(&[full, &windows.sizes].concat(), 1)?;
     let elements: usize = windows.sizes.iter().product();
-    importer.spend_on(full, elements)?;
     let (mut indices, mut factors) = (Vec::new(), Vec::new());
     for channel in 0..channels {
         for start in ndarray::indices(&full[2..]) {
