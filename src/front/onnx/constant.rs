@@ -35,6 +35,11 @@ pub(super) enum Element {
     Bool,
 }
 
+/// One number for all elements of a tensor.
+pub(super) fn number(number: f64) -> ArrayD<f64> {
+    ArrayD::from_elem(IxDyn(&[]), number)
+}
+
 /// Scales and zero points, as many of these: one for all, or one for each index of an axis.
 #[derive(Debug, Clone)]
 pub(super) struct Quantized {

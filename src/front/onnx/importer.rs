@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::super::{Attribute, Composed, Last, Layer, LayerKind, shapes};
-use super::constant::{Constant, Element};
+use super::constant::{Constant, Element, number};
 use super::files::Files;
 use super::node::{Imported, Node, Refusal, refused};
 use super::operators::elementwise::affine;
@@ -258,8 +258,8 @@ impl Importer {
         let last = stream.omitted.as_ref().map(|omitted| omitted.last);
         let layer = match stream.quantized {
             Some([scale, zero, ..]) => {
-                let one = |number: f64| Some(ndarray::arr0(number).into_dyn());
-                let integers = affine(self, &format!("{name}, integers"), &stream, one(1.0 / scale), one(zero))?;
+                let integers =
+                    affine(self, &format!("{name}, integers"), &stream, Some(number(1.0 / scale)), Some(number(zero)))?;
                 self.layer_of(name, &integers)
             }
             None => self.layer_of(name, &stream),

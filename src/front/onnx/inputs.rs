@@ -16,9 +16,7 @@ pub(super) struct Input {
 
 /// The inputs of a graph. Axes without a length have that of the reading; the first of several, which counts samples, else has one.
 pub(super) fn inputs(graph: &GraphProto, reading: &Reading) -> Result<Vec<Input>> {
-    let tensors: HashSet<&str> = graph.initializer.iter().map(|tensor| tensor.name.as_str()).collect();
-    let is_given = |input: &&ValueInfoProto| !tensors.contains(input.name.as_str());
-    let given: Vec<&ValueInfoProto> = graph.input.iter().filter(is_given).collect();
+    let given = given(graph);
     for (name, _) in reading.lengths.iter() {
         let is_axis = |input: &&&ValueInfoProto| axes(input).iter().any(|(_, of_axis)| of_axis == name);
         if !given.iter().any(|input| input.name == *name) && given.iter().find(is_axis).is_none() {
@@ -27,6 +25,12 @@ pub(super) fn inputs(graph: &GraphProto, reading: &Reading) -> Result<Vec<Input>
         }
     }
     given.into_iter().map(|given| input(given, reading)).collect()
+}
+
+/// The inputs that are no tensors of the file.
+pub(super) fn given(graph: &GraphProto) -> Vec<&ValueInfoProto> {
+    let tensors: HashSet<&str> = graph.initializer.iter().map(|tensor| tensor.name.as_str()).collect();
+    graph.input.iter().filter(|input| !tensors.contains(input.name.as_str())).collect()
 }
 
 /// The lengths of axes, where they have one, and their names.

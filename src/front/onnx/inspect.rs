@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use prost::Message;
-
-use super::super::error::{FrontError, Problem, Result};
+use super::super::error::Result;
 use super::super::{Model, Reading, source};
 use super::check::domain;
 use super::constant::Element;
-use super::inputs::axes;
+use super::files::Files;
+use super::inputs::{axes, given};
 use super::operators::Operator;
 use super::proto::{GraphProto, ModelProto, NodeProto, ValueInfoProto};
 
@@ -50,22 +49,18 @@ pub struct InspectedOperator {
 /// # Errors
 /// For a file that can't be read, or that is no ONNX model.
 pub fn inspect(path: &Path, reading: &Reading) -> Result<Inspection> {
-    let bytes = source::bytes(path)?;
-    let malformed =
-        |reason: String| FrontError::unplaced(Problem::OnnxMalformed { name: path.display().to_string(), reason });
-    let file = ModelProto::decode(&bytes[..]).map_err(|error| malformed(error.to_string()))?;
-    let graph = file.graph.as_ref().ok_or_else(|| malformed("there is no graph in it".to_string()))?;
+    let name = path.display().to_string();
+    let file = super::decoded(&name, &source::bytes(path)?)?;
+    let graph = file.graph.as_ref().ok_or_else(|| super::malformed(&name, "there is no graph in it".to_string()))?;
     let called = |name: &str| if domain(name).is_empty() { "ai.onnx".to_string() } else { name.to_string() };
-    let is_tensor = |input: &&ValueInfoProto| graph.initializer.iter().any(|tensor| tensor.name == input.name);
-    Ok(Inspection {
-        versions: file.opset_import.iter().map(|set| (called(&set.domain), set.version)).collect(),
-        inputs: graph.input.iter().filter(|input| !is_tensor(input)).map(told).collect(),
-        outputs: graph.output.iter().map(|output| output.name.clone()).collect(),
-        tensors: graph.initializer.len(),
-        elements: graph.initializer.iter().map(|tensor| elements(&tensor.dims)).sum(),
-        operators: operators(&file, graph),
-        model: super::read(path, &bytes, reading),
-    })
+    let versions = file.opset_import.iter().map(|set| (called(&set.domain), set.version)).collect();
+    let inputs = given(graph).into_iter().map(told).collect();
+    let outputs = graph.output.iter().map(|output| output.name.clone()).collect();
+    let tensors = graph.initializer.len();
+    let elements = graph.initializer.iter().map(|tensor| elements(&tensor.dims)).sum();
+    let operators = operators(&file, graph);
+    let model = super::model(&name, Files::beside(path), file, reading);
+    Ok(Inspection { versions, inputs, outputs, tensors, elements, operators, model })
 }
 
 fn elements(dims: &[i64]) -> u128 {

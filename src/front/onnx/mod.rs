@@ -47,21 +47,29 @@ use super::{Model, Reading};
 
 /// Reads a model from the bytes of a file at a path.
 pub(super) fn read(path: &Path, bytes: &[u8], reading: &Reading) -> Result<Model> {
-    read_beside(&path.display().to_string(), Files::beside(path), bytes, reading)
+    let name = path.display().to_string();
+    model(&name, Files::beside(path), decoded(&name, bytes)?, reading)
 }
 
 /// The same from bytes that are in no file, which diagnostics call `name`.
 pub(super) fn parse(name: &str, bytes: &[u8], reading: &Reading) -> Result<Model> {
-    read_beside(name, Files::default(), bytes, reading)
+    model(name, Files::default(), decoded(name, bytes)?, reading)
 }
 
-fn read_beside(name: &str, files: Files, bytes: &[u8], reading: &Reading) -> Result<Model> {
-    let malformed = |reason: String| FrontError::unplaced(Problem::OnnxMalformed { name: name.to_string(), reason });
-    let model = ModelProto::decode(bytes).map_err(|error| malformed(error.to_string()))?;
+fn malformed(name: &str, reason: String) -> Box<FrontError> {
+    FrontError::unplaced(Problem::OnnxMalformed { name: name.to_string(), reason })
+}
+
+fn decoded(name: &str, bytes: &[u8]) -> Result<ModelProto> {
+    ModelProto::decode(bytes).map_err(|error| malformed(name, error.to_string()))
+}
+
+fn model(name: &str, files: Files, model: ModelProto, reading: &Reading) -> Result<Model> {
     let versions = Versions::of(&model.opset_import);
     versions.check()?;
-    let mut graph = model.graph.ok_or_else(|| malformed("there is no graph in it".to_string()))?;
-    let nodes = inlined(std::mem::take(&mut graph.node), &model.functions, &versions).map_err(malformed)?;
+    let mut graph = model.graph.ok_or_else(|| malformed(name, "there is no graph in it".to_string()))?;
+    let nodes = inlined(std::mem::take(&mut graph.node), &model.functions, &versions);
+    let nodes = nodes.map_err(|reason| malformed(name, reason))?;
     check::names(&graph, &nodes)?;
     let outputs: Vec<String> = match &reading.outputs[..] {
         [] => graph.output.iter().map(|output| output.name.clone()).collect(),

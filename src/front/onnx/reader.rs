@@ -71,9 +71,9 @@ impl Reader {
         let operator = Operator::find(domain(&proto.domain), &proto.op_type).filter(|_| placed.version.is_some());
         let is_choice = proto.op_type == "If" && domain(&proto.domain).is_empty();
         let omitted = proto.input.iter().find_map(|read| self.omitted(read)).cloned();
-        let is_inside = omitted.as_ref().is_some_and(|omitted| {
-            !operator.is_some_and(|operator| operator.may_follow(omitted, &node, &self.importer))
-        });
+        let after = |omitted: &Omitted| operator.and_then(|operator| operator.after(omitted, &node, &self.importer));
+        let left = omitted.as_ref().map(after);
+        let is_inside = left == Some(None);
         if operator.is_none() && !is_choice {
             self.refusals.unsupported(&node);
         }
@@ -90,7 +90,7 @@ impl Reader {
                 None => self.branch(&node, depth),
             };
             match values {
-                Ok(values) => return self.define(&node, values, omitted),
+                Ok(values) => return self.define(&node, values, left.flatten().flatten()),
                 Err(refusal) => self.refusals.node(&node, refusal),
             }
         }
@@ -100,12 +100,10 @@ impl Reader {
         proto.output.iter().for_each(|output| self.refusals.unknown(output, ending.clone()));
     }
 
-    /// Gives a node's outputs their names. What moves what the network gives by a function that is not computed leaves that so.
-    fn define(&mut self, node: &Node<'_>, mut values: Vec<Value>, omitted: Option<Omitted>) {
-        let left = omitted.filter(|_| node.proto.op_type != "ArgMax");
-        if let (Some(omitted), [Value::Stream(stream)]) = (left, &mut values[..]) {
-            let is_same = ["Identity", "Cast", "Normalizer"].contains(&&node.proto.op_type[..]);
-            stream.omitted = Some(if is_same { omitted } else { omitted.moved() });
+    /// Gives a node's outputs their names; `left` is what of a function that is not computed is left behind it.
+    fn define(&mut self, node: &Node<'_>, mut values: Vec<Value>, left: Option<Omitted>) {
+        if let (Some(_), [Value::Stream(stream)]) = (&left, &mut values[..]) {
+            stream.omitted = left;
         }
         let named = node.proto.output.iter().zip(values).filter(|(output, _)| !output.is_empty());
         named.for_each(|(output, value)| self.importer.define(output, value));

@@ -2,7 +2,7 @@
 
 use ndarray::{ArrayD, Axis, IxDyn};
 
-use super::super::constant::{Constant, Element};
+use super::super::constant::{Constant, Element, number};
 use super::super::importer::{Importer, list};
 use super::super::node::{Imported, Node, refused};
 use super::super::stream::{Stream, Value, axis_of, broadcast};
@@ -105,8 +105,7 @@ pub(in crate::front::onnx) fn hard_swish(importer: &mut Importer, node: &Node<'_
 }
 
 fn line_to_one(importer: &mut Importer, name: &str, x: &Stream, slope: f64, shift: f64) -> Imported<Stream> {
-    let number = |number: f64| Some(ArrayD::from_elem(IxDyn(&[]), number));
-    let line = affine(importer, &format!("{name}, line"), x, number(slope), number(shift))?;
+    let line = affine(importer, &format!("{name}, line"), x, Some(number(slope)), Some(number(shift)))?;
     clipped(importer, name, &line, Some(0.0), Some(1.0))
 }
 
@@ -140,9 +139,8 @@ pub(in crate::front::onnx) fn power(importer: &mut Importer, node: &Node<'_>) ->
 }
 
 fn product_of_equals(importer: &mut Importer, name: &str, x: &Stream, count: usize) -> Imported<Stream> {
-    let number = |number: f64| Some(ArrayD::from_elem(IxDyn(&[]), number));
     match count {
-        0 => affine(importer, name, x, number(0.0), number(1.0)),
+        0 => affine(importer, name, x, Some(number(0.0)), Some(number(1.0))),
         1 => Ok(x.clone()),
         count => join(importer, name, "multiply", &vec![x.clone(); count]),
     }
@@ -179,7 +177,7 @@ pub(in crate::front::onnx) fn arithmetic(importer: &mut Importer, node: &Node<'_
         ("Sub" | "Div", _) => refused(format!("it has {} operands", operands.len()), "it must have two"),
         ("Mean", _) => {
             let sum = combined(importer, &format!("{name}, sum"), "add", &operands)?;
-            let share = ArrayD::from_elem(IxDyn(&[]), 1.0 / operands.len() as f64);
+            let share = number(1.0 / operands.len() as f64);
             affine(importer, name, &sum, Some(share), None)
         }
         ("Mul", _) => combined(importer, name, "multiply", &operands),
@@ -247,10 +245,9 @@ fn bounded(importer: &mut Importer, name: &str, x: &Stream, bound: ArrayD<f64>, 
     }
     // max(x, c) = c + relu(x - c), and min(x, c) = c - relu(c - x).
     let sign = if is_least { 1.0 } else { -1.0 };
-    let signs = |sign: f64| Some(ArrayD::from_elem(IxDyn(&[]), sign));
-    let beyond = affine(importer, &format!("{name}, beyond"), &x, signs(sign), Some(-sign * &bound))?;
+    let beyond = affine(importer, &format!("{name}, beyond"), &x, Some(number(sign)), Some(-sign * &bound))?;
     let beyond = relu_of(importer, &format!("{name}, part beyond"), &beyond)?;
-    affine(importer, name, &beyond, signs(sign), Some(bound))
+    affine(importer, name, &beyond, Some(number(sign)), Some(bound))
 }
 
 /// One tensor less another.
@@ -263,9 +260,7 @@ pub(in crate::front::onnx) fn difference(
     match (first, second) {
         (Value::Stream(x), Value::Stream(y)) => join(importer, name, "subtract", &[x.clone(), y.clone()]),
         (Value::Stream(x), Value::Constant(c)) => affine(importer, name, x, None, Some(-c.reals())),
-        (Value::Constant(c), Value::Stream(x)) => {
-            affine(importer, name, x, Some(ArrayD::from_elem(IxDyn(&[]), -1.0)), Some(c.reals()))
-        }
+        (Value::Constant(c), Value::Stream(x)) => affine(importer, name, x, Some(number(-1.0)), Some(c.reals())),
         (Value::Constant(_), Value::Constant(_)) => {
             refused("it depends on no input", "this operator is supported on what depends on the input")
         }

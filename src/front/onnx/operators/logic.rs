@@ -2,7 +2,7 @@
 
 use ndarray::{Array1, ArrayD, IxDyn};
 
-use super::super::constant::{Constant, Element};
+use super::super::constant::{Constant, Element, number};
 use super::super::importer::Importer;
 use super::super::node::{Imported, Node, length_of, refused};
 use super::super::stream::{Stream, Value, axis_of, broadcast};
@@ -83,10 +83,6 @@ pub(super) fn not(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream> 
 
 fn contrary(importer: &mut Importer, name: &str, x: &Stream) -> Imported<Stream> {
     affine(importer, name, x, Some(number(-1.0)), Some(number(1.0)))
-}
-
-fn number(number: f64) -> ArrayD<f64> {
-    ArrayD::from_elem(IxDyn(&[]), number)
 }
 
 /// And, Or and Xor of zeros and ones.

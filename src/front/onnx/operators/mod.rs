@@ -91,21 +91,26 @@ impl Operator {
         }
     }
 
-    /// Whether a node may read what the network gives by a function that is not computed: those that move elements or leave them as they are, and ArgMax, of
-    /// which it makes no difference.
-    pub(super) fn may_follow(&self, omitted: &Omitted, node: &Node<'_>, importer: &Importer) -> bool {
+    /// What is left to compute of a function that is not computed, behind a node of this operator that reads what it gives; nothing
+    /// where the node would make another thing of what goes into the function. Of an index of the greatest nothing is left.
+    pub(super) fn after(&self, omitted: &Omitted, node: &Node<'_>, importer: &Importer) -> Option<Option<Omitted>> {
         let axis = || {
             let Some(Value::Stream(x)) = node.proto.input.first().and_then(|read| importer.value(read)) else {
                 return None;
             };
             x.full_axis(node.int("axis", 0)).ok()
         };
+        let same = || Some(omitted.clone());
         match self.name {
-            "ArgMax" => axis().is_some_and(|axis| omitted.keeps_greatest(axis)),
-            "Cast" => i32::try_from(node.int("to", 1)).ok().and_then(Element::of).is_some_and(Element::is_float),
+            "ArgMax" => axis().is_some_and(|axis| omitted.keeps_greatest(axis)).then_some(None),
+            "Identity" => Some(same()),
+            "Cast" => {
+                let to = i32::try_from(node.int("to", 1)).ok().and_then(Element::of);
+                to.is_some_and(Element::is_float).then(same)
+            }
             // The shares that a softmax gives have the sum of one already.
-            "Normalizer" => node.text("norm") == Some("L1") && omitted.last == Last::Softmax,
-            _ => self.moves,
+            "Normalizer" => (node.text("norm") == Some("L1") && omitted.last == Last::Softmax).then(same),
+            _ => self.moves.then(|| Some(omitted.clone().moved())),
         }
     }
 

@@ -1,8 +1,8 @@
 //! Products with matrices: Gemm, MatMul and what is said by them.
 
-use ndarray::{Array2, ArrayD, Axis, Ix2, IxDyn};
+use ndarray::{Array2, Axis, Ix2, IxDyn};
 
-use super::super::constant::{Constant, Element};
+use super::super::constant::{Constant, Element, number};
 use super::super::importer::{Importer, integers};
 use super::super::node::{Imported, Node, length_of, refused};
 use super::super::stream::{Along, Omitted, Stream, Value, broadcast};
@@ -51,7 +51,7 @@ pub(super) fn gemm(importer: &mut Importer, node: &Node<'_>) -> Imported<Stream>
 }
 
 fn scaled(importer: &mut Importer, name: &str, x: &Stream, factor: f64) -> Imported<Stream> {
-    affine(importer, name, x, Some(ArrayD::from_elem(IxDyn(&[]), factor)), None)
+    affine(importer, name, x, Some(number(factor)), None)
 }
 
 /// A vector, or vectors, times a constant matrix, where the bias is a number for each output. Weights that are integers are kept.

@@ -1,6 +1,6 @@
 //! Networks that were quantized before: QuantizeLinear, DequantizeLinear, and operators with integers for operands.
 
-use super::super::constant::{Constant, Element, Quantized};
+use super::super::constant::{self, Constant, Element, Quantized};
 use super::super::importer::Importer;
 use super::super::node::{Imported, Node, refused};
 use super::super::stream::{Stream, Value};
@@ -124,9 +124,9 @@ fn of_scale(importer: &mut Importer, node: &Node<'_>, stream: &Stream, at: usize
     match stream.quantized {
         Some([of_stream, zero_of_stream, ..]) if [of_stream, zero_of_stream] == [scale, zero] => Ok(stream.clone()),
         None if stream.element.ends().is_some() => {
-            let one = |number: f64| Some(ndarray::arr0(number).into_dyn());
             let name = format!("{}, reals of an operand", node.name());
-            let reals = affine(importer, &name, stream, one(scale), one(-zero * scale))?;
+            let reals =
+                affine(importer, &name, stream, Some(constant::number(scale)), Some(constant::number(-zero * scale)))?;
             let numbers = format!("{}, integers of an operand", node.name());
             quantized(importer, &numbers, &reals, number)
         }

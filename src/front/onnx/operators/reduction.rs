@@ -2,7 +2,7 @@
 
 use ndarray::Array2;
 
-use super::super::constant::Element;
+use super::super::constant::{Element, number};
 use super::super::importer::{Importer, integers};
 use super::super::node::{Imported, Node, length_of, refused};
 use super::super::stream::Stream;
@@ -107,7 +107,7 @@ pub(super) fn argmax(importer: &mut Importer, node: &Node<'_>) -> Imported<Strea
     let of_last = node.int("select_last_index", 0) != 0;
     let chosen = match axis.checked_sub(usize::from(x.has_batch)) {
         // Of one sample it is the first.
-        None => affine(importer, name, &x, Some(ndarray::arr0(0.0).into_dyn()), None)?,
+        None => affine(importer, name, &x, Some(number(0.0)), None)?,
         Some(own) => {
             if of_last {
                 x = importer.gathered(&format!("{name}, backwards"), &x, own, (0..length).rev().collect())?;
@@ -128,7 +128,7 @@ pub(super) fn argmax(importer: &mut Importer, node: &Node<'_>) -> Imported<Strea
     if !of_last {
         return Ok(chosen);
     }
-    let (turn, last) = (ndarray::arr0(-1.0).into_dyn(), ndarray::arr0(length as f64 - 1.0).into_dyn());
+    let (turn, last) = (number(-1.0), number(length as f64 - 1.0));
     affine(importer, &format!("{name}, from the front"), &chosen, Some(turn), Some(last))
 }
 
