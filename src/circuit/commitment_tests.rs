@@ -56,7 +56,7 @@ impl Opening {
         let (lo, hi) = self.range;
         let (tag, scale) = (i64::from_le_bytes(*b"zknncmt\0"), 1f64.to_bits());
         let [low, high] = [scale & u64::from(u32::MAX), scale >> 32].map(|half| half as i64);
-        let head = [tag, 4, lo, hi, low, high, 1, self.elements.len() as i64].map(from_signed);
+        let head = [tag, 5, lo, hi, low, high, 1, self.elements.len() as i64].map(from_signed);
         Self::sponge(&[&head, self.salt.as_slice(), &self.words()].concat())
     }
 

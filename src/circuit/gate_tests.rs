@@ -297,9 +297,54 @@ fn idle_rows_hold() {
     }
 }
 
+fn small_kernel() -> Kernel {
+    Kernel::new(Array4::from_shape_fn((2, 3, 2, 2), |(o, y, x, c)| (o + 2 * y + 3 * x + 5 * c) as i64 % 7 - 3))
+}
+
 fn small_conv() -> Conv {
-    let kernel = Array4::from_shape_fn((2, 3, 2, 2), |(o, y, x, c)| (o + 2 * y + 3 * x + 5 * c) as i64 % 7 - 3);
-    Conv::new(kernel, vec![1, -2])
+    Conv::new(small_kernel(), vec![1, -2])
+}
+
+/// Each group by itself, with strides and dilations, at a block of positions whose patches overlap or leave lines out.
+#[test]
+fn conv_of_groups() {
+    let kernel = small_kernel().in_groups(2).with_steps([2, 1], [1, 2]).at_block([2, 2]);
+    assert_eq!(kernel.patch(), [5, 4, 4]);
+    assert_eq!((kernel.lines(0), kernel.lines(1)), (vec![0, 1, 2, 3, 4], vec![0, 1, 2, 3]));
+    let conv = Gadget::from(Conv::new(kernel, vec![1, -2]).adding());
+    let inputs = (0..conv.shape().inputs as i64).map(|i| i * 29 % 17 - 8).collect();
+    check(conv, &[], &[inputs]);
+}
+
+/// The image itself, position by position, is what the gadget is held to: for every stride, dilation, number of groups and
+/// block, by loops that know of no patch.
+#[test]
+fn a_block_is_its_positions() {
+    let kernel = Array4::from_shape_fn((4, 3, 2, 2), |(o, y, x, c)| (5 * o + 2 * y + 3 * x + 7 * c) as i64 % 11 - 5);
+    let image = |y: usize, x: usize, c: usize| (y * 31 + x * 17 + c * 5) as i64 % 23 - 11;
+    for groups in [1, 2, 4] {
+        for ([sh, sw], [dh, dw]) in [([1, 1], [1, 1]), ([2, 3], [1, 1]), ([1, 2], [3, 1]), ([4, 1], [1, 2])] {
+            for block in [[1, 1], [2, 2], [1, 3], [3, 1]] {
+                let gadget =
+                    Kernel::new(kernel.clone()).in_groups(groups).with_steps([sh, sw], [dh, dw]).at_block(block);
+                let [rows, columns] = [gadget.lines(0), gadget.lines(1)];
+                let patch = rows.iter().flat_map(|&y| columns.iter().map(move |&x| (y, x)));
+                let inputs = patch.flat_map(|(y, x)| (0..2 * groups).map(move |c| from_signed(image(y, x, c))));
+                let outputs = outputs_of(Conv::new(gadget, vec![1, -2, 3, 0]), &inputs.collect::<Vec<_>>());
+                let mut outputs = outputs.into_iter();
+                for (down, right) in (0..block[0]).flat_map(|down| (0..block[1]).map(move |right| (down, right))) {
+                    for (o, bias) in [1, -2, 3, 0].into_iter().enumerate() {
+                        let group = o / (4 / groups);
+                        let mut expected = bias;
+                        for ((_, y, x, c), weight) in kernel.indexed_iter().filter(|((of, ..), _)| *of == o) {
+                            expected += weight * image(down * sh + y * dh, right * sw + x * dw, 2 * group + c);
+                        }
+                        assert_eq!(outputs.next(), Some(expected), "{groups} {sh} {sw} {dh} {dw} {block:?}");
+                    }
+                }
+            }
+        }
+    }
 }
 
 #[test]
@@ -307,7 +352,9 @@ fn conv() {
     let inputs: Vec<i64> = (0..12).map(|i| i * 37 % 11 - 5).collect();
     check(small_conv(), &[], &[inputs]);
     let inputs: Vec<i64> = (0..4 * 3 * 2).map(|i| i * 53 % 11 - 5).collect();
-    check(small_conv().with_max([2, 2], true, 1000), &[], &[inputs]);
+    let block = || Conv::new(small_kernel().at_block([2, 2]), vec![1, -2]);
+    check(block().with_max(true, 1000), &[], &[inputs.clone()]);
+    check(block(), &[], &[inputs]);
     let adding = Gadget::from(small_conv().adding());
     let inputs = (0..adding.shape().inputs as i64).map(|i| i * 3 - 20).collect();
     check(adding, &[], &[inputs]);
@@ -316,7 +363,7 @@ fn conv() {
 #[test]
 fn conv_with_large_weights() {
     let kernel = Array4::from_elem((1, 1, 1, 2), 1 << 30);
-    check(Conv::new(kernel, vec![0]), &[], &[vec![3, -4]]);
+    check(Conv::new(Kernel::new(kernel), vec![0]), &[], &[vec![3, -4]]);
 }
 
 #[test]

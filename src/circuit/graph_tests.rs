@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::plan::security::{HashKind, Level, Scheme};
-use crate::plan::{Claims, Each, OutputVisibility, Plan, Visibility, Way};
+use crate::plan::{Claims, Cut, Each, OutputVisibility, Plan, Visibility, Way};
 use crate::saturation::saturations;
 use ndarray::ArrayD;
 use proptest::strategy::{Strategy, ValueTree};
@@ -132,7 +132,8 @@ fn graphs_agree_in_every_way_to_state_them() {
     for name in op_names().iter().filter(|name| !["clip", "quantize"].contains(name)) {
         assert!(tally.ops.contains_key(name), "no {name} among {:?}", tally.ops);
     }
-    for way in [Way::Fused, Way::Parts(0), Way::Filters(0), Way::Groups(0)] {
+    let cut = Way::Cut(Cut { block: [1, 1], parts: 1, slices: 1 });
+    for way in [Way::Fused, cut, Way::Filters(0), Way::Groups(0)] {
         assert!(tally.ways.iter().any(|(other, _)| *other == discriminant(&way)), "nothing is stated {way:?}");
     }
     let Tally { several_inputs, several_outputs, joins, floats, proofs, saturated, .. } = tally;

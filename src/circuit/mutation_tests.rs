@@ -1,13 +1,13 @@
 //! The adversary against every gadget, and proof that it would notice a missing constraint.
 
-use super::adversary::{Adversary, honest_row};
+use super::adversary::{Adversary, gate_of, honest_row};
 use super::{Secrets, Witness};
 use crate::gadget::field::{D, Ext, F, from_signed};
 use crate::gadget::*;
 use crate::plan::security::{HashKind, Scheme};
 use crate::plan::{POSEIDON_CONSTRAINTS, POSEIDON_ROUTED, POSEIDON_WIRES, Plan, SPONGE_WIDTH, Visibility};
 use ndarray::Array4;
-use plonky2::field::types::{Field, Field64};
+use plonky2::field::types::{Field, Field64, Sample};
 use plonky2::gates::gate::Gate;
 use plonky2::gates::poseidon::PoseidonGate;
 use plonky2::hash::hash_types::HashOut;
@@ -55,7 +55,10 @@ fn strict(clamp: (i64, i64), strict: [bool; 2], implied: &'static [usize]) -> Sp
 /// Every gadget, in each of its forms.
 fn specimens() -> Vec<Specimen> {
     let kernel = Array4::from_shape_fn((2, 2, 2, 1), |(o, y, x, _)| (3 * o + 2 * y + x) as i64 - 2);
+    let kernel = Kernel::new(kernel);
     let conv = || Conv::new(kernel.clone(), vec![1, -2]);
+    let block = || Conv::new(kernel.clone().at_block([2, 2]), vec![1, -2]);
+    let groups = kernel.clone().in_groups(2).with_steps([2, 1], [1, 2]).at_block([1, 2]);
     let patch = |n: i64| (0..n).map(|i| i * 53 % 11 - 5).collect::<Vec<i64>>();
     let tile = DenseTile { width: 3, height: 2 };
     let weights = [1, -2, 3, 4, 5, -6].map(from_signed).to_vec();
@@ -79,7 +82,9 @@ fn specimens() -> Vec<Specimen> {
         specimen(PackInput::new(0, 255, 2), &[vec![0, 255], vec![77, 100]]),
         specimen(conv(), &[patch(4)]),
         specimen(conv().adding(), &[patch(6)]),
-        specimen(conv().with_max([2, 2], true, 1000), &[patch(9)]),
+        specimen(block(), &[patch(9)]),
+        specimen(Conv::new(groups, vec![1, -2]).adding(), &[patch(2 * 4 * 2 + 4)]),
+        specimen(block().with_max(true, 1000), &[patch(9)]),
         Specimen { constants: weights, ..specimen(tile, &[vec![7, -8, 9, 100, -100]]) },
         Specimen {
             constants: [1, -2, 3, 100].map(from_signed).to_vec(),
@@ -163,6 +168,41 @@ fn changes(random: &mut ChaCha20Rng) -> [F; 8] {
 fn every_gadget_has_a_specimen() {
     let have: BTreeSet<&str> = specimens().iter().map(|specimen| specimen.gadget.name()).collect();
     assert_eq!(have, Gadget::NAMES.iter().copied().collect(), "add the new gadget to the specimens");
+}
+
+/// Combined constraints are those that are stated, at any wires: of every gadget that is said to be linear, and those of degree
+/// one are.
+#[test]
+fn combined_constraints_are_the_constraints() {
+    let mut combined = 0;
+    for Specimen { gadget, constants, .. } in specimens() {
+        let shape = gadget.shape();
+        assert!(gadget.is_linear() == (shape.degree == 1 && shape.constants == 0), "{}", gadget.name());
+        if !gadget.is_linear() {
+            continue;
+        }
+        assert_eq!(shape.own(), 0, "{}: wires that the sum would leave out", gadget.name());
+        for _ in 0..5 {
+            let wires = F::rand_vec(shape.wires());
+            let (first, step) = (F::rand(), F::rand());
+            let mut factors = vec![F::ZERO; shape.routed()];
+            let constant = gadget.combine(first, step, &mut factors);
+            let sum = factors.iter().zip(&wires).fold(constant, |sum, (&factor, &wire)| sum + factor * wire);
+            let [local_wires, local_constants] =
+                [&wires, &constants].map(|values| values.iter().map(|&value| value.into()).collect::<Vec<Ext>>());
+            let vars = EvaluationVars {
+                local_constants: &local_constants,
+                local_wires: &local_wires,
+                public_inputs_hash: &HashOut::ZERO,
+            };
+            let stated = gate_of(&gadget).eval_unfiltered(vars);
+            assert_eq!(stated.len(), shape.constraints);
+            let expected = stated.iter().rev().fold(Ext::ZERO, |sum, &constraint| sum * step.into() + constraint);
+            assert_eq!(Ext::from(sum), expected * first.into(), "{}", gadget.name());
+        }
+        combined += 1;
+    }
+    assert!(combined >= 6, "{combined}");
 }
 
 #[test]

@@ -83,11 +83,15 @@ fn soundness_counts_what_the_verifier_checks() {
 #[test]
 fn a_shape_that_falls_short_of_its_level_is_refused() {
     let graph = zknn_ir::parse(TEXT).expect("a graph");
-    let plan = Plan::new(&graph, Visibility::Committed, Scheme::default()).expect("a plan");
-    let shape = shape_of(&plan);
-    assert_eq!(shape.problem(), None);
-    let mut tall = CircuitShape { degree_bits: 20, ..shape.clone() };
-    (tall.challenges, tall.wires) = (tall.soundness().challenges, tall.wires + 1);
+    let of_level = |level| {
+        let scheme = Scheme { level, ..Scheme::default() };
+        shape_of(&Plan::new(&graph, Visibility::Committed, scheme).expect("a plan"))
+    };
+    let (shape, proven) = (of_level(Level::Conjectured), of_level(Level::Proven));
+    assert_eq!((shape.problem(), proven.problem()), (None, None));
+    let mut tall = CircuitShape { degree_bits: 20, ..proven };
+    let more = tall.soundness().challenges - tall.challenges;
+    (tall.challenges, tall.wires) = (tall.challenges + more, tall.wires + more);
     let problem = tall.problem().expect("too few bits");
     assert!(problem.starts_with("security"), "{problem}");
     // Too few rows to blind as many values as its queries would tell.

@@ -88,7 +88,7 @@ fn documented(tensor: &TensorInfo, salt: [F; 4], integers: &[i64]) -> [u8; 32] {
         |x: i64| if x < 0 { -F::from_canonical_u64(x.unsigned_abs()) } else { F::from_canonical_u64(x as u64) };
     let tag = b"zknncmt".iter().rev().fold(0u64, |word, &byte| word * 256 + u64::from(byte));
     let bits = tensor.scale.to_bits();
-    let mut message = vec![F::from_canonical_u64(tag), F::from_canonical_u64(4), signed(tensor.lo), signed(tensor.hi)];
+    let mut message = vec![F::from_canonical_u64(tag), F::from_canonical_u64(5), signed(tensor.lo), signed(tensor.hi)];
     message.extend([bits % (1 << 32), bits / (1 << 32), tensor.shape.len() as u64].map(F::from_canonical_u64));
     message.extend(tensor.shape.iter().map(|&axis| F::from_canonical_usize(axis)));
     message.extend(salt);

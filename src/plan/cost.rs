@@ -2,7 +2,7 @@
 
 use super::layout::Layout;
 use super::security::{CAP_HEIGHT, LOW_DEGREE, QUOTIENT_DEGREE, RATE_BITS};
-use super::total;
+use super::{Part, total};
 use crate::gadget::Gadget;
 
 /// Estimates for one layout, on two cores of a recent server.
@@ -36,6 +36,8 @@ const CONSTRAINT_NS: f64 = 5.9;
 const DIGIT_NS: f64 = 3.7;
 /// … to multiply by one weight inside a gate.
 const PRODUCT_NS: f64 = 0.07;
+/// … to combine one wire of linear gadgets, for each challenge set.
+const LINEAR_NS: f64 = 1.2;
 /// The share of the points that gadgets of low degree are evaluated at.
 const LOW_DEGREE_SHARE: f64 = 0.25;
 /// … to evaluate plonky2's Poseidon gate, and what else a proof costs, whatever its width.
@@ -45,8 +47,8 @@ const MEMORY_FACTOR: f64 = 1.2;
 /// How often the weights are held, as elements or larger.
 const WEIGHT_COPIES: usize = 3;
 
-/// What a byte of a proof is worth, in seconds: it is sent once at least, by a line of 100 Mbit/s.
-const BYTE_SECONDS: f64 = 8e-8;
+/// What a byte of a proof is worth, in seconds: it is sent once at least, by a line of 10 Mbit/s.
+const BYTE_SECONDS: f64 = 8e-7;
 
 impl Cost {
     /// The cost of `layout`.
@@ -59,11 +61,13 @@ impl Cost {
         let committed = layout.wires + z + quotient;
 
         let gates: f64 = layout.kinds.iter().flat_map(|kind| &kind.parts).map(|part| gadget_ns(&part.gadget)).sum();
+        let linear = layout.kinds.iter().map(|kind| linear_wires(&kind.parts)).max().unwrap_or(0);
         let digits = layout.kinds.iter().map(|kind| total(&kind.parts).digits).max().unwrap_or(0);
         let per_point = committed as f64 * COLUMN_NS
             + (layout.routed * layout.challenges) as f64 * ROUTED_NS
             + preprocessed as f64 * CONSTANT_NS
             + gates
+            + linear as f64 * layout.challenges as f64 * LINEAR_NS
             + digits as f64 * DIGIT_NS
             + FIXED_NS;
 
@@ -89,15 +93,29 @@ impl Cost {
         }
     }
 
+    /// What it takes to evaluate a gadget's constraints and digits at a point, as columns that take as long.
+    pub(super) fn columns_of(gadget: &Gadget) -> f64 {
+        (gadget_ns(gadget) + gadget.shape().digits as f64 * DIGIT_NS) / COLUMN_NS
+    }
+
     /// What of several layouts the cheapest has least of: seconds, those that it takes to send a proof among them.
     pub fn weight(&self) -> f64 {
         self.seconds + self.proof as f64 * BYTE_SECONDS
     }
 }
 
-/// Nanoseconds per point to evaluate a gadget's constraints.
+/// The routed wires up to the last of a linear gadget.
+fn linear_wires(parts: &[Part]) -> usize {
+    let linear = parts.iter().filter(|part| part.gadget.is_linear());
+    linear.map(|part| part.place.routed + part.gadget.shape().routed()).max().unwrap_or(0)
+}
+
+/// Nanoseconds per point to evaluate a gadget's constraints, those of linear ones aside: they are evaluated together.
 fn gadget_ns(gadget: &Gadget) -> f64 {
     let shape = gadget.shape();
+    if gadget.is_linear() {
+        return 0.0;
+    }
     let products = match gadget {
         Gadget::Conv(conv) => conv.products(),
         _ => 0,

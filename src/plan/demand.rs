@@ -81,6 +81,15 @@ impl Demand {
         self.gadget().map(|gadget| gadget.shape())
     }
 
+    /// The rows that instances of this shape take if they have rows of their own of about `width` wires, and how many lie in a
+    /// row. Only linear ones lie side by side: each other one is evaluated at every point.
+    pub fn in_rows_of(&self, shape: Shape, width: usize) -> [usize; 2] {
+        let is_linear = self.gadget().is_some_and(|gadget| gadget.is_linear());
+        let most = if is_linear { (width / shape.wires()).max(1) } else { 1 };
+        let rows = self.count.div_ceil(most);
+        [rows, self.count.div_ceil(rows.max(1))]
+    }
+
     /// The matrix, where there is one.
     pub fn matrix(&self) -> Option<&Matrix> {
         match &self.kind {

@@ -7,7 +7,6 @@
 
 use crate::gadget::arith::Arith;
 use crate::gadget::field::{F, to_signed};
-use crate::gadget::matrix::Matrix;
 use crate::gadget::{DIGIT_RADIX, Gadget, Place};
 use plonky2::field::types::Field64;
 use std::collections::{BTreeMap, BTreeSet};
@@ -337,18 +336,15 @@ impl Arith for Symbolic {
         self.combined(zero, a, to_signed(c).into())
     }
 
-    fn apply(&mut self, matrix: &Matrix, inputs: &[usize]) -> Vec<usize> {
-        let row = |weights: &[i64]| {
-            let mut terms = weights.iter().zip(inputs).filter(|(weight, _)| **weight != 0);
-            terms.try_fold(Polynomial::new(), |mut sum, (&weight, &input)| {
-                for (wires, coefficient) in self.polynomial(input)? {
-                    *sum.entry(wires).or_insert(0) += coefficient * i128::from(weight);
-                }
-                Some(sum)
-            })
-        };
-        let rows: Vec<_> = matrix.weights().chunks(matrix.width()).map(row).collect();
-        rows.into_iter().map(|sum| self.push(sum.map_or(Form::Large, Form::Sum))).collect()
+    fn dot(&mut self, weights: &[i64], values: &[usize]) -> usize {
+        let mut terms = weights.iter().zip(values).filter(|(weight, _)| **weight != 0);
+        let sum = terms.try_fold(Polynomial::new(), |mut sum, (&weight, &value)| {
+            for (wires, coefficient) in self.polynomial(value)? {
+                *sum.entry(wires).or_insert(0) += coefficient * i128::from(weight);
+            }
+            Some(sum)
+        });
+        self.push(sum.map_or(Form::Large, Form::Sum))
     }
 
     fn assert_zero(&mut self, value: usize) {

@@ -6,15 +6,13 @@
 //! memory.
 
 use super::choices::Choices;
-use super::cost::Cost;
-use super::fill::{RowFill, are_filled, fills, tile_fits};
+use super::fill::{RowFill, alike, are_filled, fills, tile_fits};
 use super::security::{Blinding, QUOTIENT_DEGREE, Scheme, Shortfall, Soundness};
 use super::tiles::TileShape;
 use super::values::Value;
 use super::{Demand, PlanError};
 use super::{
-    MAX_COLUMNS, MAX_DEGREE_BITS, MAX_ROWS, POSEIDON_ROUTED, POSEIDON_WIRES, Part, row_constraints, soundness, sum,
-    total,
+    MAX_COLUMNS, MAX_DEGREE_BITS, POSEIDON_ROUTED, POSEIDON_WIRES, Part, row_constraints, soundness, sum, total,
 };
 use crate::gadget::{Gadget, Place, Shape};
 use std::ops::Range;
@@ -106,12 +104,14 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// The best layout of what is demanded in `2^degree_bits` rows, or nothing if it does not fit them.
-    pub fn new(demands: &[Demand], degree_bits: usize, scheme: Scheme) -> Option<Self> {
+    /// The layout of what is demanded in `2^degree_bits` rows, those of linear gadgets of about `width` wires, or nothing if it
+    /// does not fit them.
+    pub fn new(demands: &[Demand], degree_bits: usize, width: usize, scheme: Scheme) -> Option<Self> {
         let free = free_rows(demands, degree_bits, scheme)?;
-        let fills = fills(demands, free).filter(|fills| are_filled(demands, free, fills))?;
+        let alike = alike(demands);
+        let fills = fills(demands, &alike, free, width).filter(|fills| are_filled(demands, &alike, free, fills))?;
         let tile = TileShape::choose(demands, free)?;
-        Self::place(demands, degree_bits, scheme, fills, tile).fitting()
+        Self::place(demands, &alike, degree_bits, scheme, fills, tile).fitting()
     }
 
     /// The layout that these choices were made for, or nothing if they were made for other demands.
@@ -121,10 +121,10 @@ impl Layout {
             return None;
         }
         let free = free_rows(demands, *degree_bits, scheme)?;
-        let has_room = are_filled(demands, free, fills) && tile_fits(demands, free, *tile);
-        let layout = has_room.then(|| Self::place(demands, *degree_bits, scheme, fills.clone(), *tile))?;
-        let is_secure = |layout: &Self| layout.soundness().shortfall(scheme.level).is_none();
-        layout.fitting().filter(|layout| scheme.can_blind(layout.challenges) && is_secure(layout))
+        let alike = alike(demands);
+        let has_room = are_filled(demands, &alike, free, fills) && tile_fits(demands, free, *tile);
+        let layout = has_room.then(|| Self::place(demands, &alike, *degree_bits, scheme, fills.clone(), *tile))?;
+        layout.fitting().filter(|layout| layout.refusal().is_none())
     }
 
     /// The layout, unless it is beyond a limit.
@@ -133,24 +133,13 @@ impl Layout {
         (fits && are_counted(self.routed, self.degree_bits)).then_some(self)
     }
 
-    /// The cheapest layout over all sizes.
-    ///
-    /// # Errors
-    /// They fit no circuit of up to 2^`MAX_DEGREE_BITS` rows, or none that can be blinded, or none that is secure.
-    pub fn cheapest(demands: &[Demand], scheme: Scheme) -> Result<Self, PlanError> {
-        let sizes = scheme.min_degree_bits()..=MAX_DEGREE_BITS;
-        let all: Vec<Self> = sizes.filter_map(|bits| Self::new(demands, bits, scheme)).collect();
-        let Some(sets) = all.iter().map(|layout| layout.challenges).min() else {
-            return Err(PlanError::TooLarge { max_rows: MAX_ROWS });
-        };
-        let blinded: Vec<Self> = all.into_iter().filter(|layout| scheme.can_blind(layout.challenges)).collect();
-        let shortfalls = blinded.iter().filter_map(|layout| layout.soundness().shortfall(scheme.level));
-        let refusal = match shortfalls.max_by(|a, b| a.bits.total_cmp(&b.bits)) {
-            Some(Shortfall { round, regime, bits }) => PlanError::Insecure { round, regime, bits: bits as usize },
-            None => PlanError::BlindedSets { sets },
-        };
-        let secure = blinded.into_iter().filter(|layout| layout.soundness().shortfall(scheme.level).is_none());
-        secure.min_by(|a, b| Cost::of(a).weight().total_cmp(&Cost::of(b).weight())).ok_or(refusal)
+    /// Why nobody may prove with it, if it is so.
+    pub(super) fn refusal(&self) -> Option<PlanError> {
+        if !self.scheme.can_blind(self.challenges) {
+            return Some(PlanError::BlindedSets { sets: self.challenges });
+        }
+        let shortfall = self.soundness().shortfall(self.scheme.level);
+        shortfall.map(|Shortfall { round, regime, bits }| PlanError::Insecure { round, regime, bits: bits as usize })
     }
 
     /// What its soundness depends on.
@@ -177,6 +166,7 @@ impl Layout {
 
     fn place(
         demands: &[Demand],
+        alike: &[usize],
         degree_bits: usize,
         scheme: Scheme,
         fills: Vec<RowFill>,
@@ -192,7 +182,10 @@ impl Layout {
             for &(block, count) in &fill.slots {
                 for _ in 0..count {
                     let slot = Slot { kind: kinds.len(), part: gadgets.len() };
-                    segments.place(block, demands[block].count, slot, rows.clone());
+                    let mut left = rows.clone();
+                    for (other, demand) in demands.iter().enumerate().filter(|(other, _)| alike[*other] == block) {
+                        left.start += segments.place(other, demand.count, slot, left.clone());
+                    }
                     gadgets.extend(demands[block].gadget().cloned());
                 }
             }

@@ -30,7 +30,7 @@ pub use error::PlanError;
 pub use fill::RowFill;
 pub use layout::{Layout, Placement, RowKind, Segment, Slot, wiring};
 pub use matrix::Matrix;
-pub use op::Way;
+pub use op::{Cut, Way};
 pub use program::{Program, Tensor};
 pub use size::LeastSize;
 pub use tiles::TileShape;
@@ -119,10 +119,10 @@ impl Plan {
     /// The same, of a graph that may have no plan.
     pub fn of_all_candidates(graph: &Graph, claims: impl Into<Claims>, scheme: Scheme) -> Result<Vec<Self>, PlanError> {
         let statable = statable(graph, claims.into())?;
-        let most = statable.open().map(|(_, count)| count).max().unwrap_or(1);
+        let most = statable.open().map(|(_, candidates)| candidates.len()).max().unwrap_or(1);
         let plan = |n: usize| {
-            let picks = statable.open().map(|(id, count)| (id, n.min(count - 1))).collect();
-            let layout = Layout::cheapest(&statable.demands(&picks), scheme)?;
+            let picks: Picks = statable.open().map(|(id, candidates)| (id, n.min(candidates.len() - 1))).collect();
+            let layout = search::cheapest_of(&statable, &picks, scheme)?;
             Ok(Self::write(&statable, &picks, layout))
         };
         (0..most).map(plan).collect()

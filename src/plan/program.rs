@@ -105,10 +105,10 @@ impl<'a> Statable<'a> {
         Ok(Self { inputs, nodes, outputs, numbers, first, last, graph })
     }
 
-    /// The nodes that there is more than one way to state, and how many.
-    pub(super) fn open(&self) -> impl Iterator<Item = (NodeId, usize)> {
+    /// The nodes that there is more than one way to state, and these ways.
+    pub(super) fn open(&self) -> impl Iterator<Item = (NodeId, &[Candidate<'a>])> {
         let open = self.nodes.iter().filter(|(_, candidates)| candidates.len() > 1);
-        open.map(|(id, candidates)| (*id, candidates.len()))
+        open.map(|(id, candidates)| (*id, &candidates[..]))
     }
 
     /// The candidates picked, in topological order. A node that is stated along with another has none.

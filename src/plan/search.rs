@@ -1,44 +1,141 @@
 //! The search for the cheapest way to state a graph.
+//!
+//! How wide rows are decides how a layer is best stated: a wide row holds a large block of positions, which share what they
+//! read. So for each number of rows and each width every node takes the candidate that takes least room there, by what it
+//! demands alone; what comes of that is laid out, and the cheapest layout wins. At its number of rows and width, each
+//! node then tries what it would have taken at others.
 
+use super::cost::Cost;
+use super::demand::Demand;
+use super::op::Candidate;
 use super::program::{Picks, Statable};
 use super::security::Scheme;
-use super::{Cost, Layout, PlanError};
+use super::{Layout, MAX_COLUMNS, MAX_DEGREE_BITS, MAX_ROWS, POSEIDON_WIRES, PlanError};
+use std::collections::{BTreeMap, BTreeSet};
+use zknn_ir::NodeId;
+
+/// Each width that is tried is about so many times the one before.
+const STEP: f64 = 1.2;
 
 /// The cheapest layout, and the candidates that it is of.
 ///
 /// # Errors
-/// Nothing that was tried fits a circuit; the reason is that of the first.
+/// Nothing that was tried fits a circuit; the reason is that of the layout that comes closest.
 pub(super) fn cheapest(statable: &Statable<'_>, scheme: Scheme) -> Result<(Picks, Layout), PlanError> {
-    let mut best = Draft::new(statable, Picks::new(), scheme);
-    // One node after the other: trying all combinations would take too long for many.
-    for (id, count) in statable.open() {
-        for pick in 1..count {
-            let mut picks = best.picks.clone();
-            picks.insert(id, pick);
-            best = best.or(Draft::new(statable, picks, scheme));
+    let mut search = Search { statable, scheme, best: None, refusals: Vec::new() };
+    let mut tried: BTreeMap<NodeId, BTreeSet<usize>> = BTreeMap::new();
+    let widths: Vec<usize> = widths(statable).collect();
+    for degree_bits in scheme.min_degree_bits()..=MAX_DEGREE_BITS {
+        for &width in &widths {
+            let picks = picks(statable, degree_bits, width);
+            picks.iter().for_each(|(&id, &pick)| {
+                tried.entry(id).or_default().insert(pick);
+            });
+            search.lay_out(picks, degree_bits, width);
         }
     }
-    Ok((best.picks, best.layout?))
+    let Some(Draft { degree_bits, width, .. }) = search.best else { return Err(search.refusal()) };
+    // One node after the other: trying all combinations would take too long for many.
+    for (id, others) in tried {
+        for pick in others {
+            let Some(best) = search.best.as_ref().filter(|best| best.picks.get(&id) != Some(&pick)) else { continue };
+            let mut picks = best.picks.clone();
+            picks.insert(id, pick);
+            search.lay_out(picks, degree_bits, width);
+        }
+    }
+    let refusal = search.refusal();
+    search.best.map(|best| (best.picks, best.layout)).ok_or(refusal)
 }
 
-/// One way to lay a graph out, or why it can't be.
+/// The cheapest layout of what is picked.
+#[cfg(test)]
+pub(super) fn cheapest_of(statable: &Statable<'_>, picks: &Picks, scheme: Scheme) -> Result<Layout, PlanError> {
+    let mut search = Search { statable, scheme, best: None, refusals: Vec::new() };
+    for degree_bits in scheme.min_degree_bits()..=MAX_DEGREE_BITS {
+        widths(statable).for_each(|width| search.lay_out(picks.clone(), degree_bits, width));
+    }
+    let refusal = search.refusal();
+    search.best.map(|best| best.layout).ok_or(refusal)
+}
+
+struct Search<'a> {
+    statable: &'a Statable<'a>,
+    scheme: Scheme,
+    best: Option<Draft>,
+    refusals: Vec<PlanError>,
+}
+
+/// A layout that proofs can be made with.
 struct Draft {
     picks: Picks,
-    layout: Result<Layout, PlanError>,
+    degree_bits: usize,
+    width: usize,
+    layout: Layout,
+    weight: f64,
 }
 
-impl Draft {
-    fn new(statable: &Statable<'_>, picks: Picks, scheme: Scheme) -> Self {
-        let layout = Layout::cheapest(&statable.demands(&picks), scheme);
-        Self { picks, layout }
+impl Search<'_> {
+    /// Lays out what is picked, and keeps it if it is cheaper than all before.
+    fn lay_out(&mut self, picks: Picks, degree_bits: usize, width: usize) {
+        let Some(layout) = Layout::new(&self.statable.demands(&picks), degree_bits, width, self.scheme) else { return };
+        if let Some(refusal) = layout.refusal() {
+            self.refusals.push(refusal);
+            return;
+        }
+        let weight = Cost::of(&layout).weight();
+        if self.best.as_ref().is_none_or(|best| weight < best.weight) {
+            self.best = Some(Draft { picks, degree_bits, width, layout, weight });
+        }
     }
 
-    fn weight(&self) -> f64 {
-        self.layout.as_ref().map_or(f64::INFINITY, |layout| Cost::of(layout).weight())
+    /// Why there is no layout: of several reasons that of the most secure one, or of the one with the fewest challenge sets.
+    fn refusal(&self) -> PlanError {
+        let rank = |refusal: &&PlanError| match refusal {
+            PlanError::Insecure { bits, .. } => (1, *bits),
+            PlanError::BlindedSets { sets } => (0, usize::MAX - sets),
+            _ => (0, 0),
+        };
+        self.refusals.iter().max_by_key(rank).cloned().unwrap_or(PlanError::TooLarge { max_rows: MAX_ROWS })
     }
+}
 
-    /// The cheaper one, and this one if they cost the same.
-    fn or(self, other: Self) -> Self {
-        if other.weight() < self.weight() { other } else { self }
-    }
+/// The widths of rows that are tried: from that of a Poseidon permutation to that of the widest instance.
+fn widths(statable: &Statable<'_>) -> impl Iterator<Item = usize> + use<> {
+    let shapes = statable.open().flat_map(|(_, candidates)| candidates).flat_map(|candidate| &candidate.demands);
+    let widest = shapes.filter_map(Demand::shape).map(|shape| shape.wires()).max().unwrap_or(0).min(MAX_COLUMNS);
+    let next = |&width: &f64| Some(width * STEP);
+    std::iter::successors(Some(POSEIDON_WIRES as f64), next).map(|width| width as usize).take_while(move |&width| {
+        // One that holds the widest instance is among them.
+        (width as f64) < widest.max(POSEIDON_WIRES) as f64 * STEP
+    })
+}
+
+/// For each node that there is more than one way to state the candidate that takes least room.
+fn picks(statable: &Statable<'_>, degree_bits: usize, width: usize) -> Picks {
+    let least = |(id, candidates): (NodeId, &[Candidate<'_>])| {
+        let rooms = candidates.iter().map(|candidate| room(&candidate.demands, degree_bits, width));
+        let (pick, _) = rooms.enumerate().min_by(|(_, a), (_, b)| a.total_cmp(b))?;
+        Some((id, pick))
+    };
+    statable.open().filter_map(least).collect()
+}
+
+/// The cells that these demands take in rows of about `width` wires, and what else they cost, as cells.
+fn room(demands: &[Demand], degree_bits: usize, width: usize) -> f64 {
+    let room = |demand: &Demand| {
+        let (Some(gadget), Some(shape)) = (demand.gadget(), demand.shape()) else { return 0.0 };
+        let of_gate = Cost::columns_of(gadget);
+        let room = match demand.own_rows {
+            Some(_) => {
+                let [rows, _] = demand.in_rows_of(shape, width);
+                // It is evaluated at every point.
+                (rows * width.max(shape.wires())) as f64 + of_gate * (1u64 << degree_bits) as f64
+            }
+            None => demand.count as f64 * (shape.wires() as f64 + of_gate),
+        };
+        // Wider ones would make all rows wider: where there is nothing else, the narrowest.
+        if shape.wires() > width { room + (MAX_ROWS * shape.wires()) as f64 } else { room }
+    };
+    demands.iter().map(room).sum()
 }

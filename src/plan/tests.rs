@@ -82,14 +82,17 @@ fn borders_are_views_and_sums_are_linear() {
 /// With so many cells, rows times columns, too many challenges batch the polynomials wrongly.
 #[test]
 fn what_would_not_be_secure_has_no_plan() {
-    let plan = |elements: usize| {
+    let plan = |elements: usize, level| {
         let text = format!("%0 = input : [{elements}] fixed(scale 1, -100..=100)\n%1 = relu %0\noutput %1\n");
-        Plan::new(&zknn_ir::parse(&text).expect("a graph"), Visibility::Private, Scheme::default())
+        let scheme = Scheme { level, ..Scheme::default() };
+        Plan::new(&zknn_ir::parse(&text).expect("a graph"), Visibility::Private, scheme)
     };
-    assert_eq!(plan(200_000).expect("a plan").layout.soundness().shortfall(security::Level::Conjectured), None);
-    let error = plan(8_000_000).expect_err("too large to be secure");
+    let (conjectured, proven) = (security::Level::Conjectured, security::Level::Proven);
+    assert_eq!(plan(200_000, proven).expect("a plan").layout.soundness().shortfall(proven), None);
+    assert_eq!(plan(8_000_000, conjectured).expect("a plan").layout.soundness().shortfall(conjectured), None);
+    let error = plan(8_000_000, proven).expect_err("too large to be secure");
     let PlanError::Insecure { round, regime, bits } = error else { panic!("{error}") };
-    assert_eq!((round, regime), (security::Round::Batching, security::Regime::Conjectured));
+    assert_eq!((round, regime), (security::Round::Batching, security::Regime::UniqueDecoding));
     assert!((90..100).contains(&bits), "{bits}");
     assert!(error.to_string().contains("batching of polynomials"), "{error}");
     assert!(error.help().contains("cells"));
@@ -205,8 +208,8 @@ fn choices_that_do_not_fit_are_refused() {
         |choices| choices.ways.clear(),
         |choices| choices.ways.push((2, Way::Fused)),
         |choices| choices.ways.push((1, Way::Fused)),
-        |choices| choices.ways.insert(0, (0, Way::Parts(2))),
-        |choices| choices.ways[0].1 = Way::Parts(0),
+        |choices| choices.ways.insert(0, (0, Way::Cut(Cut { block: [1, 1], parts: 2, slices: 1 }))),
+        |choices| choices.ways[0].1 = Way::Cut(Cut { block: [0, 1], parts: 0, slices: 1 }),
         |choices| choices.ways[0].1 = Way::Whole,
         |choices| choices.fills.clear(),
         |choices| choices.fills[0].rows += 1,

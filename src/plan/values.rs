@@ -66,6 +66,13 @@ pub(super) struct Grid {
 }
 
 impl Grid {
+    /// The value at a place, if the tensor has it.
+    pub(super) fn get(&self, row: usize, column: usize, channel: usize) -> Option<Value> {
+        let row_length = self.width * self.channels;
+        let is_inside = column < self.width && row < self.values.len() / row_length;
+        is_inside.then(|| self.at(row, column, channel))
+    }
+
     pub(super) fn at(&self, row: usize, column: usize, channel: usize) -> Value {
         self.values[(row * self.width + column) * self.channels + channel]
     }

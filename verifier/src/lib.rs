@@ -19,4 +19,4 @@ pub use verify::{RejectError, verify, verify_in_context};
 
 /// The format of files, keys, proofs and commitments that this program writes and reads. Every digest of one of these
 /// has it inside.
-pub const FORMAT_VERSION: u16 = 4;
+pub const FORMAT_VERSION: u16 = 5;

@@ -8,7 +8,6 @@ use super::Adversary;
 use crate::gadget::Place;
 use crate::gadget::arith::Arith;
 use crate::gadget::field::F;
-use crate::gadget::matrix::Matrix;
 use plonky2::field::types::{Field, Field64, PrimeField64};
 
 /// How many constraints it mends one after the other.
@@ -130,10 +129,6 @@ impl Arith for Values<'_> {
 
     fn mul(&mut self, a: F, b: F) -> F {
         a * b
-    }
-
-    fn apply(&mut self, matrix: &Matrix, inputs: &[F]) -> Vec<F> {
-        matrix.rows().map(|row| row.zip(inputs).map(|(weight, &input)| weight * input).sum()).collect()
     }
 
     fn assert_zero(&mut self, value: F) {

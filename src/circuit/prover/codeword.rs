@@ -135,6 +135,23 @@ impl Domain {
         });
     }
 
+    /// Extends [`LANES`] columns with these values at the rows to the first cosets, and gives each batch of points to `take`: the
+    /// coset, the first point, and the values, column by column.
+    pub fn for_each_batch(&self, values: Vec<Packed>, cosets: usize, mut take: impl FnMut(usize, usize, &[F])) {
+        let mut coefficients = values;
+        self.fft.coefficients(&mut coefficients);
+        let mut scratch = Vec::with_capacity(self.rows());
+        let mut columns = [F::ZERO; BATCH * LANES];
+        for coset in 0..cosets {
+            let mut start = 0;
+            self.cosets[coset].values(&coefficients, &mut scratch, |batch| {
+                unpack(batch, &mut columns);
+                take(coset, start, &columns);
+                start += BATCH;
+            });
+        }
+    }
+
     /// The values on the first cosets of columns with these values at the rows.
     fn extend_group(&self, values: Vec<Packed>, cosets: usize) -> Vec<F> {
         let mut coefficients = values;

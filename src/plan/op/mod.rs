@@ -15,6 +15,8 @@ mod relu;
 mod requantize;
 mod view;
 
+pub use conv2d::Cut;
+
 use super::node::Node;
 use super::values::{Value, Values};
 use super::{Demand, PlanError};
@@ -30,8 +32,8 @@ pub enum Way {
     Whole,
     /// Together with the node that reads it, in the same rows.
     Fused,
-    /// Sums in so many parts, each of which adds to the one before: narrower rows, and more of them.
-    Parts(usize),
+    /// A convolution at blocks of positions, in parts.
+    Cut(Cut),
     /// A convolution or the like, filter by filter, with the weights as row constants, at so many positions a row.
     Filters(usize),
     /// Comparisons of many values in groups of so many, then of what these give.

@@ -304,7 +304,7 @@ mod tests {
         assert_eq!(problem(b"{}"), "this is not a zknn file");
         let mut later = bytes.clone();
         later[4] = 9;
-        assert_eq!(problem(&later), "its format version is 9, this program reads 4");
+        assert_eq!(problem(&later), "its format version is 9, this program reads 5");
         let mut huge = bytes;
         huge[14] = 1;
         assert!(problem(&huge).contains("beyond the limit"));

@@ -4,6 +4,8 @@ use super::digits::DigitWires;
 use super::{Cells, MAX_SIZE, Shape, Statement};
 use crate::gadget::arith::Arith;
 use crate::gadget::field::F;
+#[cfg(feature = "prover")]
+use plonky2::field::types::Field;
 use serde::{Deserialize, Serialize};
 
 /// `y = x_1 + … + x_n`, in the field.
@@ -39,6 +41,17 @@ impl Statement for Add {
         }
         let output = cells.output(0);
         cells.arith.assert_equal(sum, output);
+    }
+
+    fn is_linear(&self) -> bool {
+        true
+    }
+
+    #[cfg(feature = "prover")]
+    fn combine(&self, first: F, _: F, factors: &mut [F]) -> F {
+        factors[..self.terms].iter_mut().for_each(|factor| *factor += first);
+        factors[self.terms] -= first;
+        F::ZERO
     }
 
     fn assign(&self, _: &[F], inputs: &[F], outputs: &mut [F], _: &mut [F], _: &mut DigitWires<'_>) {

@@ -14,8 +14,8 @@ pub use batch::{Batch, Column, Points, Sink};
 pub use extension::Extension;
 pub use recursive::Recursive;
 
-use super::field::F;
-use super::matrix::Matrix;
+use super::field::{F, from_signed};
+use super::kernel::Kernel;
 use plonky2::field::types::Field;
 
 /// The number of points evaluated together in the base field: enough that the products of one do not wait for each other.
@@ -39,10 +39,23 @@ pub trait Arith {
     fn sub(&mut self, a: Self::V, b: Self::V) -> Self::V;
     /// `a · b`.
     fn mul(&mut self, a: Self::V, b: Self::V) -> Self::V;
-    /// The product of `matrix` and the column vector `inputs`, whose length is the matrix's width.
-    fn apply(&mut self, matrix: &Matrix, inputs: &[Self::V]) -> Vec<Self::V>;
     /// States the constraint `value = 0`.
     fn assert_zero(&mut self, value: Self::V);
+
+    /// `Σ weights[i] · values[i]`
+    fn dot(&mut self, weights: &[i64], values: &[Self::V]) -> Self::V {
+        let mut sum = self.fixed(F::ZERO);
+        for (&weight, &value) in weights.iter().zip(values).filter(|(weight, _)| **weight != 0) {
+            let product = self.scale(value, from_signed(weight));
+            sum = self.add(sum, product);
+        }
+        sum
+    }
+
+    /// What `kernel` gives of a patch: see [`Kernel::convolve`].
+    fn convolve(&mut self, kernel: &Kernel, patch: &[Self::V]) -> Vec<Self::V> {
+        kernel.convolve(patch, |weights, values| self.dot(weights, values))
+    }
 
     /// `a · c` for a fixed `c`.
     fn scale(&mut self, a: Self::V, c: F) -> Self::V {

@@ -4,6 +4,8 @@ use super::digits::DigitWires;
 use super::{Cells, Shape, Statement};
 use crate::gadget::arith::Arith;
 use crate::gadget::field::{F, from_signed};
+#[cfg(feature = "prover")]
+use plonky2::field::types::Field;
 use serde::{Deserialize, Serialize};
 
 /// Outputs: the numbers.
@@ -21,6 +23,20 @@ impl Statement for Constants {
             let difference = cells.arith.offset(output, -from_signed(number));
             cells.arith.assert_zero(difference);
         }
+    }
+
+    fn is_linear(&self) -> bool {
+        true
+    }
+
+    #[cfg(feature = "prover")]
+    fn combine(&self, first: F, step: F, factors: &mut [F]) -> F {
+        let powers = step.powers().map(|power| first * power);
+        let terms = factors.iter_mut().zip(&self.0).zip(powers);
+        terms.fold(F::ZERO, |sum, ((factor, &number), power)| {
+            *factor += power;
+            sum - power * from_signed(number)
+        })
     }
 
     fn assign(&self, _: &[F], _: &[F], outputs: &mut [F], _: &mut [F], _: &mut DigitWires<'_>) {

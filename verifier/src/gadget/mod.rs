@@ -18,7 +18,7 @@ mod filter;
 #[cfg(feature = "prover")]
 pub mod halves;
 mod input;
-pub mod matrix;
+mod kernel;
 mod max;
 mod normalize;
 mod product;
@@ -33,6 +33,7 @@ pub use dense::DenseTile;
 pub use digits::{DIGIT_RADIX, Digits, constrain_columns};
 pub use filter::Filter;
 pub use input::PackInput;
+pub use kernel::Kernel;
 pub use max::Max;
 pub use normalize::{FRACTION_BITS, MAX_ELEMENTS, NormRound, NormSquare, NormTotal};
 pub use product::Product;
@@ -157,6 +158,16 @@ trait Statement {
     fn is_consistent(&self) -> bool {
         true
     }
+    /// Whether all of its constraints are linear in its routed wires, with factors that are the same in all rows.
+    fn is_linear(&self) -> bool {
+        false
+    }
+    /// `Σ first · step^i · c_i` over its constraints `c_i`, if they are linear, as a sum of its routed wires: adds each wire's
+    /// factor to that of `factors` in its place, and returns what is added to that sum.
+    #[cfg(feature = "prover")]
+    fn combine(&self, _first: F, _step: F, _factors: &mut [F]) -> F {
+        F::ZERO
+    }
     /// Inputs that an instance nobody uses may have; all zero unless the gadget forbids it.
     fn idle_inputs(&self) -> Vec<F> {
         vec![F::ZERO; self.shape().inputs]
@@ -201,6 +212,18 @@ macro_rules! gadgets {
             pub fn constrain_with_digits<A: Arith>(&self, arith: &mut A, place: Place) {
                 self.constrain(arith, place);
                 constrain_columns(arith, place.digits..place.digits + self.shape().digits);
+            }
+
+            /// Whether all of its constraints are linear in its routed wires, with factors that are the same in all rows.
+            pub fn is_linear(&self) -> bool {
+                match self { $(Gadget::$name(g) => g.is_linear()),* }
+            }
+
+            /// `Σ first · step^i · c_i` over the constraints `c_i` of a linear gadget, as a sum of its routed wires: adds each
+            /// wire's factor to that of `factors` in its place, and returns what is added to that sum. Of other gadgets nothing.
+            #[cfg(feature = "prover")]
+            pub fn combine(&self, first: F, step: F, factors: &mut [F]) -> F {
+                match self { $(Gadget::$name(g) => g.combine(first, step, factors)),* }
             }
 
             /// Computes the other wires from `inputs` and `constants`: outputs, and the gadget's own, advice before

@@ -4,7 +4,10 @@
 //! constraints in the order of plonky2's verifier: that `Z` starts with one, the steps of the permutation argument for each
 //! challenge set, the gates'.
 
+mod linear;
 mod permutation;
+
+use linear::LinearParts;
 
 use super::codeword::{Codeword, Columns, Domain};
 use super::fft::{COSETS, LANES, reverse_bits};
@@ -67,6 +70,8 @@ pub struct Tables {
     /// The weights combined over the rows of a tile: for each challenge, a column for each of a tile's inputs. They belong to
     /// parts of low degree, and there are only the cosets that those are evaluated on.
     tiles: Codeword,
+    /// The linear parts of all kinds of rows.
+    linear: LinearParts,
     /// Where the constraints of gates start.
     first_gate: usize,
     /// For each challenge set `1 / beta` and `gamma / beta`.
@@ -87,7 +92,7 @@ struct Cursor<'a> {
 
 impl Quotient<'_> {
     /// The quotients at all points, each divided into what has a high degree and what a low one. `clock` is told what the
-    /// permutation argument takes, and then each gate.
+    /// permutation argument takes, then linear parts and tiles, and then each gate.
     pub fn values(&self, tables: &Tables, clock: &Clock) -> Vec<[Vec<Column>; 2]> {
         (0..COSETS)
             .flat_map(|coset| {
@@ -99,6 +104,10 @@ impl Quotient<'_> {
                     let mut cursor = Cursor { quotient: self, tables, coset, start, sums, low_sums };
                     let running = clock.start(0);
                     cursor.permutation(&points, &first);
+                    drop(running);
+                    let running = clock.start(1);
+                    cursor.linear_parts();
+                    cursor.tiles();
                     drop(running);
                     cursor.gates(clock);
                     let divide = |sum: Column| sum.map(|values| values * inverse);
@@ -139,6 +148,7 @@ impl Quotient<'_> {
         let Challenges { betas, gammas, .. } = self.challenges;
         let offset = |(beta, &gamma): (&F, &F)| (beta.inverse(), gamma * beta.inverse());
         Tables {
+            linear: self.linear_parts(&powers, first_gate),
             powers,
             tiles: self.domain.extend_rows(tiles, LOW_COSETS),
             first_gate,
@@ -192,7 +202,7 @@ impl Cursor<'_> {
     fn gates(&mut self, clock: &Clock) {
         let quotient = self.quotient;
         for (index, gate) in quotient.gates.all.iter().enumerate() {
-            let _running = clock.start(1 + index);
+            let _running = clock.start(2 + index);
             let [mut all, mut low] = [self.no_sums(), self.no_sums()];
             if let Some(kind) = quotient.gates.kinds.iter().position(|&kind| kind == index) {
                 self.row_gate(kind, &mut all, &mut low);
@@ -237,14 +247,36 @@ impl Cursor<'_> {
         for part in &self.quotient.shape.gates[kind] {
             let shape = part.gadget.shape();
             let is_low = shape.degree <= LOW_DEGREE;
-            if !is_low || self.coset < LOW_COSETS {
+            // Linear parts and tiles of all kinds of rows are in the sums already.
+            let is_taken = part.gadget.is_linear() || matches!(*part.gadget, Gadget::DenseTile(_));
+            if !is_taken && (!is_low || self.coset < LOW_COSETS) {
                 let mut combined = self.combined(first, if is_low { low } else { all });
-                match &*part.gadget {
-                    Gadget::DenseTile(tile) => self.tile(tile, part.place, &mut combined),
-                    gadget => gadget.constrain(&mut Batch::new(self, &mut combined), part.place),
-                }
+                part.gadget.constrain(&mut Batch::new(self, &mut combined), part.place);
             }
             first += shape.constraints;
+        }
+    }
+
+    /// The tiles of all kinds of rows, each times its filter. They lie in the same columns, and their constraints have the same
+    /// numbers: so they differ by their filters alone.
+    fn tiles(&mut self) {
+        let kinds = self.quotient.gates.kinds.iter().zip(&self.quotient.shape.gates);
+        let tiles = kinds.filter_map(|(&gate, parts)| match parts.first().map(|part| (&*part.gadget, part.place)) {
+            Some((Gadget::DenseTile(tile), place)) => Some((gate, tile, place)),
+            _ => None,
+        });
+        let mut tiles: Vec<_> = tiles.collect();
+        // Kinds of rows with the same parts have one gate.
+        tiles.sort_unstable_by_key(|(gate, ..)| *gate);
+        tiles.dedup_by_key(|(gate, ..)| *gate);
+        let Some(&(_, tile, place)) = tiles.first().filter(|_| self.coset < LOW_COSETS) else { return };
+        debug_assert!(tiles.iter().all(|(_, other, at)| (*other, *at) == (tile, place)));
+        let mut sums = self.no_sums();
+        self.tile(tile, place, &mut self.combined(0, &mut sums));
+        let zero = Column::ZERO;
+        let filters = tiles.iter().fold(zero, |sum, &(gate, ..)| sum.zip(&self.filter(gate), |a, b| a + b));
+        for (total, sum) in self.low_sums.iter_mut().zip(sums) {
+            *total = total.zip(&sum.zip(&filters, |a, b| a * b), |a, b| a + b);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::{Arith, BATCH};
 use crate::gadget::field::{F, Packed};
-use crate::gadget::matrix::Matrix;
+use crate::gadget::kernel::Kernel;
 use plonky2::field::packed::PackedField;
 use plonky2::field::types::Field;
 use plonky2::plonk::vars::EvaluationVarsBaseBatch;
@@ -165,8 +165,8 @@ impl<S: Points, K: Sink> Arith for Batch<'_, S, K> {
         a.zip(&b, |a, b| a - b * c)
     }
 
-    fn apply(&mut self, matrix: &Matrix, inputs: &[Column]) -> Vec<Column> {
-        matrix.apply_batch(inputs)
+    fn convolve(&mut self, kernel: &Kernel, patch: &[Column]) -> Vec<Column> {
+        kernel.convolve_batch(patch)
     }
 
     fn assert_zero(&mut self, value: Column) {

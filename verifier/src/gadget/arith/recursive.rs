@@ -1,9 +1,7 @@
 //! Constraints as a circuit: what a verifier inside another circuit evaluates.
 
 use super::Arith;
-use crate::gadget::field::{D, F};
-use crate::gadget::matrix::Matrix;
-use plonky2::field::types::Field;
+use crate::gadget::field::{D, F, from_signed};
 use plonky2::iop::ext_target::ExtensionTarget;
 use plonky2::plonk::circuit_builder::CircuitBuilder;
 use plonky2::plonk::vars::EvaluationTargets;
@@ -54,18 +52,12 @@ impl Arith for Recursive<'_> {
         self.builder.mul_const_extension(c, a)
     }
 
-    fn apply(&mut self, matrix: &Matrix, inputs: &[Self::V]) -> Vec<Self::V> {
-        let mut outputs = Vec::with_capacity(matrix.height());
-        for row in matrix.rows() {
-            let mut sum = self.builder.zero_extension();
-            for (weight, &input) in row.zip(inputs) {
-                if weight.is_nonzero() {
-                    sum = self.builder.mul_const_add_extension(weight, input, sum);
-                }
-            }
-            outputs.push(sum);
+    fn dot(&mut self, weights: &[i64], values: &[Self::V]) -> Self::V {
+        let mut sum = self.builder.zero_extension();
+        for (&weight, &value) in weights.iter().zip(values).filter(|(weight, _)| **weight != 0) {
+            sum = self.builder.mul_const_add_extension(from_signed(weight), value, sum);
         }
-        outputs
+        sum
     }
 
     fn assert_zero(&mut self, value: Self::V) {

@@ -65,7 +65,8 @@ fn terms_are_those_of_a_second_computation() {
             let (list, gap, fold_gap, miss) = match regime {
                 Regime::Conjectured => {
                     let eta = wider * (1f64.exp() / wider).ln() / q.ln();
-                    (1.0, domain, domain + 1.0, wider + eta)
+                    let combinations = 1.0 + soundness.folding.len() as f64;
+                    (1.0, 4096f64.min(domain), 4096f64.min(domain + 1.0), wider + eta + combinations / 4096.0)
                 }
                 Regime::UniqueDecoding => (1.0, domain, domain + 1.0, 0.5 + wider / 2.0),
                 Regime::Johnson(m) => {
@@ -100,9 +101,12 @@ fn terms_are_those_of_a_second_computation() {
 /// is a little smaller, the rate that decides distances larger by `2/N`, and terms that it drops are small.
 #[test]
 fn terms_are_those_of_plonky3() {
+    // It counts no slack: with so much a query is worth less.
+    let words = 0.125 + 0.125 * (8.0 * 1f64.exp()).log2() / 128.0;
+    let slack = 29.0 * (1.0 + 3.0 / 4096.0 / words).log2();
+    assert!((circuit().bits(Round::Queries, Regime::Conjectured) - (101.572491 - slack)).abs() < 0.02);
     let tall = Soundness { degree_bits: 20, polynomials: 300, queries: 102, ..circuit() };
     let figures = [
-        (Round::Queries, Regime::Conjectured, 101.572491, 316.979105),
         (Round::Queries, Regime::UniqueDecoding, 40.071040, 100.667619),
         (Round::Fold(0), Regime::UniqueDecoding, 108.093087, 101.093109),
         (Round::Batching, Regime::UniqueDecoding, 100.449734, 96.775998),
@@ -125,11 +129,11 @@ fn terms_are_those_of_plonky3() {
 /// What the refuted conjecture told, and what is told since, of the same proof.
 #[test]
 fn a_query_is_worth_less_than_three_bits() {
-    let tall = Soundness { degree_bits: 20, queries: 28, ..circuit() };
+    let tall = Soundness { degree_bits: 20, queries: 28, folding: vec![4; 4], ..circuit() };
     let bits = tall.bits(Round::Queries, Regime::Conjectured);
-    assert!((98.62..98.63).contains(&bits), "{bits}");
+    assert!((98.24..98.25).contains(&bits), "{bits}");
     let per_query = (bits - 16.0) / 28.0;
-    assert!((2.950..2.951).contains(&per_query), "{per_query}");
+    assert!((2.937..2.938).contains(&per_query), "{per_query}");
 }
 
 /// For each round a circuit of which it is the weakest, by a bit at least: the least over all rounds would be another, if the
@@ -141,7 +145,7 @@ fn every_round_is_the_weakest_of_some_circuit() {
         (Round::Permutation, Soundness { challenges: 2, ..circuit() }),
         (Round::Constraints, Soundness { challenges: 1, routed: 8, constraints: 1 << 30, ..circuit() }),
         (Round::OpeningPoint, Soundness { folding: Vec::new(), queries: 400, ..one_polynomial.clone() }),
-        (Round::Batching, Soundness { polynomials: 1 << 14, ..circuit() }),
+        (Round::Batching, Soundness { polynomials: 1 << 20, ..circuit() }),
         (Round::Fold(0), Soundness { folding: vec![8, 4], ..one_polynomial.clone() }),
         (Round::Fold(1), Soundness { folding: vec![4, 8], ..one_polynomial }),
         (Round::Queries, Soundness { queries: 20, ..circuit() }),
@@ -193,7 +197,11 @@ fn security_is_monotonous() {
             let taller = Soundness { degree_bits: degree_bits + 1, ..base.clone() };
             for round in base.rounds().into_iter().map(|of| of.round).filter(|&round| round != Round::Queries) {
                 for regime in REGIMES {
-                    assert!(taller.bits(round, regime) < base.bits(round, regime) || round == Round::Constraints);
+                    let is_level = regime == Regime::Conjectured
+                        && matches!(round, Round::Batching | Round::Fold(_))
+                        && degree_bits >= 9;
+                    let [taller, base] = [&taller, &base].map(|soundness| soundness.bits(round, regime));
+                    assert!(if is_level { taller == base } else { taller < base || round == Round::Constraints });
                 }
             }
         }
@@ -206,7 +214,11 @@ fn queries_are_the_fewest_that_suffice() {
     let scheme = |level| super::super::Scheme { level, ..super::super::Scheme::default() };
     for (level, regime) in [(Level::Conjectured, Regime::Conjectured), (Level::Proven, Regime::UniqueDecoding)] {
         let queries = scheme(level).queries();
-        let bits = |degree_bits, queries| Soundness { degree_bits, queries, ..circuit() }.bits(Round::Queries, regime);
+        let bits = |degree_bits, queries| {
+            let folding = scheme(level).folding(degree_bits);
+            Soundness { degree_bits, queries, folding, ..circuit() }.bits(Round::Queries, regime)
+        };
+        // Those of 2^6 and 2^7 rows are without zero knowledge.
         assert!((6..=20).all(|degree_bits| bits(degree_bits, queries) >= 100.0));
         assert!((6..=20).all(|degree_bits| bits(degree_bits, queries - 1) < 100.0));
     }
