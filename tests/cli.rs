@@ -144,7 +144,7 @@ fn ir_prints_the_last_pass_or_the_one_named() {
     let text = stdout(&["ir", CNN]);
     assert!(text.starts_with("%0 = input : [8, 8, 1] fixed(scale 1, -8..=7)\n"), "{text}");
     assert!(text.contains("max_pool %1 window=[2, 2] relu"), "{text}");
-    assert_eq!(text, stdout(&["ir", CNN, "--after", "sink_requantize"]));
+    assert_eq!(text, stdout(&["ir", CNN, "--after", "fold_multipliers"]));
 
     let lowered = stdout(&["ir", CNN, "--after", "lower"]);
     assert!(lowered.starts_with("%0 = input : [8, 8, 1] real\n"), "{lowered}");

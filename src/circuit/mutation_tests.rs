@@ -41,6 +41,15 @@ fn requantize(clamp: (i64, i64), quotients: (i64, i64), implied: &'static [usize
     Specimen { implied, ..specimen(gadget, &rows) }
 }
 
+/// One without a multiplier.
+fn by_one(clamp: (i64, i64), quotients: (i64, i64), implied: &'static [usize]) -> Specimen {
+    let gadget = Requantize::new(4, clamp, quotients).expect("narrow enough").by_one();
+    let (least, greatest) = quotients;
+    let rows = [500, -500, 15000, -15000, 96, -24, 8, 7, 0].into_iter();
+    let rows: Vec<_> = rows.filter(|x| (least..=greatest).contains(&((x + 8) >> 4))).map(|x| vec![x]).collect();
+    Specimen { implied, ..specimen(gadget, &rows) }
+}
+
 /// One that has no result for quotients beyond some ends.
 fn strict(clamp: (i64, i64), strict: [bool; 2], implied: &'static [usize]) -> Specimen {
     let gadget = Requantize::strict(4, clamp, (-4000, 4000), strict).expect("narrow enough");
@@ -116,13 +125,16 @@ fn specimens() -> Vec<Specimen> {
             implied: NORM_ROUND_IMPLIED,
             ..specimen(NormRound, &[fifth, flipped, small_quotient, wide, wide_remainder])
         },
-        // A result can't be at both ends, unless they are one: then it is at either.
-        requantize((-128, 127), (-4000, 4000), &[6]),
-        requantize((-100, 26), (-4000, 4000), &[7]),
+        requantize((-128, 127), (-4000, 4000), &[]),
+        requantize((-100, 26), (-4000, 4000), &[]),
         requantize((0, 255), (-4000, 200), &[]),
         requantize((-4000, 255), (-4000, 4000), &[]),
         requantize((-9999, 9999), (-4000, 4000), &[]),
-        requantize((5, 5), (-4000, 4000), &[3, 5]),
+        // A single result is at either end.
+        requantize((5, 5), (-4000, 4000), &[2, 3]),
+        by_one((-128, 127), (-4000, 4000), &[]),
+        by_one((0, 255), (-4000, 200), &[]),
+        by_one((-9999, 9999), (-4000, 4000), &[]),
         strict((-128, 127), [true; 2], &[]),
         strict((-100, 26), [true; 2], &[]),
         strict((-100, 26), [true, false], &[]),

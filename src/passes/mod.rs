@@ -9,6 +9,7 @@ mod commute_pool;
 mod drop_idle_relu;
 mod equalize;
 mod fold_affine;
+mod fold_multipliers;
 mod fuse_relu;
 mod hoist_quantize;
 mod observe;
@@ -186,6 +187,7 @@ pub const PIPELINE: &[Pass] = &[
     Pass { name: "quantize_fixed", run: quantize_fixed::run },
     Pass { name: "drop_idle_relu", run: drop_idle_relu::run },
     Pass { name: "sink_requantize", run: sink_requantize::run },
+    Pass { name: "fold_multipliers", run: fold_multipliers::run },
 ];
 
 /// The pass after which numbers are still real, and as they are when they are rounded.

@@ -19,10 +19,11 @@ use zknn_ir::{Class, Graph, Op};
 pub const SCHEME: Scheme = Scheme { zero_knowledge: false, hash: HashKind::Blake3, level: Level::Conjectured };
 
 /// Passes that only make the program smaller. The others state what the circuit needs.
-pub const OPTIONAL: &[&str] = &["canonicalize", "commute_pool", "fuse_relu", "drop_idle_relu", "sink_requantize"];
+pub const OPTIONAL: &[&str] =
+    &["canonicalize", "commute_pool", "fuse_relu", "drop_idle_relu", "sink_requantize", "fold_multipliers"];
 
 /// Those of them that come after numbers are rounded.
-const OF_INTEGERS: &[&str] = &["drop_idle_relu", "sink_requantize"];
+const OF_INTEGERS: &[&str] = &["drop_idle_relu", "sink_requantize", "fold_multipliers"];
 
 /// A random model, how it is lowered, and what it is run on.
 pub struct Trial {

@@ -93,13 +93,23 @@ fn value(codeword: &Codeword, position: usize) -> Ext {
     QuadraticExtension(std::array::from_fn(|_| parts.next().unwrap_or_default()))
 }
 
+/// Numbers that are tried in a row.
+const RUN: u64 = 1 << 10;
+
 /// The least number that, put into the transcript, is answered by so many zero bits.
-fn grind<H: Hasher<F>>(challenger: &Challenger<F, H>, bits: u32) -> F {
+fn grind<H: TreeHasher>(challenger: &Challenger<F, H>, bits: u32) -> F {
     let is_answered = |&candidate: &u64| {
         let mut challenger = challenger.clone();
         challenger.observe_element(F::from_canonical_u64(candidate));
         challenger.get_challenge().to_canonical_u64().leading_zeros() >= bits
     };
+    // From the state as it is now, where nothing waits to be absorbed together with the number.
+    let state = challenger.clone().compact();
+    let runs = (0..u64::from(u32::MAX) / RUN).into_par_iter();
+    let first = runs.find_map_first(|run| H::answered(&state, run * RUN..(run + 1) * RUN, bits));
+    if let Some(first) = first.filter(is_answered) {
+        return F::from_canonical_u64(first);
+    }
     let witness = (0..u64::from(u32::MAX)).into_par_iter().find_first(is_answered);
     // One of 2^32 candidates has 16 zero bits but with a probability of e^-65536.
     F::from_canonical_u64(witness.expect("some candidate is answered"))

@@ -11,6 +11,7 @@ use plonky2::hash::poseidon::PoseidonHash;
 use plonky2::plonk::config::{GenericConfig, Hasher};
 #[cfg(feature = "prover")]
 use side_by_side::{LANES, hash_elements, hash_pairs};
+use std::ops::Range;
 
 pub use plonky2::plonk::config::PoseidonGoldilocksConfig as PoseidonConfig;
 
@@ -38,6 +39,17 @@ pub trait TreeHasher: Hasher<F> {
     /// As `two_to_one` of each two that follow one another.
     fn hash_pairs(digests: &[Self::Hash]) -> Vec<Self::Hash> {
         digests.chunks_exact(2).map(|pair| Self::two_to_one(pair[0], pair[1])).collect()
+    }
+
+    /// The first of `candidates`, which are below 2^32, that as the first element of this state of the transcript is answered by so
+    /// many zero bits.
+    fn answered(state: &Self::Permutation, mut candidates: Range<u64>, bits: u32) -> Option<u64> {
+        candidates.find(|&candidate| {
+            let mut state = *state;
+            state.set_elt(F::from_canonical_u64(candidate), 0);
+            state.permute();
+            state.squeeze().last().is_some_and(|answer| answer.to_canonical_u64().leading_zeros() >= bits)
+        })
     }
 }
 
@@ -112,6 +124,11 @@ impl TreeHasher for Blake3 {
         let (groups, rest) = digests.as_chunks::<{ 2 * LANES }>();
         let groups = groups.iter().flat_map(|group| hash_pairs(&group.map(|digest| digest.0)).map(BytesHash));
         groups.chain(rest.chunks_exact(2).map(|pair| Self::two_to_one(pair[0], pair[1]))).collect()
+    }
+
+    #[cfg(feature = "prover")]
+    fn answered(state: &Blake3Permutation, candidates: Range<u64>, bits: u32) -> Option<u64> {
+        side_by_side::answered(&state.state, candidates, bits)
     }
 }
 

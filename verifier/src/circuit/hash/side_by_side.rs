@@ -4,8 +4,10 @@
 //! prover has the elements of many leaves in a row. Names are those of the BLAKE3 paper, section 2
 //! (<https://github.com/BLAKE3-team/BLAKE3-specs>).
 
+use super::STATE;
 use crate::gadget::field::F;
-use plonky2::field::types::Field64;
+use plonky2::field::types::{Field64, PrimeField64};
+use std::ops::Range;
 use wide::{bytemuck, u32x16, u64x8};
 
 /// Inputs that are hashed side by side.
@@ -117,7 +119,37 @@ fn digests(chaining: &ChainingValue, lane: impl Fn(usize) -> usize) -> [Digest; 
     })
 }
 
+/// The first of the candidates that, as the first element of this state, is answered by so many zero bits at the top: where the
+/// answer is the last of the eight elements that follow on the state. Candidates are below 2^32, and tried [`LANES`] at a time.
+pub fn answered(state: &[F; STATE], candidates: Range<u64>, bits: u32) -> Option<u64> {
+    let words = |element: u64| [element as u32, (element >> 32) as u32].map(Word::splat);
+    let mut blocks = [[Word::default(); 16]; 2];
+    for (i, element) in state.iter().enumerate() {
+        let place = 2 * (i % BLOCK_ELEMENTS);
+        blocks[i / BLOCK_ELEMENTS][place..place + 2].copy_from_slice(&words(element.to_canonical_u64()));
+    }
+    let [mut first, second] = blocks;
+    let rest = BLOCK_BYTES / BLOCK_ELEMENTS as u32 * (STATE - BLOCK_ELEMENTS) as u32;
+    candidates.step_by(LANES).find_map(|start| {
+        first[0] = Word::new(std::array::from_fn(|lane| start as u32 + lane as u32));
+        first[1] = Word::default();
+        let chaining = compress(&IV.map(Word::splat), &first, 0, BLOCK_BYTES, CHUNK_START);
+        let [.., top] = rounds(&chaining, &second, 0, rest, CHUNK_END | ROOT);
+        // The second half of the extended output is what the first leaves out of the state.
+        let [.., before] = chaining;
+        let is_answered = |word: &u32| word.leading_zeros() >= bits;
+        let lane = (top ^ before).to_array().iter().position(is_answered)?;
+        Some(start + lane as u64)
+    })
+}
+
 fn compress(chaining: &ChainingValue, block: &Block, counter: u64, bytes: u32, flags: u32) -> ChainingValue {
+    let state = rounds(chaining, block, counter, bytes, flags);
+    std::array::from_fn(|i| state[i] ^ state[i + 8])
+}
+
+#[inline(always)]
+fn rounds(chaining: &ChainingValue, block: &Block, counter: u64, bytes: u32, flags: u32) -> Block {
     // Lists of variables, not loops over arrays: all of it is to stay in registers.
     let [a, b, c, d, e, f, g, h] = *chaining;
     let [i, j, k, l, ..] = IV.map(Word::splat);
@@ -130,7 +162,7 @@ fn compress(chaining: &ChainingValue, block: &Block, counter: u64, bytes: u32, f
     round(&mut state, block, &SCHEDULE[4]);
     round(&mut state, block, &SCHEDULE[5]);
     round(&mut state, block, &SCHEDULE[6]);
-    std::array::from_fn(|i| state[i] ^ state[i + 8])
+    state
 }
 
 #[inline(always)]
@@ -168,7 +200,9 @@ fn rotate<const BITS: u32>(word: Word) -> Word {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use plonky2::field::types::{Field, PrimeField64, Sample};
+    use crate::circuit::hash::Blake3Permutation;
+    use plonky2::field::types::{Field, Sample};
+    use plonky2::hash::hashing::PlonkyPermutation;
 
     #[test]
     fn digests_are_the_librarys() {
@@ -181,6 +215,29 @@ mod tests {
                 let elements = columns.iter().map(|column| column[list + 3]);
                 let bytes: Vec<u8> = elements.flat_map(|element| element.to_canonical_u64().to_le_bytes()).collect();
                 assert_eq!(digest, blake3::hash(&bytes).as_bytes(), "{len} elements");
+            }
+        }
+    }
+
+    /// Held to the transcript itself, candidate by candidate.
+    #[test]
+    fn the_first_that_is_answered_is_found() {
+        const BITS: u32 = 9;
+        for seed in 0..4 {
+            let state: [F; STATE] =
+                std::array::from_fn(|i| F::from_canonical_u64((i as u64 + 1) * 0x1234_5678_9abc + seed));
+            for start in [0, (1 << 32) - (1 << 14)] {
+                let is_answered = |&candidate: &u64| {
+                    let mut permutation = Blake3Permutation::new(state);
+                    permutation.set_elt(F::from_canonical_u64(candidate), 0);
+                    permutation.permute();
+                    permutation.squeeze()[7].to_canonical_u64().leading_zeros() >= BITS
+                };
+                let candidates = start..start + (1 << 13);
+                let expected = candidates.clone().find(is_answered);
+                assert!(expected.is_some());
+                assert_eq!(answered(&state, candidates, BITS), expected);
+                assert_eq!(answered(&state, start..start + 16, 32), None);
             }
         }
     }
