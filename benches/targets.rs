@@ -5,6 +5,8 @@
 
 #[path = "shared/asked.rs"]
 mod asked;
+#[path = "shared/measure.rs"]
+mod measure;
 #[path = "shared/models.rs"]
 mod models;
 #[path = "shared/python.rs"]
@@ -13,24 +15,17 @@ mod python;
 mod random;
 
 use asked::is_asked_for;
+use measure::{Figures, Outcome, measure, median, run, zknn};
 use models::models;
 use python::python_seconds;
 use random::{Random, tensor};
 use serde_json::Value;
-use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::Instant;
-use zknn::Circuit;
-use zknn::artifact::{FileKind, read};
-use zknn::front::read_tensor;
 
 /// The command's own.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
-
-type Outcome<T> = Result<T, Box<dyn Error>>;
 
 /// Proofs of each model.
 const RUNS: usize = 3;
@@ -138,17 +133,6 @@ fn others(folder: &Path) -> Outcome<Vec<(&'static str, PathBuf)>> {
     Ok(all)
 }
 
-struct Figures {
-    prove: f64,
-    whole: f64,
-    prove_memory: f64,
-    compile: f64,
-    compile_memory: f64,
-    verify: f64,
-    circuit: u64,
-    proof: u64,
-}
-
 fn print(name: &str, figures: &Figures) {
     println!(
         "{name:<20} {:>9.3} {:>9.3} {:>10.0} {:>11.2} {:>11.0} {:>10.1} {:>11.2} {:>10.3}",
@@ -161,67 +145,4 @@ fn print(name: &str, figures: &Figures) {
         figures.circuit as f64 / 1e6,
         figures.proof as f64 / 1e6
     );
-}
-
-/// Compiles the folder's `model.json` with these options and proves it on its `input.json` as often as `runs` says, here and in a process of its
-/// own, each time after `before`.
-fn measure(folder: &Path, runs: usize, options: &[&str], mut before: impl FnMut() -> Outcome<()>) -> Outcome<Figures> {
-    let start = Instant::now();
-    let compiled = run(zknn().current_dir(folder).args(["compile", "model.json", "--timings"]).args(options))?;
-    let compile = start.elapsed().as_secs_f64();
-    let circuit = Circuit::load(read(&folder.join("model.zkc"), FileKind::Circuit)?)?;
-    let input = read_tensor(&folder.join("input.json")).map_err(|error| error.to_string())?;
-    let mut proofs = Vec::new();
-    for _ in 0..runs {
-        before()?;
-        let start = Instant::now();
-        circuit.prove(&input)?;
-        let prove = start.elapsed().as_secs_f64();
-        let start = Instant::now();
-        let proved =
-            run(zknn().current_dir(folder).args(["prove", "model.zkc", "--input", "input.json", "--timings"]))?;
-        let whole = start.elapsed().as_secs_f64();
-        proofs.push((prove, whole, step_memory(&proved)?, step(&proved, "verification")?));
-    }
-    run(zknn().current_dir(folder).args(["verify", "model.vk", "proof.zkp"]))?;
-    let of_proofs = |figure: fn(&(f64, f64, f64, f64)) -> f64| median(proofs.iter().map(figure).collect());
-    Ok(Figures {
-        prove: of_proofs(|proof| proof.0),
-        whole: of_proofs(|proof| proof.1),
-        prove_memory: of_proofs(|proof| proof.2),
-        compile,
-        compile_memory: step_memory(&compiled)?,
-        verify: of_proofs(|proof| proof.3),
-        circuit: fs::metadata(folder.join("model.zkc"))?.len(),
-        proof: fs::metadata(folder.join("proof.zkp"))?.len(),
-    })
-}
-
-fn median(mut figures: Vec<f64>) -> f64 {
-    figures.sort_by(f64::total_cmp);
-    figures[figures.len() / 2]
-}
-
-/// The seconds of a step, as `--timings` tells them.
-fn step(told: &str, name: &str) -> Outcome<f64> {
-    let of_line = |line: &str| line.trim().strip_suffix(name)?.trim().strip_suffix("ms")?.trim().parse::<f64>().ok();
-    let milliseconds = told.lines().find_map(of_line).ok_or_else(|| format!("no step is called {name}:\n{told}"))?;
-    Ok(milliseconds / 1e3)
-}
-
-/// The mebibytes of the peak.
-fn step_memory(told: &str) -> Outcome<f64> {
-    let of_line = |line: &str| line.trim().strip_suffix("MiB at most")?.trim().parse().ok();
-    told.lines().find_map(of_line).ok_or_else(|| "the peak is not told".into())
-}
-
-fn zknn() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_zknn"))
-}
-
-/// What the command says on stderr, and then on stdout.
-fn run(command: &mut Command) -> Outcome<String> {
-    let output = command.output()?;
-    let text = [output.stderr, output.stdout].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
-    if output.status.success() { Ok(text) } else { Err(format!("{command:?} failed: {text}").into()) }
 }

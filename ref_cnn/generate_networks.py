@@ -3,7 +3,8 @@
 
     python3 ref_cnn/generate_networks.py FOLDER [NAME ...]
 
-Each becomes a folder with model.json, calibration.json, inputs along a first axis, and input.json. Architectures are those of
+Each becomes a folder with model.json; calibration.json, inputs along a first axis; input.json; and output.json, what numpy makes
+of that input in floating point. Architectures are those of
 the papers, as they are commonly cut down to images of 32 by 32 where a name says so; batch normalization is part of the
 convolution before it, as it is once a network is trained. Weights are normal with the variance 2 / fan-in (He et al., 2015), so
 that numbers keep their size through the layers; the last convolution of a residual block has less, so that sums keep theirs.
@@ -200,6 +201,58 @@ NETWORKS = {
 }
 
 
+def evaluate(net, image):
+    """What the network gives for an image."""
+    named, last = {}, image
+    for layer in net.layers:
+        reads = [named[name] for name in layer.get("inputs", [])] or [last]
+        last = EVALUATED[layer["layer_type"]](layer, *reads)
+        if "name" in layer:
+            named[layer["name"]] = last
+    return last
+
+
+def array(field):
+    return np.array(field["data"], dtype=float).reshape(field["dim"])
+
+
+def convolved(layer, x):
+    """Offset by offset of the kernel, all groups of each at once."""
+    kernel, groups, stride = array(layer["kernel"]), layer.get("groups", 1), layer.get("stride", 1)
+    pad = layer.get("before", 0)
+    x = np.pad(x, [(pad, pad), (pad, pad), (0, 0)])
+    outputs, size, _, inputs = kernel.shape
+    extents = [(length - size) // stride + 1 for length in x.shape[:2]]
+    kernel = kernel.reshape(groups, outputs // groups, size, size, inputs)
+    total = np.zeros((*extents, groups, outputs // groups))
+    for u, v in np.ndindex(size, size):
+        taken = x[u : u + (extents[0] - 1) * stride + 1 : stride, v : v + (extents[1] - 1) * stride + 1 : stride]
+        taken = taken.reshape(*extents, groups, inputs)
+        total += np.matmul(taken[..., None, :], kernel[:, :, u, v].transpose(0, 2, 1))[..., 0, :]
+    return total.reshape(*extents, outputs) + array(layer["biases"])
+
+
+def pooled(layer, x):
+    size, stride, pad = layer["window"], layer["stride"], layer.get("before", 0)
+    x = np.pad(x, [(pad, pad), (pad, pad), (0, 0)], constant_values=-np.inf)
+    extents = [(length - size) // stride + 1 for length in x.shape[:2]]
+    ends = [(extent - 1) * stride + 1 for extent in extents]
+    taken = [x[u : u + ends[0] : stride, v : v + ends[1] : stride] for u, v in np.ndindex(size, size)]
+    return np.max(taken, axis=0)
+
+
+EVALUATED = {
+    "convolution": convolved,
+    "max_pool": pooled,
+    "relu": lambda _, x: np.maximum(x, 0),
+    "clip": lambda layer, x: np.clip(x, layer["least"], layer["greatest"]),
+    "global_average_pool": lambda _, x: x.mean(axis=(0, 1)),
+    "flatten": lambda _, x: x.ravel(),
+    "fully_connected": lambda layer, x: array(layer["weights"]) @ x + array(layer["biases"]),
+    "add": lambda _, x, y: x + y,
+}
+
+
 def images(rng, count, shape):
     """Smooth images of levels from 0 to 255, with some noise: neighbours resemble each other."""
     height, width, channels = shape
@@ -225,8 +278,10 @@ def main():
         # The first layer would see numbers up to 255 otherwise: pixels are levels of 1/64, from -2 to 2.
         levels = (images(np.random.default_rng(SEED + 1), CALIBRATION + 1, net.input_shape) - 128) / 64
         model = {"input_range": [-2, 2], "layers": net.layers}
-        for file, value in [("model.json", model), ("calibration.json", as_given(levels[:-1])), ("input.json", as_given(levels[-1]))]:
-            (folder / file).write_text(json.dumps(value))
+        files = {"model": model, "calibration": as_given(levels[:-1]), "input": as_given(levels[-1]),
+                 "output": as_given(evaluate(net, levels[-1]))}
+        for file, value in files.items():
+            (folder / f"{file}.json").write_text(json.dumps(value))
         print(f"{name}: {sum(weights(net))} weights")
 
 

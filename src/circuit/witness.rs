@@ -293,8 +293,9 @@ impl Drop for Table {
 /// Fills the other wires of an instance in `row`, whose inputs are there.
 fn assign(gadget: &Gadget, constants: &[F], row: &mut [F], place: Place) {
     let shape = gadget.shape();
-    let (row, digits) = row.split_at_mut(place.digits);
-    let (routed, advice) = row.split_at_mut(place.advice);
+    // As layouts have them: routed wires, digits, advice.
+    let (row, advice) = row.split_at_mut(place.advice);
+    let (routed, digits) = row.split_at_mut(place.digits);
     let (inputs, outputs) = routed[place.routed..][..shape.routed()].split_at_mut(shape.inputs);
     gadget.assign(constants, inputs, outputs, [&mut advice[..shape.advice], &mut digits[..shape.digits]]);
 }

@@ -3,7 +3,7 @@
 //! A plan is made again from its choices without a search. So loading a circuit takes no longer for a search that got better,
 //! and a circuit stays what it is when the estimates that the search goes by have changed.
 
-use super::fill::RowFill;
+use super::fill::Fills;
 use super::layout::Layout;
 use super::op::Way;
 use super::tiles::TileShape;
@@ -16,8 +16,8 @@ pub struct Choices {
     pub degree_bits: usize,
     /// How the nodes are stated that are not stated whole: their places in topological order, ascending, and the ways.
     pub ways: Vec<(usize, Way)>,
-    /// What fills the rows of each kind, from row 0 on.
-    pub fills: Vec<RowFill>,
+    /// What fills the rows.
+    pub fills: Fills,
     /// The shape of the tiles of matrix-vector products, if there are any.
     pub tile: Option<TileShape>,
 }
@@ -25,8 +25,7 @@ pub struct Choices {
 impl Choices {
     /// How many gadget instances, tiles aside, the rows of all kinds have room for if there is one row of each.
     pub fn parts(&self) -> usize {
-        let counts = self.fills.iter().flat_map(|fill| &fill.slots).map(|&(_, count)| count);
-        counts.fold(0, usize::saturating_add)
+        self.fills.parts()
     }
 
     /// Those that a layout of statements in these ways was made by.

@@ -4,6 +4,8 @@ use super::layout::Layout;
 use super::security::{CAP_HEIGHT, LOW_DEGREE, QUOTIENT_DEGREE, RATE_BITS};
 use super::{Part, total};
 use crate::gadget::Gadget;
+use std::collections::HashSet;
+use std::sync::Arc;
 
 /// Estimates for one layout, on two cores of a recent server.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -60,7 +62,11 @@ impl Cost {
         let preprocessed = layout.constants + SELECTORS + layout.kinds.len() + layout.routed;
         let committed = layout.wires + z + quotient;
 
-        let gates: f64 = layout.kinds.iter().flat_map(|kind| &kind.parts).map(|part| gadget_ns(&part.gadget)).sum();
+        // A slot is evaluated once for all kinds of rows that have it.
+        let mut seen = HashSet::new();
+        let parts = layout.kinds.iter().flat_map(|kind| &kind.parts);
+        let parts = parts.filter(|part| seen.insert((Arc::as_ptr(&part.gadget), part.place)));
+        let gates: f64 = parts.map(|part| gadget_ns(&part.gadget)).sum();
         let linear = layout.kinds.iter().map(|kind| linear_wires(&kind.parts)).max().unwrap_or(0);
         let digits = layout.kinds.iter().map(|kind| total(&kind.parts).digits).max().unwrap_or(0);
         let per_point = committed as f64 * COLUMN_NS
@@ -91,6 +97,11 @@ impl Cost {
             memory: (extended * MEMORY_FACTOR) as u64 + (WEIGHT_COPIES * weights) as u64,
             proof: (layout.scheme.queries() * query + 2 * columns * ELEMENT_BYTES + caps) as u64,
         }
+    }
+
+    /// The seconds that it takes at the least to commit to so many cells.
+    pub(super) fn seconds_of(cells: usize) -> f64 {
+        (cells << RATE_BITS) as f64 * COLUMN_NS * 1e-9
     }
 
     /// What it takes to evaluate a gadget's constraints and digits at a point, as columns that take as long.

@@ -1,65 +1,154 @@
 //! What fills the rows, before anything has a place in them.
+//!
+//! Statements with rows of their own decide what kinds of rows there are. All others share *slots*, which are the same in all kinds
+//! of rows, as far as these have room for them: the first so many of one list. The last kind, the common rows, has all slots and
+//! nothing else. As a slot lies in the same columns in every kind, a prover evaluates it once for all of them.
 
 use super::tiles::TileShape;
-use super::{Demand, MAX_COLUMNS};
+use super::{Demand, MAX_COLUMNS, MAX_ROWS};
+use crate::gadget::Shape;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashMap};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-/// What fills the rows of one kind, before anything has a place.
+/// What fills all rows.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fills {
+    /// The slots: blocks, as indices into the program's, the first of those that are alike, and how many slots are for these.
+    pub slots: Vec<(usize, usize)>,
+    /// The kinds of rows, from row 0 on.
+    pub kinds: Vec<RowFill>,
+}
+
+/// What fills the rows of one kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RowFill {
-    /// Blocks, as indices into the program's, the first of those that are alike, and how many instances a row holds of these.
-    pub slots: Vec<(usize, usize)>,
-    /// How many rows of the kind there are.
+    /// How many of the slots they have.
+    pub slots: usize,
+    /// Blocks with rows of their own, and how many instances of each a row holds.
+    pub own: Vec<(usize, usize)>,
+    /// How many rows there are.
     pub rows: usize,
 }
 
-/// Distributes the blocks over row kinds that take up all `free` rows, or nothing if they don't suffice.
-///
-/// Rows of a linear gadget's own hold as many of its instances as fit `width` wires, since these are evaluated all at once. The
-/// common rows come last. Blocks move from there, in part or altogether, to more numerous rows that have room, where that
-/// takes fewer gadgets, each of which is evaluated at every point; or just as many, as long as the common rows are wider than
-/// the widest of the others.
-pub(super) fn fills(demands: &[Demand], alike: &[usize], free: usize, width: usize) -> Option<Vec<RowFill>> {
-    let mut fills = own_fills(demands, width);
+impl Fills {
+    /// The block of each slot.
+    pub fn slots(&self) -> impl Iterator<Item = usize> + '_ {
+        self.slots.iter().flat_map(|&(block, count)| std::iter::repeat_n(block, count))
+    }
+
+    /// How many instances the rows of all kinds have room for if there is one row of each.
+    pub fn parts(&self) -> usize {
+        let of_kind = |fill: &RowFill| fill.own.iter().fold(fill.slots, |sum, &(_, count)| sum.saturating_add(count));
+        self.kinds.iter().map(of_kind).fold(0, usize::saturating_add)
+    }
+}
+
+/// Distributes the blocks over row kinds that take up all `free` rows, or nothing if they don't suffice. Rows of a linear gadget's
+/// own hold as many of its instances as fit `width` wires, since these are evaluated all at once; each row has a tile too. All rows
+/// are as narrow as slots let them be.
+pub(super) fn fills(
+    demands: &[Demand],
+    alike: &[usize],
+    free: usize,
+    width: usize,
+    tile: Option<TileShape>,
+) -> Option<Fills> {
+    let mut kinds = own_fills(demands, width);
+    let own_rows = kinds.iter().fold(0usize, |sum, fill| sum.saturating_add(fill.rows));
+    let common_rows = free.checked_sub(own_rows).filter(|&rows| rows > 0)?;
+    let shapes: Vec<Shape> = demands.iter().map(|demand| demand.shape().unwrap_or_default()).collect();
     let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
-    for (index, demand) in demands.iter().enumerate() {
-        if demand.gadget().is_some() && demand.own_rows.is_none() {
+    for (index, demand) in demands.iter().enumerate().filter(|(_, demand)| demand.own_rows.is_none()) {
+        if demand.gadget().is_some() {
             *counts.entry(alike[index]).or_default() += demand.count;
         }
     }
-    let mut common_blocks: Vec<(usize, usize)> = counts.into_iter().collect();
-    let own_rows = fills.iter().fold(0usize, |sum, fill| sum.saturating_add(fill.rows));
-    let common_rows = free.checked_sub(own_rows).filter(|&rows| rows > 0)?;
-
-    let widths: Vec<usize> = demands.iter().map(|demand| demand.shape().map_or(0, |shape| shape.wires())).collect();
-    let width = |block: usize| widths[block];
-    let fill_width = |fill: &RowFill| fill.slots.iter().map(|&(block, n)| n * width(block)).sum::<usize>();
-    let widest = fills.iter().map(fill_width).max().unwrap_or(0);
-    let slots = |count: usize| count.div_ceil(common_rows);
-    common_blocks.sort_by_key(|&(block, count)| std::cmp::Reverse(count * width(block)));
-    for index in 0..common_blocks.len() {
-        let block = common_blocks[index].0;
-        loop {
-            let common: usize = common_blocks.iter().map(|&(block, count)| slots(count) * width(block)).sum();
-            let has_room = |fill: &&mut RowFill| fill_width(fill) + width(block) <= widest;
-            let roomiest = |fill: &&mut RowFill| (fill.rows, std::cmp::Reverse(fill_width(fill)));
-            let Some(fill) = fills.iter_mut().filter(has_room).max_by_key(roomiest) else { break };
-            let count = &mut common_blocks[index].1;
-            let relieved = slots(*count) - slots(count.saturating_sub(fill.rows));
-            if relieved < if common > widest { 1 } else { 2 } {
-                break;
-            }
-            match fill.slots.iter_mut().find(|(other, _)| *other == block) {
-                Some((_, n)) => *n += 1,
-                None => fill.slots.push((block, 1)),
-            }
-            *count = count.saturating_sub(fill.rows);
-        }
+    // What there is most of comes first, as most rows have those slots.
+    let mut counts: Vec<(usize, usize)> = counts.into_iter().filter(|&(_, count)| count > 0).collect();
+    counts.sort_by_key(|&(block, count)| (Reverse(count), block));
+    let tile = tile.map_or(0, TileShape::routed);
+    let own = |fill: &RowFill| tile + fill.own.iter().map(|&(block, n)| n * columns(shapes[block])).sum::<usize>();
+    let mut widths: Vec<(usize, usize)> = kinds.iter().map(|fill| (own(fill), fill.rows)).collect();
+    widths.sort_unstable();
+    let slots = Slots { counts, shapes: &shapes, common_rows, tile, own: widths };
+    let (list, end) = slots.narrowest()?;
+    for fill in &mut kinds {
+        let mut next = own(fill);
+        let widths = list.iter().flat_map(|&(block, count)| std::iter::repeat_n(columns(shapes[block]), count));
+        fill.slots = widths
+            .take_while(|width| {
+                next += width;
+                next <= end
+            })
+            .count();
     }
-    let common = common_blocks.iter().map(|&(block, count)| (block, slots(count))).filter(|&(_, n)| n > 0).collect();
-    fills.push(RowFill { slots: common, rows: common_rows });
-    Some(fills)
+    let all = list.iter().map(|(_, count)| count).sum();
+    kinds.push(RowFill { slots: all, own: Vec::new(), rows: common_rows });
+    Some(Fills { slots: list, kinds })
+}
+
+/// Columns of an instance but those of advice, which has columns of its own.
+fn columns(shape: Shape) -> usize {
+    shape.routed() + shape.digits
+}
+
+/// What slots are for, and where there is room for them.
+struct Slots<'a> {
+    /// Blocks that share slots with those like them, and how many instances there are.
+    counts: Vec<(usize, usize)>,
+    shapes: &'a [Shape],
+    common_rows: usize,
+    /// Columns of the tile that every row has.
+    tile: usize,
+    /// Of each kind with something of its own the columns that this and the tile take, and its rows; the narrowest first.
+    own: Vec<(usize, usize)>,
+}
+
+impl Slots<'_> {
+    /// The slots, and the last column that they and what kinds have of their own end before, such that it is the least.
+    fn narrowest(&self) -> Option<(Vec<(usize, usize)>, usize)> {
+        let least = self.own.iter().map(|&(columns, _)| columns).max().unwrap_or(0).max(self.tile);
+        let (mut found, most) = self.within(least)?;
+        let (mut low, mut high) = (least, least.max(most));
+        // Whatever ends before a column also ends before any later one, where more kinds have room.
+        while low < high {
+            let middle = low.midpoint(high);
+            match self.within(middle) {
+                Some((slots, end)) if end <= middle => (found, high) = (slots, middle),
+                _ => low = middle + 1,
+            }
+        }
+        let fits = self.within(high).filter(|(_, end)| *end <= high);
+        Some((fits.map_or(found, |(slots, _)| slots), high))
+    }
+
+    /// The slots that it takes if kinds have room up to column `end`, and where all of them end. Nothing if they are too many.
+    fn within(&self, end: usize) -> Option<(Vec<(usize, usize)>, usize)> {
+        let mut slots = Vec::new();
+        let mut next = 0usize;
+        // The widest have room for the fewest slots.
+        let mut with_room = &self.own[..];
+        let mut own_rows: usize = self.own.iter().map(|(_, rows)| rows).sum();
+        for &(block, count) in &self.counts {
+            let (mut left, mut taken) = (count, 0);
+            while left > 0 {
+                next += columns(self.shapes[block]).max(1);
+                if next > MAX_COLUMNS {
+                    return None;
+                }
+                while let Some((columns, rows)) = with_room.last()
+                    && columns + next > end
+                {
+                    own_rows -= rows;
+                    with_room = &with_room[..with_room.len() - 1];
+                }
+                (left, taken) = (left.saturating_sub(self.common_rows + own_rows), taken + 1);
+            }
+            slots.push((block, taken));
+        }
+        Some((slots, self.tile + next))
+    }
 }
 
 /// The rows of those that have rows of their own.
@@ -69,7 +158,7 @@ fn own_fills(demands: &[Demand], width: usize) -> Vec<RowFill> {
         let (Some(key), Some(shape)) = (demand.own_rows, demand.shape()) else { continue };
         let fill = own.entry(key).or_default();
         let [rows, in_row] = demand.in_rows_of(shape, width);
-        fill.slots.push((index, in_row));
+        fill.own.push((index, in_row));
         fill.rows = fill.rows.max(rows);
     }
     own.into_values().filter(|fill| fill.rows > 0).collect()
@@ -90,23 +179,43 @@ pub(super) fn alike(demands: &[Demand]) -> Vec<usize> {
     demands.iter().enumerate().map(first).collect()
 }
 
-/// Whether rows filled like this take up all `free` rows, none of them too wide, and hold all instances of all blocks.
-pub(super) fn are_filled(demands: &[Demand], alike: &[usize], free: usize, fills: &[RowFill]) -> bool {
-    let mut rooms = vec![0usize; demands.len()];
-    let mut rows = 0usize;
-    for fill in fills {
-        let mut width = 0usize;
-        for &(block, count) in &fill.slots {
-            let Some(shape) = demands.get(block).and_then(Demand::shape) else { return false };
-            if alike[block] != block {
+/// Whether rows filled like this take up all `free` rows, none of them too wide, and hold all instances of all blocks; and are
+/// written down in the one way that there is: each block in one place, and no slot that no row has.
+pub(super) fn are_filled(demands: &[Demand], alike: &[usize], free: usize, fills: &Fills) -> bool {
+    let shape = |block: usize| demands.get(block).and_then(Demand::shape);
+    let is_shared = |block: usize| alike.get(block) == Some(&block) && demands[block].own_rows.is_none();
+    let is_own = |block: usize| demands.get(block).is_some_and(|demand| demand.own_rows.is_some());
+    let mut named = fills.slots.iter().chain(fills.kinds.iter().flat_map(|fill| &fill.own));
+    let mut seen = HashSet::new();
+    let is_named_once = named.all(|&(block, count)| count > 0 && seen.insert(block));
+    // Of each slot the columns that it ends before; fewer than would overflow.
+    let mut ends = vec![0usize];
+    for &(block, count) in &fills.slots {
+        let Some(shape) = shape(block).filter(|_| is_shared(block) && count <= MAX_COLUMNS) else { return false };
+        for _ in 0..count {
+            ends.push(ends[ends.len() - 1] + shape.wires());
+            if ends[ends.len() - 1] > MAX_COLUMNS {
                 return false;
             }
+        }
+    }
+    let most = fills.kinds.iter().map(|fill| fill.slots).max().unwrap_or(0);
+    if !is_named_once || most + 1 != ends.len() {
+        return false;
+    }
+    let mut rooms = vec![0usize; demands.len()];
+    let mut rows = 0usize;
+    for fill in &fills.kinds {
+        let Some(&(mut width)) = ends.get(fill.slots) else { return false };
+        for &(block, count) in &fill.own {
+            let Some(shape) = shape(block).filter(|_| is_own(block)) else { return false };
             width = width.saturating_add(count.saturating_mul(shape.wires()));
             rooms[block] = rooms[block].saturating_add(count.saturating_mul(fill.rows));
         }
-        if fill.rows == 0 || width > MAX_COLUMNS {
+        if !(1..=MAX_ROWS).contains(&fill.rows) || width > MAX_COLUMNS {
             return false;
         }
+        fills.slots().take(fill.slots).for_each(|block| rooms[block] = rooms[block].saturating_add(fill.rows));
         rows = rows.saturating_add(fill.rows);
     }
     let mut counts = vec![0usize; demands.len()];

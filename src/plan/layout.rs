@@ -6,7 +6,7 @@
 //! memory.
 
 use super::choices::Choices;
-use super::fill::{RowFill, alike, are_filled, fills, tile_fits};
+use super::fill::{Fills, alike, are_filled, fills, tile_fits};
 use super::security::{Blinding, QUOTIENT_DEGREE, Scheme, Shortfall, Soundness};
 use super::tiles::TileShape;
 use super::values::Value;
@@ -90,7 +90,7 @@ pub struct Layout {
     /// The shape of the tiles of matrix-vector products, if there are any: then every row kind begins with a tile.
     pub tile: Option<TileShape>,
     /// What the kinds of rows were made of.
-    pub fills: Vec<RowFill>,
+    pub fills: Fills,
     /// How many tiles there are, in as many rows from row 0 on.
     pub tiles: usize,
     /// Rows of Poseidon permutations.
@@ -109,8 +109,11 @@ impl Layout {
     pub fn new(demands: &[Demand], degree_bits: usize, width: usize, scheme: Scheme) -> Option<Self> {
         let free = free_rows(demands, degree_bits, scheme)?;
         let alike = alike(demands);
-        let fills = fills(demands, &alike, free, width).filter(|fills| are_filled(demands, &alike, free, fills))?;
         let tile = TileShape::choose(demands, free)?;
+        let fills = fills(demands, &alike, free, width, tile)?;
+        if !are_filled(demands, &alike, free, &fills) {
+            return None;
+        }
         Self::place(demands, &alike, degree_bits, scheme, fills, tile).fitting()
     }
 
@@ -169,38 +172,55 @@ impl Layout {
         alike: &[usize],
         degree_bits: usize,
         scheme: Scheme,
-        fills: Vec<RowFill>,
+        fills: Fills,
         tile: Option<TileShape>,
     ) -> Self {
-        let mut kinds: Vec<(Vec<Arc<Gadget>>, Range<usize>)> = Vec::new();
         let mut segments = Segments::new(demands);
+        let slots: Vec<usize> = fills.slots().collect();
+        // Tiles come first: so their row constants are the same columns in all rows. Then come the slots.
+        let tiles: Vec<Arc<Gadget>> = tile.iter().map(|tile| Arc::new(tile.gadget().into())).collect();
+        let gadgets = |blocks: &[usize]| blocks.iter().filter_map(|&block| demands[block].gadget().cloned()).collect();
+        let mut kinds: Vec<(Vec<Arc<Gadget>>, Range<usize>)> = Vec::new();
         let mut row = 0;
-        for fill in &fills {
-            // Tiles come first: so their row constants are the same columns in all rows.
-            let mut gadgets: Vec<Arc<Gadget>> = tile.iter().map(|tile| Arc::new(tile.gadget().into())).collect();
+        for (kind, fill) in fills.kinds.iter().enumerate() {
             let rows = row..row + fill.rows;
-            for &(block, count) in &fill.slots {
+            let mut all: Vec<Arc<Gadget>> = [tiles.clone(), gadgets(&slots[..fill.slots])].concat();
+            for &(block, count) in &fill.own {
                 for _ in 0..count {
-                    let slot = Slot { kind: kinds.len(), part: gadgets.len() };
-                    let mut left = rows.clone();
-                    for (other, demand) in demands.iter().enumerate().filter(|(other, _)| alike[*other] == block) {
-                        left.start += segments.place(other, demand.count, slot, left.clone());
-                    }
-                    gadgets.extend(demands[block].gadget().cloned());
+                    segments.place(block, demands[block].count, Slot { kind, part: all.len() }, rows.clone());
+                    all.extend(demands[block].gadget().cloned());
                 }
             }
-            kinds.push((gadgets, rows));
-            row += fill.rows;
+            row = rows.end;
+            kinds.push((all, rows));
+        }
+        // Of each block those that are alike and have no place yet, the next of them last.
+        let mut members: Vec<Vec<usize>> = vec![Vec::new(); demands.len()];
+        (0..demands.len()).rev().for_each(|block| members[alike[block]].push(block));
+        for (at, &block) in slots.iter().enumerate() {
+            for (kind, _) in fills.kinds.iter().enumerate().filter(|(_, fill)| fill.slots > at) {
+                let (slot, mut left) = (Slot { kind, part: tiles.len() + at }, kinds[kind].1.clone());
+                while let Some(&next) = members[block].last().filter(|_| !left.is_empty()) {
+                    left.start += segments.place(next, demands[next].count, slot, left.clone());
+                    if !left.is_empty() {
+                        members[block].pop();
+                    }
+                }
+            }
         }
         if let Some(tile) = tile {
             segments.place_tiles(demands, tile, kinds.iter().map(|(_, rows)| rows.clone()));
         }
         let poseidon = row..row + poseidon_rows(demands);
-        let shapes = || kinds.iter().map(|(gadgets, _)| sum(gadgets));
+        let shapes: Vec<Shape> = kinds.iter().map(|(gadgets, _)| sum(gadgets)).collect();
+        let shapes = || shapes.iter().copied();
         // So that the permutation argument has no chunk that is shorter than others, which blinding counts on.
         let routed = shapes().map(|shape| shape.routed()).fold(POSEIDON_ROUTED, usize::max);
         let routed = routed.next_multiple_of(QUOTIENT_DEGREE);
-        let wires = shapes().map(|shape| shape.wires()).fold(POSEIDON_WIRES.max(routed), usize::max);
+        // Advice has the last columns, and digits those before: so that slots have the same in all kinds of rows.
+        let advice = shapes().map(|shape| shape.advice).max().unwrap_or(0);
+        let others = shapes().map(|shape| shape.routed() + shape.digits).max().unwrap_or(0);
+        let wires = POSEIDON_WIRES.max(routed).max(others + advice);
         let constants = shapes().map(|shape| shape.constants).max().unwrap_or(0);
         let constraints = row_constraints(shapes());
         let challenges = Soundness::challenge_sets(degree_bits, routed, constraints);
@@ -215,7 +235,7 @@ impl Layout {
             challenges,
             kinds: kinds
                 .into_iter()
-                .map(|(gadgets, rows)| RowKind { parts: side_by_side(gadgets, wires), rows })
+                .map(|(gadgets, rows)| RowKind { parts: side_by_side(gadgets, wires - advice), rows })
                 .collect(),
             placements: segments.placements(),
             tile,
@@ -299,17 +319,16 @@ impl Segments {
     }
 }
 
-/// Gives the gadgets their columns: routed wires of all of them first, then advice; digits last, the last of them just
-/// before the column `end`.
+/// Gives the gadgets their columns: routed wires from the left; digits from the column `end` to the left, and advice from there to
+/// the right. So those of the first gadgets do not depend on the others.
 fn side_by_side(gadgets: Vec<Arc<Gadget>>, end: usize) -> Vec<Part> {
-    let all = sum(&gadgets);
-    let mut next = Place { routed: 0, advice: all.routed(), digits: end - all.digits, constant: 0 };
+    let mut next = Place { routed: 0, advice: end, digits: end, constant: 0 };
     let place = |gadget: Arc<Gadget>| {
         let shape = gadget.shape();
+        next.digits -= shape.digits;
         let place = next;
         next.routed += shape.routed();
         next.advice += shape.advice;
-        next.digits += shape.digits;
         next.constant += shape.constants;
         Part { gadget, place }
     };

@@ -27,7 +27,7 @@ pub use cost::Cost;
 pub use demand::{Block, Demand, Kind};
 pub use ends::SPONGE_WIDTH;
 pub use error::PlanError;
-pub use fill::RowFill;
+pub use fill::{Fills, RowFill};
 pub use layout::{Layout, Placement, RowKind, Segment, Slot, wiring};
 pub use matrix::Matrix;
 pub use op::{Cut, Way};

@@ -11,11 +11,15 @@ use super::op::Candidate;
 use super::program::{Picks, Statable};
 use super::security::Scheme;
 use super::{Layout, MAX_COLUMNS, MAX_DEGREE_BITS, MAX_ROWS, POSEIDON_WIRES, PlanError};
+use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use zknn_ir::NodeId;
 
 /// Each width that is tried is about so many times the one before.
-const STEP: f64 = 1.2;
+const STEP: f64 = 1.25;
+
+/// A candidate that takes so many times as much room as another is not worth a layout.
+const MUCH: f64 = 2.0;
 
 /// The cheapest layout, and the candidates that it is of.
 ///
@@ -26,22 +30,31 @@ pub(super) fn cheapest(statable: &Statable<'_>, scheme: Scheme) -> Result<(Picks
     let mut tried: BTreeMap<NodeId, BTreeSet<usize>> = BTreeMap::new();
     let widths: Vec<usize> = widths(statable).collect();
     for degree_bits in scheme.min_degree_bits()..=MAX_DEGREE_BITS {
-        for &width in &widths {
+        let draft = |&width: &usize| {
             let picks = picks(statable, degree_bits, width);
-            picks.iter().for_each(|(&id, &pick)| {
+            (picks.clone(), search.draft(picks, degree_bits, width))
+        };
+        let drafts: Vec<_> = widths.par_iter().map(draft).collect();
+        for (picks, draft) in drafts {
+            for (id, pick) in picks {
                 tried.entry(id).or_default().insert(pick);
-            });
-            search.lay_out(picks, degree_bits, width);
+            }
+            search.consider(draft);
         }
     }
     let Some(Draft { degree_bits, width, .. }) = search.best else { return Err(search.refusal()) };
     // One node after the other: trying all combinations would take too long for many.
-    for (id, others) in tried {
-        for pick in others {
+    for (id, candidates) in statable.open() {
+        let room = |pick: usize| room(&candidates[pick].demands, degree_bits, width);
+        for pick in tried.remove(&id).unwrap_or_default() {
             let Some(best) = search.best.as_ref().filter(|best| best.picks.get(&id) != Some(&pick)) else { continue };
+            if best.picks.get(&id).is_some_and(|&taken| room(pick) > MUCH * room(taken)) {
+                continue;
+            }
             let mut picks = best.picks.clone();
             picks.insert(id, pick);
-            search.lay_out(picks, degree_bits, width);
+            let draft = search.draft(picks, degree_bits, width);
+            search.consider(draft);
         }
     }
     let refusal = search.refusal();
@@ -53,7 +66,10 @@ pub(super) fn cheapest(statable: &Statable<'_>, scheme: Scheme) -> Result<(Picks
 pub(super) fn cheapest_of(statable: &Statable<'_>, picks: &Picks, scheme: Scheme) -> Result<Layout, PlanError> {
     let mut search = Search { statable, scheme, best: None, refusals: Vec::new() };
     for degree_bits in scheme.min_degree_bits()..=MAX_DEGREE_BITS {
-        widths(statable).for_each(|width| search.lay_out(picks.clone(), degree_bits, width));
+        for width in widths(statable) {
+            let draft = search.draft(picks.clone(), degree_bits, width);
+            search.consider(draft);
+        }
     }
     let refusal = search.refusal();
     search.best.map(|best| best.layout).ok_or(refusal)
@@ -76,16 +92,33 @@ struct Draft {
 }
 
 impl Search<'_> {
-    /// Lays out what is picked, and keeps it if it is cheaper than all before.
-    fn lay_out(&mut self, picks: Picks, degree_bits: usize, width: usize) {
-        let Some(layout) = Layout::new(&self.statable.demands(&picks), degree_bits, width, self.scheme) else { return };
-        if let Some(refusal) = layout.refusal() {
-            self.refusals.push(refusal);
-            return;
+    /// Lays out what is picked, unless that is not worth it or does not fit.
+    fn draft(&self, picks: Picks, degree_bits: usize, width: usize) -> Option<Result<Draft, PlanError>> {
+        let demands = self.statable.demands(&picks);
+        let is_better = |weight: f64| self.best.as_ref().is_none_or(|best| weight < best.weight);
+        // Not if the cells that it has at the least take longer than all of the best.
+        if !is_better(least_weight(&demands, degree_bits)) {
+            return None;
         }
+        let layout = Layout::new(&demands, degree_bits, width, self.scheme)?;
         let weight = Cost::of(&layout).weight();
-        if self.best.as_ref().is_none_or(|best| weight < best.weight) {
-            self.best = Some(Draft { picks, degree_bits, width, layout, weight });
+        if !is_better(weight) {
+            return None;
+        }
+        Some(match layout.refusal() {
+            Some(refusal) => Err(refusal),
+            None => Ok(Draft { picks, degree_bits, width, layout, weight }),
+        })
+    }
+
+    /// Keeps a draft if it is cheaper than all before.
+    fn consider(&mut self, draft: Option<Result<Draft, PlanError>>) {
+        match draft {
+            Some(Ok(draft)) if self.best.as_ref().is_none_or(|best| draft.weight < best.weight) => {
+                self.best = Some(draft);
+            }
+            Some(Err(refusal)) => self.refusals.push(refusal),
+            _ => {}
         }
     }
 
@@ -98,6 +131,14 @@ impl Search<'_> {
         };
         self.refusals.iter().max_by_key(rank).cloned().unwrap_or(PlanError::TooLarge { max_rows: MAX_ROWS })
     }
+}
+
+/// Less than any layout of these demands in so many rows weighs.
+fn least_weight(demands: &[Demand], degree_bits: usize) -> f64 {
+    let shapes = || demands.iter().filter_map(|demand| Some((demand.count, demand.shape()?.wires())));
+    let cells: usize = shapes().map(|(count, wires)| count * wires).sum();
+    let widest = shapes().map(|(_, wires)| wires).max().unwrap_or(0);
+    Cost::seconds_of(cells.max(widest << degree_bits))
 }
 
 /// The widths of rows that are tried: from that of a Poseidon permutation to that of the widest instance.

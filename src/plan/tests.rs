@@ -201,7 +201,7 @@ fn choices_that_do_not_fit_are_refused() {
     let scheme = Scheme { zero_knowledge: true, hash: HashKind::Blake3, ..Scheme::default() };
     let honest = Plan::with_every_candidate(&graph, Visibility::Committed, scheme).swap_remove(0).choices;
     assert_eq!(honest.ways, [(1, Way::Fused)]);
-    let changes: [fn(&mut Choices); 17] = [
+    let changes: [fn(&mut Choices); 22] = [
         |choices| choices.degree_bits += 1,
         |choices| choices.degree_bits = usize::MAX,
         |choices| choices.degree_bits = 0,
@@ -211,12 +211,17 @@ fn choices_that_do_not_fit_are_refused() {
         |choices| choices.ways.insert(0, (0, Way::Cut(Cut { block: [1, 1], parts: 2, slices: 1 }))),
         |choices| choices.ways[0].1 = Way::Cut(Cut { block: [0, 1], parts: 0, slices: 1 }),
         |choices| choices.ways[0].1 = Way::Whole,
-        |choices| choices.fills.clear(),
-        |choices| choices.fills[0].rows += 1,
-        |choices| choices.fills[0].rows = usize::MAX,
-        |choices| choices.fills[0].slots.clear(),
-        |choices| choices.fills[0].slots[0].0 = usize::MAX,
-        |choices| choices.fills[0].slots[0].1 = usize::MAX,
+        |choices| choices.fills.kinds.clear(),
+        |choices| choices.fills.kinds[0].rows += 1,
+        |choices| choices.fills.kinds[0].rows = usize::MAX,
+        |choices| choices.fills.kinds[0].own.clear(),
+        |choices| choices.fills.kinds[0].own[0].0 = usize::MAX,
+        |choices| choices.fills.kinds[0].own[0].0 = 0,
+        |choices| choices.fills.kinds[0].own[0].1 = usize::MAX,
+        |choices| choices.fills.kinds[0].slots = usize::MAX,
+        |choices| choices.fills.slots.clear(),
+        |choices| choices.fills.slots[0].0 = usize::MAX,
+        |choices| choices.fills.slots[0].1 = usize::MAX,
         |choices| choices.tile = None,
         |choices| choices.tile = Some(TileShape { width: 0, height: 1 }),
     ];

@@ -51,10 +51,12 @@ impl TileShape {
 
     /// The shape that costs least among those whose tiles fit `rows` rows; `Some(None)` where there is nothing to cut.
     pub fn choose(demands: &[Demand], rows: usize) -> Option<Option<Self>> {
-        let Some(tallest) = sides(demands).map(|(height, _)| height).max() else { return Some(None) };
-        let widest = sides(demands).map(|(_, width)| width).max().unwrap_or(1);
+        let sides: Vec<(usize, usize)> = sides(demands).collect();
+        let Some(tallest) = sides.iter().map(|(height, _)| *height).max() else { return Some(None) };
+        let widest = sides.iter().map(|(_, width)| *width).max().unwrap_or(1);
         let narrowest = |height: usize| {
-            let fits = |width: usize| Self { width, height }.count(demands) <= rows;
+            let tiles = |width: usize| sides.iter().map(|&sides| Self { width, height }.tiles(sides)).sum::<usize>();
+            let fits = |width: usize| tiles(width) <= rows;
             let (mut low, mut high) = (1, widest);
             while low < high {
                 let middle = low.midpoint(high);

@@ -23,7 +23,7 @@ impl Timings {
     pub fn split(&mut self, clock: Clock) {
         let Some((_, whole)) = self.steps.last().cloned() else { return };
         let total: u64 = clock.counters.iter().map(|(_, nanos)| nanos.load(Ordering::Relaxed)).sum();
-        for (name, nanos) in clock.counters {
+        for (name, nanos) in clock.counters.into_iter().filter(|(_, nanos)| nanos.load(Ordering::Relaxed) > 0) {
             let share = nanos.into_inner() as f64 / total.max(1) as f64;
             self.steps.push((format!("  {name}"), whole.mul_f64(share)));
         }

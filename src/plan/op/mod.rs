@@ -53,16 +53,16 @@ pub(super) struct Candidate<'a> {
 }
 
 /// Writes statements about values.
-type Wire<'a> = Box<dyn Fn(&mut Values) -> Vec<Vec<Value>> + 'a>;
+type Wire<'a> = Box<dyn Fn(&mut Values) -> Vec<Vec<Value>> + Sync + 'a>;
 
 impl<'a> Candidate<'a> {
     /// The whole node by these demands.
-    fn whole(node: Node<'a>, demands: Vec<Demand>, wire: impl Fn(&mut Values) -> Vec<Vec<Value>> + 'a) -> Self {
+    fn whole(node: Node<'a>, demands: Vec<Demand>, wire: impl Fn(&mut Values) -> Vec<Vec<Value>> + Sync + 'a) -> Self {
         Self { way: Way::Whole, yields: node.id, demands, wire: Box::new(wire) }
     }
 
     /// A tensor of values that are there already.
-    fn view(node: Node<'a>, values: impl Fn(&Values) -> Arc<[Value]> + 'a) -> Self {
+    fn view(node: Node<'a>, values: impl Fn(&Values) -> Arc<[Value]> + Sync + 'a) -> Self {
         Self::whole(node, Vec::new(), move |table| {
             let values = values(table);
             table.set(node.id, values);

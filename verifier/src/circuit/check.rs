@@ -1,7 +1,6 @@
 //! Whether a shape from a file makes sense, so that nothing that uses it can panic.
 
 use super::shape::CircuitShape;
-use crate::gadget::Gadget;
 use crate::row::{MAX_COLUMNS, MAX_ROWS, POSEIDON_ROUTED, POSEIDON_WIRES, Part, total};
 use crate::security::MAX_SETS;
 
@@ -30,11 +29,16 @@ impl CircuitShape {
         if let Some((_, problem)) = checks.into_iter().find(|&(fails, _)| fails) {
             return Some(problem);
         }
-        if !self.gates.iter().flatten().all(|part| self.holds(part)) {
+        let parts = || self.gates.iter().flatten();
+        if !parts().all(|part| part.gadget.is_consistent()) {
+            return Some("gate");
+        }
+        let digits_end = self.digits_end();
+        if !parts().all(|part| self.holds(part, digits_end)) {
             return Some("gate");
         }
         let are_stated = |parts: &Vec<Part>| {
-            let start = self.digits_end().checked_sub(total(parts).digits);
+            let start = digits_end.checked_sub(total(parts).digits);
             start.is_some_and(|start| parts.iter().all(|part| part.place.digits >= start))
         };
         if !self.gates.iter().all(are_stated) {
@@ -55,15 +59,13 @@ impl CircuitShape {
             .then_some("security: a round of its proofs falls short of its level")
     }
 
-    fn holds(&self, part: &Part) -> bool {
+    /// Whether the columns of a part, whose gadget is consistent, are there.
+    fn holds(&self, part: &Part, digits_end: usize) -> bool {
         let ends_by = |start: usize, len: usize, end: usize| start.checked_add(len).is_some_and(|sum| sum <= end);
-        let gadget: &Gadget = &part.gadget;
-        gadget.is_consistent() && {
-            let shape = gadget.shape();
-            ends_by(part.place.routed, shape.routed(), self.routed)
-                && ends_by(part.place.advice, shape.advice, self.digits_end())
-                && ends_by(part.place.digits, shape.digits, self.digits_end())
-                && ends_by(part.place.constant, shape.constants, MAX_COLUMNS)
-        }
+        let shape = part.gadget.shape();
+        ends_by(part.place.routed, shape.routed(), self.routed)
+            && ends_by(part.place.advice, shape.advice, self.masks_start())
+            && ends_by(part.place.digits, shape.digits, digits_end)
+            && ends_by(part.place.constant, shape.constants, MAX_COLUMNS)
     }
 }

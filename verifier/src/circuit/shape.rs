@@ -54,15 +54,21 @@ impl CircuitShape {
         self.scheme.mask_wires(self.challenges)
     }
 
-    /// Where columns of digits end, and those of masks start.
-    pub fn digits_end(&self) -> usize {
+    /// Where columns of masks start.
+    pub(super) fn masks_start(&self) -> usize {
         self.wires - self.masks()
+    }
+
+    /// Where columns of digits end, and those of advice start, of which there are as many as any row has.
+    pub fn digits_end(&self) -> usize {
+        let advice = self.gates.iter().map(|parts| total(parts).advice).max().unwrap_or(0);
+        self.masks_start().saturating_sub(advice)
     }
 
     /// What its soundness depends on.
     pub fn soundness(&self) -> Soundness {
         let kinds: Vec<Shape> = self.gates.iter().map(|parts| total(parts)).collect();
-        soundness(&kinds, self.degree_bits, self.digits_end(), self.routed, self.scheme)
+        soundness(&kinds, self.degree_bits, self.masks_start(), self.routed, self.scheme)
     }
 
     /// The runs of columns of digits, from the left.

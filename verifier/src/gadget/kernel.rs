@@ -11,7 +11,6 @@ use ndarray::{ArcArray, Ix4};
 use plonky2::field::types::Field;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
-#[cfg(feature = "prover")]
 use std::sync::OnceLock;
 
 /// The most weights that a kernel may have, and the most products that it may take.
@@ -30,6 +29,9 @@ pub struct Kernel {
     stride: [usize; 2],
     dilation: [usize; 2],
     block: [usize; 2],
+    /// See [`Kernel::cells`].
+    #[serde(skip)]
+    cells: OnceLock<Vec<Vec<usize>>>,
     /// The weights as floats, once a prover asks for them; nothing where products of floats would not be exact.
     #[cfg(feature = "prover")]
     #[serde(skip)]
@@ -45,24 +47,31 @@ impl Kernel {
             stride: [1, 1],
             dilation: [1, 1],
             block: [1, 1],
+            cells: OnceLock::new(),
             #[cfg(feature = "prover")]
             floats: OnceLock::new(),
         }
     }
 
+    /// The same, with nothing worked out yet.
+    fn afresh(self) -> Self {
+        let Self { weights, groups, stride, dilation, block, .. } = self;
+        Self { groups, stride, dilation, block, ..Self::new(weights) }
+    }
+
     /// The same in so many groups.
     pub fn in_groups(self, groups: usize) -> Self {
-        Self { groups, ..self }
+        Self { groups, ..self.afresh() }
     }
 
     /// The same with other distances between positions, and between what one position reads.
     pub fn with_steps(self, stride: [usize; 2], dilation: [usize; 2]) -> Self {
-        Self { stride, dilation, ..self }
+        Self { stride, dilation, ..self.afresh() }
     }
 
     /// The same at so many positions, down and to the right.
     pub fn at_block(self, block: [usize; 2]) -> Self {
-        Self { block, ..self }
+        Self { block, ..self.afresh() }
     }
 
     /// Whether its parts fit together, and it is not too large. The other methods may panic where it is not.
@@ -100,7 +109,16 @@ impl Kernel {
 
     /// Height, width and channels of the patch.
     pub fn patch(&self) -> [usize; 3] {
-        [self.lines(0).len(), self.lines(1).len(), self.weights.dim().3 * self.groups]
+        let extents = [self.weights.dim().1, self.weights.dim().2];
+        let [height, width] = std::array::from_fn(|axis| {
+            // Without gaps, or without lines that two positions read, they need not be listed.
+            match (self.block[axis], extents[axis], self.stride[axis], self.dilation[axis]) {
+                (block, extent, stride, 1) if stride <= extent => (block - 1) * stride + extent,
+                (block, extent, stride, dilation) if stride > (extent - 1) * dilation => block * extent,
+                _ => self.lines(axis).len(),
+            }
+        });
+        [height, width, self.weights.dim().3 * self.groups]
     }
 
     /// Which rows (`axis` 0) or columns (1) of the image the patch has, counted from its first.
@@ -115,28 +133,31 @@ impl Kernel {
         lines
     }
 
-    /// For each position of the block, and each group of it, the elements of the patch that it reads, in the order of the
-    /// weights of one channel.
-    fn taps(&self) -> Vec<Vec<usize>> {
-        let (_, height, width, inputs) = self.weights.dim();
-        let lines = [self.lines(0), self.lines(1)];
-        let channels = inputs * self.groups;
-        let place = |axis: usize, position: usize, at: usize| {
-            let line = position * self.stride[axis] + at * self.dilation[axis];
-            // Lines are those that any position reads.
-            lines[axis].binary_search(&line).expect("a line of the patch")
-        };
-        let mut taps = Vec::with_capacity(self.positions() * self.groups);
-        for (down, right) in (0..self.block[0]).flat_map(|down| (0..self.block[1]).map(move |right| (down, right))) {
-            let cells = (0..height).flat_map(|y| (0..width).map(move |x| (y, x)));
-            let firsts: Vec<usize> =
-                cells.map(|(y, x)| (place(0, down, y) * lines[1].len() + place(1, right, x)) * channels).collect();
-            for group in 0..self.groups {
-                let of_group = |&first: &usize| first + group * inputs..first + (group + 1) * inputs;
-                taps.push(firsts.iter().flat_map(of_group).collect());
-            }
-        }
-        taps
+    /// For each position of the block where in the patch the cells lie that it reads, in the order of the weights: the first
+    /// channel of each.
+    fn cells(&self) -> &[Vec<usize>] {
+        self.cells.get_or_init(|| {
+            let (_, height, width, inputs) = self.weights.dim();
+            let lines = [self.lines(0), self.lines(1)];
+            let channels = inputs * self.groups;
+            let place = |axis: usize, position: usize, at: usize| {
+                let line = position * self.stride[axis] + at * self.dilation[axis];
+                // Lines are those that any position reads.
+                lines[axis].binary_search(&line).expect("a line of the patch")
+            };
+            let of_position = |(down, right): (usize, usize)| {
+                let cells = (0..height).flat_map(|y| (0..width).map(move |x| (y, x)));
+                cells.map(|(y, x)| (place(0, down, y) * lines[1].len() + place(1, right, x)) * channels).collect()
+            };
+            let [down, right] = self.block;
+            (0..down).flat_map(|y| (0..right).map(move |x| (y, x))).map(of_position).collect()
+        })
+    }
+
+    /// The elements of the patch that a position of the block reads of a group, in the order of the weights of one channel.
+    fn taps(&self, position: usize, group: usize) -> impl Iterator<Item = usize> + '_ {
+        let inputs = self.weights.dim().3;
+        self.cells()[position].iter().flat_map(move |&cell| cell + group * inputs..cell + (group + 1) * inputs)
     }
 
     /// The weights of a channel.
@@ -155,12 +176,13 @@ impl Kernel {
         let of_group = self.outputs() / self.groups;
         let mut results = Vec::with_capacity(self.positions() * self.outputs());
         let mut over = Vec::new();
-        for (place, taps) in self.taps().iter().enumerate() {
-            over.clear();
-            over.extend(taps.iter().map(|&tap| patch[tap]));
-            let group = place % self.groups;
-            for channel in group * of_group..(group + 1) * of_group {
-                results.push(dot(&self.filter(channel), &over));
+        for position in 0..self.positions() {
+            for group in 0..self.groups {
+                over.clear();
+                over.extend(self.taps(position, group).map(|tap| patch[tap]));
+                for channel in group * of_group..(group + 1) * of_group {
+                    results.push(dot(&self.filter(channel), &over));
+                }
             }
         }
         results
@@ -173,7 +195,6 @@ impl Kernel {
         let of_group = self.outputs() / self.groups;
         let powers: Vec<F> = step.powers().take(self.outputs()).map(|power| first * power).collect();
         let next = step.exp_u64(self.outputs() as u64);
-        let taps = self.taps();
         for group in 0..self.groups {
             let mut of_position = vec![F::ZERO; self.weights.len() / self.outputs()];
             for (channel, &power) in powers.iter().enumerate().skip(group * of_group).take(of_group) {
@@ -182,9 +203,8 @@ impl Kernel {
                 }
             }
             // From one position to the next all factors change by the same one.
-            let taps = taps.iter().skip(group).step_by(self.groups);
-            for (taps, shift) in taps.zip(next.powers()) {
-                taps.iter().zip(&of_position).for_each(|(&tap, &sum)| sums[tap] += shift * sum);
+            for (position, shift) in (0..self.positions()).zip(next.powers()) {
+                self.taps(position, group).zip(&of_position).for_each(|(tap, &sum)| sums[tap] += shift * sum);
             }
         }
     }

@@ -83,7 +83,7 @@ impl Shape {
 }
 
 /// Where in a row a gadget lies: the first column of its routed wires, of its advice, of its digits, and its first constant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Place {
     /// First routed column.
     pub routed: usize,

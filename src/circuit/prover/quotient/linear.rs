@@ -190,9 +190,7 @@ impl Cursor<'_> {
         }
         for (sums, &kind) in sums.chunks_exact(sets).zip(&kinds) {
             let filter = self.filter(self.quotient.gates.kinds[kind]);
-            for (total, sum) in self.low_sums.iter_mut().zip(sums) {
-                *total = total.zip(&sum.zip(&filter, |a, b| a * b), |a, b| a + b);
-            }
+            self.take(&filter, Vec::new(), sums.to_vec());
         }
     }
 }

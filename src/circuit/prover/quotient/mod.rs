@@ -6,8 +6,10 @@
 
 mod linear;
 mod permutation;
+mod slots;
 
 use linear::LinearParts;
+use slots::Shared;
 
 use super::codeword::{Codeword, Columns, Domain};
 use super::fft::{COSETS, LANES, reverse_bits};
@@ -22,7 +24,7 @@ use crate::gadget::arith::{BATCH, Batch, Column, Points, Sink};
 use crate::gadget::field::{D, F, Packed};
 use crate::gadget::{DenseTile, Gadget, Place, constrain_columns};
 use crate::plan::POSEIDON_CONSTRAINTS;
-use crate::plan::security::{LOW_COSETS, LOW_DEGREE, QUOTIENT_DEGREE};
+use crate::plan::security::{LOW_COSETS, QUOTIENT_DEGREE};
 use plonky2::field::packed::PackedField;
 use plonky2::field::polynomial::PolynomialValues;
 use plonky2::field::types::Field;
@@ -64,7 +66,7 @@ pub struct Quotient<'a> {
 }
 
 /// What is computed once for all points.
-pub struct Tables {
+pub struct Tables<'a> {
     /// For each challenge, powers of it.
     powers: Vec<Vec<F>>,
     /// The weights combined over the rows of a tile: for each challenge, a column for each of a tile's inputs. They belong to
@@ -72,6 +74,8 @@ pub struct Tables {
     tiles: Codeword,
     /// The linear parts of all kinds of rows.
     linear: LinearParts,
+    /// All other parts but tiles, by the gates that share them.
+    shared: Vec<Shared<'a>>,
     /// Where the constraints of gates start.
     first_gate: usize,
     /// For each challenge set `1 / beta` and `gamma / beta`.
@@ -83,17 +87,17 @@ pub struct Tables {
 /// One batch: where it is, and what is combined so far, for each challenge.
 struct Cursor<'a> {
     quotient: &'a Quotient<'a>,
-    tables: &'a Tables,
+    tables: &'a Tables<'a>,
     coset: usize,
     start: usize,
     sums: Vec<Column>,
     low_sums: Vec<Column>,
 }
 
-impl Quotient<'_> {
+impl<'q> Quotient<'q> {
     /// The quotients at all points, each divided into what has a high degree and what a low one. `clock` is told what the
-    /// permutation argument takes, then linear parts and tiles, and then each gate.
-    pub fn values(&self, tables: &Tables, clock: &Clock) -> Vec<[Vec<Column>; 2]> {
+    /// permutation argument takes, then linear parts and tiles, then other gadgets, and then each other gate.
+    pub fn values(&self, tables: &Tables<'_>, clock: &Clock) -> Vec<[Vec<Column>; 2]> {
         (0..COSETS)
             .flat_map(|coset| {
                 let points = self.domain.points(coset);
@@ -108,6 +112,9 @@ impl Quotient<'_> {
                     let running = clock.start(1);
                     cursor.linear_parts();
                     cursor.tiles();
+                    drop(running);
+                    let running = clock.start(2);
+                    cursor.shared();
                     drop(running);
                     cursor.gates(clock);
                     let divide = |sum: Column| sum.map(|values| values * inverse);
@@ -132,7 +139,7 @@ impl Quotient<'_> {
     }
 
     /// What is computed once for all points.
-    pub fn tables(&self) -> Tables {
+    pub fn tables(&self) -> Tables<'q> {
         let sets = self.challenges.alphas.len();
         let first_gate = sets + sets * self.routed_chunks();
         let constraints = self.gates.all.iter().map(|gate| gate.0.num_constraints()).max().unwrap_or(0);
@@ -149,6 +156,7 @@ impl Quotient<'_> {
         let offset = |(beta, &gamma): (&F, &F)| (beta.inverse(), gamma * beta.inverse());
         Tables {
             linear: self.linear_parts(&powers, first_gate),
+            shared: self.shared(),
             powers,
             tiles: self.domain.extend_rows(tiles, LOW_COSETS),
             first_gate,
@@ -197,31 +205,27 @@ impl Cursor<'_> {
         Column::load(self.batch(codeword, index))
     }
 
-    /// All gates, each times its filter. Parts of low degree go into sums of their own, and are left out where those are not
-    /// needed.
+    /// All gates but those of our rows, each times its filter.
     fn gates(&mut self, clock: &Clock) {
         let quotient = self.quotient;
         for (index, gate) in quotient.gates.all.iter().enumerate() {
-            let _running = clock.start(2 + index);
-            let [mut all, mut low] = [self.no_sums(), self.no_sums()];
-            if let Some(kind) = quotient.gates.kinds.iter().position(|&kind| kind == index) {
-                self.row_gate(kind, &mut all, &mut low);
-            } else if let Some((_, run)) = quotient.gates.digits.iter().find(|(gate, _)| *gate == index) {
-                self.digits(run, &mut all);
+            if quotient.gates.kinds.contains(&index) {
+                continue;
+            }
+            let _running = clock.start(3 + index);
+            let mut sums = self.no_sums();
+            if let Some((_, run)) = quotient.gates.digits.iter().find(|(gate, _)| *gate == index) {
+                self.digits(run, &mut sums);
             } else if quotient.gates.mask == Some(index) {
                 let mask = QuotientMask::of(quotient.shape, quotient.preprocessed.mask());
-                mask.constrain(&mut Batch::new(&AtMask(self), &mut self.combined(0, &mut all)));
+                mask.constrain(&mut Batch::new(&AtMask(self), &mut self.combined(0, &mut sums)));
             } else if index == quotient.gates.poseidon {
-                self.poseidon(&mut all);
+                self.poseidon(&mut sums);
             } else {
-                self.plonky2_gate(gate, &mut all);
+                self.plonky2_gate(gate, &mut sums);
             }
-            let filter = self.filter(index);
-            for (totals, sums) in [(&mut self.sums, all), (&mut self.low_sums, low)] {
-                for (total, sum) in totals.iter_mut().zip(sums) {
-                    *total = total.zip(&sum.zip(&filter, |a, b| a * b), |a, b| a + b);
-                }
-            }
+            let (filter, none) = (self.filter(index), Vec::new());
+            self.take(&filter, sums, none);
         }
     }
 
@@ -242,21 +246,6 @@ impl Cursor<'_> {
         constrain_columns(&mut Batch::new(self, &mut combined), run.columns.clone());
     }
 
-    fn row_gate(&self, kind: usize, all: &mut [Column], low: &mut [Column]) {
-        let mut first = 0;
-        for part in &self.quotient.shape.gates[kind] {
-            let shape = part.gadget.shape();
-            let is_low = shape.degree <= LOW_DEGREE;
-            // Linear parts and tiles of all kinds of rows are in the sums already.
-            let is_taken = part.gadget.is_linear() || matches!(*part.gadget, Gadget::DenseTile(_));
-            if !is_taken && (!is_low || self.coset < LOW_COSETS) {
-                let mut combined = self.combined(first, if is_low { low } else { all });
-                part.gadget.constrain(&mut Batch::new(self, &mut combined), part.place);
-            }
-            first += shape.constraints;
-        }
-    }
-
     /// The tiles of all kinds of rows, each times its filter. They lie in the same columns, and their constraints have the same
     /// numbers: so they differ by their filters alone.
     fn tiles(&mut self) {
@@ -273,11 +262,8 @@ impl Cursor<'_> {
         debug_assert!(tiles.iter().all(|(_, other, at)| (*other, *at) == (tile, place)));
         let mut sums = self.no_sums();
         self.tile(tile, place, &mut self.combined(0, &mut sums));
-        let zero = Column::ZERO;
-        let filters = tiles.iter().fold(zero, |sum, &(gate, ..)| sum.zip(&self.filter(gate), |a, b| a + b));
-        for (total, sum) in self.low_sums.iter_mut().zip(sums) {
-            *total = total.zip(&sum.zip(&filters, |a, b| a * b), |a, b| a + b);
-        }
+        let filters = self.filters(tiles.iter().map(|&(gate, ..)| gate));
+        self.take(&filters, Vec::new(), sums);
     }
 
     /// All constraints of a tile: `Σ power · (before + W x - after)`, where the sums over `W` are known.

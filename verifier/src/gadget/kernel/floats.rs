@@ -25,7 +25,7 @@ fn strips(kernel: &Kernel) -> Option<Vec<Strip>> {
     if largest >= 1 << (EXACT_BITS - HALF_BITS) {
         return None;
     }
-    let (taps, outputs) = (kernel.taps(), kernel.outputs());
+    let outputs = kernel.outputs();
     let inputs = kernel.patch().iter().product();
     let results: Vec<usize> = (0..kernel.positions() * outputs).collect();
     let strip = |results: &[usize]| {
@@ -33,7 +33,7 @@ fn strips(kernel: &Kernel) -> Option<Vec<Strip>> {
         for (at, result) in results.iter().enumerate() {
             let (position, channel) = (result / outputs, result % outputs);
             let group = channel / (outputs / kernel.groups);
-            for (&tap, &weight) in taps[position * kernel.groups + group].iter().zip(filters[channel].iter()) {
+            for (tap, &weight) in kernel.taps(position, group).zip(filters[channel].iter()) {
                 columns[tap][at] = weight as f64;
             }
         }
