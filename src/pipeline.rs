@@ -113,10 +113,11 @@ impl Circuit {
         }
         let prover = AnyProver::with_leaves(&draft.plan, file.options.scheme.hash, &file.leaves);
         let circuit = draft.with(prover.ok_or(LoadError::Differs)?);
-        if circuit.file.key.digest() != file.key.digest() {
+        let digest = circuit.file.key.digest();
+        if digest != file.key.digest() {
             return Err(LoadError::Differs);
         }
-        let key = hex(&circuit.file.key.digest());
+        let key = hex(&digest);
         info!(key, "the commitment is the file's own, and not compared with the program: `zknn audit` does that");
         Ok(circuit)
     }

@@ -20,7 +20,7 @@ use std::sync::Arc;
 pub fn gate_of(gadget: &Gadget) -> RowGate {
     let shape = gadget.shape();
     let place = Place::alone(shape);
-    let gate = RowGate::new(vec![Part { gadget: Arc::new(gadget.clone()), place }]);
+    let gate = RowGate::new(0, vec![Part { gadget: Arc::new(gadget.clone()), place }]);
     gate.with_digits(place.digits..place.digits + shape.digits)
 }
 

@@ -205,10 +205,8 @@ impl Filling<'_> {
     /// Parts that no instance is in must hold all the same.
     fn idle(&mut self) {
         let layout = &self.plan.layout;
-        for (kind_index, kind) in layout.kinds.iter().enumerate() {
-            for (part_index, part) in kind.parts.iter().enumerate() {
-                let slot = crate::plan::Slot { kind: kind_index, part: part_index };
-                let used = layout.used_rows(slot);
+        for (kind, used) in layout.kinds.iter().zip(layout.used_rows()) {
+            for (part, used) in kind.parts.iter().zip(used).filter(|(_, used)| *used < kind.rows.len()) {
                 let inputs = part.gadget.idle_inputs();
                 let shape = part.gadget.shape();
                 let mut outputs = vec![F::ZERO; shape.outputs];

@@ -102,10 +102,10 @@ impl Circuit {
         let input_openings = openings(of_inputs, input_salts, inputs.0.iter())?;
         let output_openings = openings(of_outputs, output_salts, expected.outputs())?;
 
-        let binding = key.binding(request.context);
-        let proof = debug_span!("proof system").in_scope(|| self.prover.prove(&witness, &binding, timings))?;
+        let digests = key.digests(request.context);
+        let proof = debug_span!("proof system").in_scope(|| self.prover.prove(&witness, &digests.binding, timings))?;
         debug!(bytes = proof.len(), "proved");
-        let proof = ProofFile { key: key.digest(), context: context_digest(request.context), proof };
+        let proof = ProofFile { key: digests.key, context: context_digest(request.context), proof };
         let proved = Proved { proof, inputs: input_openings, outputs: output_openings, saturations };
         // What does not hold should not leave either, whatever the reason; nor what nobody could open.
         let verified = timings.measure("verification", || verify_in_context(key, request.context, &proved.proof));

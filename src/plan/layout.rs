@@ -161,10 +161,13 @@ impl Layout {
         &self.kinds[slot.kind].parts[slot.part]
     }
 
-    /// How many rows of the slot's kind, from its first on, hold an instance of the slot's part.
-    pub fn used_rows(&self, slot: Slot) -> usize {
-        let segments = self.placements.iter().flat_map(|placement| &placement.segments);
-        segments.filter(|segment| segment.slot == slot).map(|segment| segment.rows.len()).sum()
+    /// Of each part of each kind of rows how many rows, from the kind's first on, hold an instance of it.
+    pub fn used_rows(&self) -> Vec<Vec<usize>> {
+        let mut used: Vec<Vec<usize>> = self.kinds.iter().map(|kind| vec![0; kind.parts.len()]).collect();
+        for segment in self.placements.iter().flat_map(|placement| &placement.segments) {
+            used[segment.slot.kind][segment.slot.part] += segment.rows.len();
+        }
+        used
     }
 
     fn place(

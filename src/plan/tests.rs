@@ -168,12 +168,7 @@ fn balance(plan: &Plan) {
     }
     assert_eq!(pinned.len(), plan.program.values, "every value is determined somewhere");
 
-    let mut counted = 0;
-    for (kind_index, kind) in layout.kinds.iter().enumerate() {
-        for part_index in 0..kind.parts.len() {
-            counted += layout.used_rows(Slot { kind: kind_index, part: part_index });
-        }
-    }
+    let counted: usize = layout.used_rows().into_iter().flatten().sum();
     assert_eq!(counted, used.len());
 }
 

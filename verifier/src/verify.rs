@@ -31,15 +31,16 @@ pub fn verify_in_context(
     {
         return Err(RejectError::InvalidKey { problem: "the statement does not fit the circuit" });
     }
-    if proof.key != key.digest() {
+    let digests = key.digests(context);
+    if proof.key != digests.key {
         return Err(RejectError::OtherKey);
     }
     if proof.context != context_digest(context) {
         return Err(RejectError::OtherContext);
     }
-    let public = circuit::verify(shape.scheme.hash, shape, &key.cap, &key.binding(context), &proof.proof)?;
+    let public = circuit::verify(shape.scheme.hash, shape, &key.cap, &digests.binding, &proof.proof)?;
     let invalid = RejectError::InvalidKey { problem: "the statement does not fit the circuit" };
-    Statement::new(&key.description, key.digest(), context, &public, shape.soundness().security()).ok_or(invalid)
+    Statement::new(&key.description, digests.key, context, &public, shape.soundness().security()).ok_or(invalid)
 }
 
 /// Why a proof was not accepted.

@@ -94,6 +94,14 @@ pub struct VerifyingKey {
     pub cap: Vec<u8>,
 }
 
+/// What proofs under a key name and depend on.
+pub struct Digests {
+    /// See [`VerifyingKey::digest`].
+    pub key: [u8; 32],
+    /// See [`VerifyingKey::binding`].
+    pub binding: Binding,
+}
+
 /// What a key says about the statement.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Description {
@@ -171,12 +179,21 @@ impl fmt::Display for TensorInfo {
 impl VerifyingKey {
     /// What every proof under this key, in this context, depends on: the statement, the gates and the context.
     pub fn binding(&self, context: Option<&str>) -> Binding {
-        digest("binding", &(&self.description, &self.shape, context))
+        self.digests(context).binding
     }
 
     /// A digest of the whole key, by which a proof names it.
     pub fn digest(&self) -> [u8; 32] {
-        digest("verifying key", self)
+        self.digests(None).key
+    }
+
+    /// Both. Gates hold all weights of convolutions, and are digested once.
+    pub fn digests(&self, context: Option<&str>) -> Digests {
+        let shape = digest("shape", &self.shape);
+        Digests {
+            key: digest("verifying key", &(&self.description, shape, &self.cap)),
+            binding: digest("binding", &(&self.description, shape, context)),
+        }
     }
 }
 

@@ -123,8 +123,12 @@ pub struct Gates {
 impl Gates {
     /// The gates of a circuit of this shape.
     pub fn new(shape: &CircuitShape) -> Self {
-        let own: Vec<GateRef<F, D>> =
-            shape.gates.iter().map(|parts| GateRef::new(RowGate::new(parts.clone()))).collect();
+        let own: Vec<GateRef<F, D>> = shape
+            .gates
+            .iter()
+            .enumerate()
+            .map(|(kind, parts)| GateRef::new(RowGate::new(kind, parts.clone())))
+            .collect();
         let poseidon = GateRef::new(PoseidonGate::<F, D>::new());
         let (public_input, noop) = (GateRef::new(PublicInputGate), GateRef::new(NoopGate));
         let mut all = own.clone();

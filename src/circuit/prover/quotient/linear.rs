@@ -18,7 +18,7 @@ use plonky2::field::types::Field;
 use rayon::prelude::*;
 use std::ops::Range;
 
-/// For one gate of rows: for each challenge set what each routed wire is multiplied with, and last what is added.
+/// For one kind of rows: for each challenge set what each routed wire is multiplied with, and last what is added.
 type Factors = Vec<Vec<F>>;
 
 /// The linear parts, combined.
@@ -42,13 +42,8 @@ struct Run {
 impl Quotient<'_> {
     /// Combines the linear parts of all kinds of rows.
     pub(super) fn linear_parts(&self, powers: &[Vec<F>], first_gate: usize) -> LinearParts {
-        // Kinds of rows with the same parts have one gate.
-        let is_first = |kind: usize| !self.gates.kinds[..kind].contains(&self.gates.kinds[kind]);
-        let parts = |(kind, parts): (usize, &Vec<_>)| match is_first(kind) {
-            true => self.factors(parts, powers, first_gate),
-            false => Vec::new(),
-        };
-        let factors: Vec<Factors> = self.shape.gates.par_iter().enumerate().map(parts).collect();
+        let factors: Vec<Factors> =
+            self.shape.gates.par_iter().map(|parts| self.factors(parts, powers, first_gate)).collect();
         let widths = || factors.iter().filter_map(|sets| sets.first()).map(Vec::len);
         let widest = widths().max().unwrap_or(0);
         match widths().sum::<usize>() <= EXTENSION * widest {

@@ -254,10 +254,7 @@ impl Cursor<'_> {
             Some((Gadget::DenseTile(tile), place)) => Some((gate, tile, place)),
             _ => None,
         });
-        let mut tiles: Vec<_> = tiles.collect();
-        // Kinds of rows with the same parts have one gate.
-        tiles.sort_unstable_by_key(|(gate, ..)| *gate);
-        tiles.dedup_by_key(|(gate, ..)| *gate);
+        let tiles: Vec<_> = tiles.collect();
         let Some(&(_, tile, place)) = tiles.first().filter(|_| self.coset < LOW_COSETS) else { return };
         debug_assert!(tiles.iter().all(|(_, other, at)| (*other, *at) == (tile, place)));
         let mut sums = self.no_sums();

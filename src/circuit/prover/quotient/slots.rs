@@ -32,10 +32,7 @@ impl<'a> Quotient<'a> {
                     continue;
                 }
                 let (gates, _) = found.entry(key).or_insert_with(|| (Vec::new(), part));
-                // Kinds of rows with the same parts have one gate.
-                if !gates.contains(&gate) {
-                    gates.push(gate);
-                }
+                gates.push(gate);
             }
         }
         let mut by_gates: BTreeMap<Vec<usize>, Vec<(usize, &'a Part)>> = BTreeMap::new();
