@@ -353,8 +353,9 @@ fn conv() {
     check(small_conv(), &[], &[inputs]);
     let inputs: Vec<i64> = (0..4 * 3 * 2).map(|i| i * 53 % 11 - 5).collect();
     let block = || Conv::new(small_kernel().at_block([2, 2]), vec![1, -2]);
-    check(block().with_max(true, 1000), &[], &[inputs.clone()]);
-    check(block(), &[], &[inputs]);
+    let rows = [inputs];
+    check(block().with_max(true, 1000), &[], &rows);
+    check(block(), &[], &rows);
     let adding = Gadget::from(small_conv().adding());
     let inputs = (0..adding.shape().inputs as i64).map(|i| i * 3 - 20).collect();
     check(adding, &[], &[inputs]);

@@ -60,6 +60,30 @@ fn input_for(graph: &Graph) -> ArrayD<i64> {
     ArrayD::from_shape_vec(IxDyn(shape), data).expect("as long as its shape")
 }
 
+/// Columns that are extended coset by coset give the same commitment, and, where nothing is random, the same proof; and one that
+/// holds where much is.
+#[test]
+fn a_streamed_proof_is_the_same() {
+    let graph = small_cnn();
+    let flat: Vec<i64> = input_for(&graph).iter().copied().collect();
+    for zero_knowledge in [false, true] {
+        let scheme = Scheme { zero_knowledge, ..Scheme::default() };
+        for plan in Plan::with_every_candidate(&graph, Visibility::Committed, scheme) {
+            let (kept, streamed) = (Prover::<Blake3Config>::new(&plan), Prover::<Blake3Config>::streaming(&plan));
+            assert_eq!(kept.cap(), streamed.cap());
+            assert!(kept.leaves() == streamed.leaves() && streamed.has_own_leaves());
+            let witness = Witness::new(&plan, &flat, Secrets::fresh());
+            let proofs = [&kept, &streamed].map(|prover| {
+                prover.prove(&witness, &graph.digest(), &mut Timings::default()).expect("an honest proof")
+            });
+            assert_eq!(proofs[0] == proofs[1], !zero_knowledge);
+            Key::<Blake3Config>::new(&shape_of(&plan), kept.cap(), &graph.digest())
+                .verify(&proofs[1])
+                .expect("it holds");
+        }
+    }
+}
+
 fn prove_and_verify<C: GenericConfig<D, F = F, Hasher: TreeHasher>>(
     graph: &Graph,
     visibility: Visibility,

@@ -5,8 +5,11 @@ use super::rows::Rows;
 use crate::gadget::arith::BATCH;
 use crate::gadget::field::{F, Packed};
 use crate::plan::security::RATE_BITS;
+use plonky2::field::packed::PackedField;
 use plonky2::field::types::Field;
 use rayon::prelude::*;
+use std::borrow::Cow;
+use std::ops::Range;
 
 /// Columns over the rows of a circuit, one after the other.
 pub struct Columns {
@@ -93,7 +96,7 @@ impl Domain {
             self.extend_group(values, COSETS)
         };
         let groups = columns.values.par_chunks(self.rows() * LANES).map(group);
-        Codeword { groups: groups.collect(), columns: columns.len(), rows: self.rows() }
+        Codeword { groups: groups.collect(), columns: columns.len(), rows: self.rows(), first: 0 }
     }
 
     /// As [`Domain::extend`], but of columns that lie row by row, and on the first cosets only, so many of them.
@@ -104,7 +107,7 @@ impl Domain {
             self.extend_group(values, cosets)
         };
         let groups = (0..table.width()).into_par_iter().step_by(LANES).map(group);
-        Codeword { groups: groups.collect(), columns: table.width(), rows: self.rows() }
+        Codeword { groups: groups.collect(), columns: table.width(), rows: self.rows(), first: 0 }
     }
 
     /// The values at the rows of the polynomials with these coefficients.
@@ -124,6 +127,41 @@ impl Domain {
         };
         let groups = coefficients.values.par_chunks(self.rows() * LANES);
         Columns::new(groups.flat_map_iter(evaluate).collect(), self.rows())
+    }
+
+    /// The polynomials with these values at the rows: with `streams` they are extended as often as they are read.
+    pub fn polynomials(&self, columns: &Columns, streams: bool) -> Polynomials {
+        if streams { self.coefficients(columns) } else { Polynomials::Extended(self.extend(columns)) }
+    }
+
+    /// As [`Domain::polynomials`], but of columns that lie row by row.
+    pub fn polynomials_of_rows(&self, table: Rows<'_>, streams: bool) -> Polynomials {
+        if streams { self.coefficients_of_rows(table) } else { Polynomials::Extended(self.extend_rows(table, COSETS)) }
+    }
+
+    /// The coefficients of columns with these values at the rows.
+    fn coefficients(&self, columns: &Columns) -> Polynomials {
+        let group = |columns: &[F]| {
+            let columns: Vec<&[F]> = columns.chunks_exact(self.rows()).collect();
+            let mut values = Vec::with_capacity(self.rows());
+            pack(&columns, &mut values);
+            self.fft.coefficients(&mut values);
+            values
+        };
+        let groups = columns.values.par_chunks(self.rows() * LANES).map(group);
+        Polynomials::Coefficients { groups: groups.collect(), columns: columns.len() }
+    }
+
+    /// The same of columns that lie row by row.
+    fn coefficients_of_rows(&self, table: Rows<'_>) -> Polynomials {
+        let group = |first: usize| {
+            let mut values = Vec::with_capacity(self.rows());
+            table.pack(first, self.rows(), &mut values);
+            self.fft.coefficients(&mut values);
+            values
+        };
+        let groups = (0..table.width()).into_par_iter().step_by(LANES).map(group);
+        Polynomials::Coefficients { groups: groups.collect(), columns: table.width() }
     }
 
     /// Appends, batch by batch, the values on one coset of the polynomials with these coefficients.
@@ -169,18 +207,20 @@ impl Domain {
 ///
 /// Those who read them take a batch of points and all columns, one after the other. So that this is memory in a row, as far
 /// as it can be, [`LANES`] columns lie together, batch by batch.
+#[derive(Clone)]
 pub struct Codeword {
     /// Of [`LANES`] columns each: coset by coset, batch by batch, column by column.
     groups: Vec<Vec<F>>,
     columns: usize,
     rows: usize,
+    /// The coset that comes first.
+    first: usize,
 }
 
 impl Codeword {
     /// A column on one coset, at the [`BATCH`] points from `start` on, which is a multiple of that.
     pub fn batch(&self, coset: usize, start: usize, column: usize) -> &[F] {
-        let batch = (coset * self.rows + start) / BATCH;
-        &self.groups[column / LANES][(batch * LANES + column % LANES) * BATCH..][..BATCH]
+        batch_of(&self.groups[column / LANES], (coset - self.first) * self.rows + start, column % LANES)
     }
 
     /// How many columns there are.
@@ -199,11 +239,120 @@ impl Codeword {
     }
 }
 
+/// A column of a group, at the [`BATCH`] points from `start` on, counted from the group's first coset.
+pub fn batch_of(group: &[F], start: usize, lane: usize) -> &[F] {
+    &group[(start / BATCH * LANES + lane) * BATCH..][..BATCH]
+}
+
+/// Columns that are committed to.
+pub enum Polynomials {
+    /// Extended once, and kept: eight times as large as the table.
+    Extended(Codeword),
+    /// Extended coset by coset, as often as they are asked for: what is kept is as large as the table.
+    Coefficients {
+        /// Of [`LANES`] columns each.
+        groups: Vec<Vec<Packed>>,
+        /// How many columns there are.
+        columns: usize,
+    },
+}
+
+impl Polynomials {
+    /// How many columns there are.
+    pub fn columns(&self) -> usize {
+        match self {
+            Self::Extended(codeword) => codeword.columns,
+            Self::Coefficients { columns, .. } => *columns,
+        }
+    }
+
+    /// Their values on a coset, if not on others too.
+    pub fn on_coset(&self, domain: &Domain, coset: usize) -> Cow<'_, Codeword> {
+        match self {
+            Self::Extended(codeword) => Cow::Borrowed(codeword),
+            Self::Coefficients { groups, columns } => {
+                let group = |coefficients: &Vec<Packed>| domain.values_on(coefficients, coset..coset + 1);
+                let groups = groups.par_iter().map(group).collect();
+                Cow::Owned(Codeword { groups, columns: *columns, rows: domain.rows(), first: coset })
+            }
+        }
+    }
+
+    /// The values of [`LANES`] columns on the first cosets, so many at least. [`batch_of`] finds those of a column.
+    pub fn group(&self, domain: &Domain, group: usize, cosets: usize) -> Cow<'_, [F]> {
+        match self {
+            Self::Extended(codeword) => Cow::Borrowed(&codeword.groups[group]),
+            Self::Coefficients { groups, .. } => Cow::Owned(domain.values_on(&groups[group], 0..cosets)),
+        }
+    }
+
+    /// For each of these positions of the extended domain the values of all columns.
+    pub fn at(&self, domain: &Domain, positions: &[usize]) -> Vec<Vec<F>> {
+        let Self::Coefficients { groups, columns } = self else {
+            let Self::Extended(codeword) = self else { return Vec::new() };
+            return positions.iter().map(|&position| codeword.at(position).collect()).collect();
+        };
+        let points: Vec<F> = positions
+            .iter()
+            .map(|&position| domain.point(position / domain.rows(), position % domain.rows()))
+            .collect();
+        let of_group = |coefficients: &Vec<Packed>| {
+            // By Horner's rule, for all points at once: so no product waits for the one before it.
+            let mut values = vec![Packed::ZEROS; points.len()];
+            for &coefficient in coefficients.iter().rev() {
+                values.iter_mut().zip(&points).for_each(|(value, &point)| *value = *value * point + coefficient);
+            }
+            values
+        };
+        let groups: Vec<Vec<Packed>> = groups.par_iter().map(of_group).collect();
+        let at =
+            |point: usize| groups.iter().flat_map(|values| values[point].as_slice()).copied().take(*columns).collect();
+        (0..points.len()).map(at).collect()
+    }
+}
+
+impl Domain {
+    /// The values on these cosets of the polynomials with these coefficients.
+    fn values_on(&self, coefficients: &[Packed], cosets: Range<usize>) -> Vec<F> {
+        let mut scratch = Vec::with_capacity(self.rows());
+        let mut values = Vec::with_capacity(self.rows() * LANES * cosets.len());
+        cosets.for_each(|coset| self.append_coset(coefficients, coset, &mut scratch, &mut values));
+        values
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use plonky2::field::polynomial::PolynomialValues;
     use plonky2::field::types::Sample;
+
+    /// What is extended coset by coset, and evaluated where it is asked for, is what is kept.
+    #[test]
+    fn streamed_columns_are_those_that_are_kept() {
+        let (bits, width) = (7, 2 * LANES + 3);
+        let rows = 1 << bits;
+        let cells = F::rand_vec(rows * width);
+        let columns = (0..width).flat_map(|column| cells.iter().skip(column).step_by(width)).copied().collect();
+        let (columns, domain) = (Columns::new(columns, rows), Domain::new(bits, F::coset_shift()));
+        let kept = domain.polynomials(&columns, false);
+        let positions = [0, 1, 77, 130, 8 * rows - 1];
+        for streamed in [domain.polynomials(&columns, true), domain.polynomials_of_rows(Rows::new(&cells, width), true)]
+        {
+            assert_eq!((streamed.columns(), kept.columns()), (width, width));
+            assert_eq!(streamed.at(&domain, &positions), kept.at(&domain, &positions));
+            for coset in 0..COSETS {
+                let [streamed, kept] = [&streamed, &kept].map(|columns| columns.on_coset(&domain, coset));
+                for (start, column) in (0..rows).step_by(BATCH).flat_map(|start| (0..width).map(move |c| (start, c))) {
+                    assert_eq!(streamed.batch(coset, start, column), kept.batch(coset, start, column));
+                }
+            }
+            for group in 0..3 {
+                let [streamed, kept] = [&streamed, &kept].map(|columns| columns.group(&domain, group, 2));
+                assert_eq!(streamed[..], kept[..2 * rows * LANES]);
+            }
+        }
+    }
 
     #[test]
     fn extension_is_evaluation() {

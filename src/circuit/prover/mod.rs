@@ -26,9 +26,8 @@ use super::wipe::wipe;
 use super::witness::Witness;
 use super::{Binding, shape_of, verifier_data};
 use crate::gadget::field::{D, F};
-use crate::plan::Plan;
-use codeword::{Codeword, Domain};
-use fft::COSETS;
+use crate::plan::{Cost, Plan};
+use codeword::{Domain, Polynomials};
 use merkle::{Salt, Tree, hash_leaves, salts};
 use opening::{Committed, lagrange};
 use permutation::Routed;
@@ -54,6 +53,8 @@ pub struct Prover<C: GenericConfig<D, F = F>> {
     subgroup: Vec<F>,
     preprocessed: Preprocessed,
     tree: Tree<C::Hasher>,
+    /// Whether columns are extended coset by coset, and not kept.
+    streams: bool,
 }
 
 /// Why no proof was made.
@@ -64,9 +65,13 @@ pub enum ProveError {
     Failed(String),
 }
 
-/// Columns on the extended domain, with the commitment to them.
+/// Circuits that would take more bytes than this to prove have their columns extended coset by coset: they are transformed twice,
+/// but new memory takes time too.
+const STREAMED: u64 = 3 << 29;
+
+/// Columns, with the commitment to them on the extended domain.
 struct Commitment<H: Hasher<F>> {
-    codeword: Codeword,
+    columns: Polynomials,
     salts: Vec<Salt>,
     tree: Tree<H>,
 }
@@ -94,7 +99,15 @@ impl<C: GenericConfig<D, F = F, Hasher: TreeHasher>> Prover<C> {
 
     fn with(plan: &Plan, leaves: impl FnOnce(&Preprocessed, &Domain) -> Vec<Hash<C>>) -> Self {
         let gates = Gates::new(&shape_of(plan));
-        Self::of_columns(plan, selector_columns(&plan.layout, &gates), leaves)
+        let streams = Cost::of(&plan.layout).memory > STREAMED;
+        Self::of_columns(plan, selector_columns(&plan.layout, &gates), streams, leaves)
+    }
+
+    /// The prover of `plan` that extends columns coset by coset, however small they are.
+    #[cfg(test)]
+    pub fn streaming(plan: &Plan) -> Self {
+        let selectors = selector_columns(&plan.layout, &Gates::new(&shape_of(plan)));
+        Self::of_columns(plan, selectors, true, |preprocessed, domain| preprocessed.leaves::<C::Hasher>(domain))
     }
 
     /// The prover of a false circuit: like that of `plan`, but no gate is active in any row.
@@ -102,20 +115,25 @@ impl<C: GenericConfig<D, F = F, Hasher: TreeHasher>> Prover<C> {
     pub fn without_gates(plan: &Plan) -> Self {
         let selectors = Gates::new(&shape_of(plan)).selectors();
         let off = F::from_canonical_u64(super::shape::UNUSED_SELECTOR);
-        Self::of_columns(plan, vec![off; selectors << plan.layout.degree_bits], |preprocessed, domain| {
+        Self::of_columns(plan, vec![off; selectors << plan.layout.degree_bits], false, |preprocessed, domain| {
             preprocessed.leaves::<C::Hasher>(domain)
         })
     }
 
-    fn of_columns(plan: &Plan, selectors: Vec<F>, leaves: impl FnOnce(&Preprocessed, &Domain) -> Vec<Hash<C>>) -> Self {
+    fn of_columns(
+        plan: &Plan,
+        selectors: Vec<F>,
+        streams: bool,
+        leaves: impl FnOnce(&Preprocessed, &Domain) -> Vec<Hash<C>>,
+    ) -> Self {
         let shape = shape_of(plan);
         let gates = Gates::new(&shape);
         let common = common_data(&shape, &gates);
         let domain = Domain::new(shape.degree_bits, F::coset_shift());
-        let preprocessed = Preprocessed::new(plan, selectors, &common.k_is, &domain);
+        let preprocessed = Preprocessed::new(plan, selectors, &common.k_is, &domain, streams);
         let tree = Tree::new(leaves(&preprocessed, &domain));
         let subgroup = F::two_adic_subgroup(shape.degree_bits);
-        Self { shape, gates, common, domain, subgroup, preprocessed, tree }
+        Self { shape, gates, common, domain, subgroup, preprocessed, tree, streams }
     }
 
     /// The commitment to the circuit's constants and permutation.
@@ -148,14 +166,16 @@ impl<C: GenericConfig<D, F = F, Hasher: TreeHasher>> Prover<C> {
         challenger.observe_hash::<C::InnerHasher>(public_hash);
 
         let cells = Rows::new(&witness.cells, witness.wires);
-        let wires = timings.measure("commitment to wires", || self.commit(self.domain.extend_rows(cells, COSETS)));
+        let wires = timings
+            .measure("commitment to wires", || self.commit(self.domain.polynomials_of_rows(cells, self.streams)));
         challenger.observe_cap(&wires.tree.cap());
         let (betas, gammas) = (challenger.get_n_challenges(sets), challenger.get_n_challenges(sets));
 
         let products = timings.measure("permutation argument", || self.routed(cells).products(&betas, &gammas));
         let product_columns = products.ok_or_else(|| failed("the permutation argument divided by zero"))?;
-        let products = timings
-            .measure("commitment to the permutation argument", || self.commit(self.domain.extend(&product_columns)));
+        let products = timings.measure("commitment to the permutation argument", || {
+            self.commit(self.domain.polynomials(&product_columns, self.streams))
+        });
         challenger.observe_cap(&products.tree.cap());
         let challenges = Challenges { betas, gammas, alphas: challenger.get_n_challenges(sets) };
 
@@ -165,8 +185,8 @@ impl<C: GenericConfig<D, F = F, Hasher: TreeHasher>> Prover<C> {
             shifts: &self.common.k_is,
             domain: &self.domain,
             preprocessed: &self.preprocessed,
-            wires: &wires.codeword,
-            products: &products.codeword,
+            wires: &wires.columns,
+            products: &products.columns,
             public_hash,
             challenges: &challenges,
         };
@@ -175,7 +195,9 @@ impl<C: GenericConfig<D, F = F, Hasher: TreeHasher>> Prover<C> {
         let values = timings.measure("quotient", || quotient.values(&tables, &clock));
         timings.split(clock);
         let chunk_columns = timings.measure("interpolation", || self.domain.values(&quotient.chunks(&values)));
-        let chunks = timings.measure("commitment to the quotient", || self.commit(self.domain.extend(&chunk_columns)));
+        let chunks = timings.measure("commitment to the quotient", || {
+            self.commit(self.domain.polynomials(&chunk_columns, self.streams))
+        });
         challenger.observe_cap(&chunks.tree.cap());
 
         let point = challenger.get_extension_challenge::<D>();
@@ -233,20 +255,16 @@ impl<C: GenericConfig<D, F = F, Hasher: TreeHasher>> Prover<C> {
         Clock::new(first.into_iter().chain(self.gates.all.iter().map(name)))
     }
 
-    fn commit(&self, codeword: Codeword) -> Commitment<C::Hasher> {
+    fn commit(&self, columns: Polynomials) -> Commitment<C::Hasher> {
         let rows = self.domain.rows();
         let salts = salts(rows, self.shape.scheme.zero_knowledge);
         let coset = |coset: usize| {
             let salts = salts.get(coset * rows..(coset + 1) * rows).unwrap_or_default();
-            hash_leaves::<C::Hasher>(
-                rows,
-                codeword.columns(),
-                |start, index| codeword.batch(coset, start, index),
-                salts,
-            )
+            let codeword = columns.on_coset(&self.domain, coset);
+            hash_leaves::<C::Hasher>(rows, columns.columns(), |start, index| codeword.batch(coset, start, index), salts)
         };
         let tree = Tree::new((0..self.domain.shifts.len()).flat_map(coset).collect());
-        Commitment { codeword, salts, tree }
+        Commitment { columns, salts, tree }
     }
 
     /// The leaves of all trees at these positions, with their paths.
@@ -259,13 +277,14 @@ impl<C: GenericConfig<D, F = F, Hasher: TreeHasher>> Prover<C> {
         let basis = |&position: &usize| lagrange(&self.subgroup, self.domain.point(position / rows, position % rows));
         let bases: Vec<Vec<F>> = positions.par_iter().map(basis).collect();
         let weights = self.preprocessed.weights.combine_rows(&bases);
+        let dense = self.preprocessed.polynomials.at(&self.domain, positions);
+        let told = commitments.map(|commitment| commitment.columns.at(&self.domain, positions));
         let query = |(query, &position): (usize, &usize)| {
-            let dense: Vec<F> = self.preprocessed.codeword.at(position).collect();
-            let preprocessed = self.preprocessed.in_order(&dense, &weights[query]);
+            let preprocessed = self.preprocessed.in_order(&dense[query], &weights[query]);
             let mut evals_proofs = vec![(preprocessed, self.tree.path(position))];
-            evals_proofs.extend(commitments.map(|commitment| {
-                let salt = commitment.salts.get(position).into_iter().flatten().copied();
-                (commitment.codeword.at(position).chain(salt).collect(), commitment.tree.path(position))
+            evals_proofs.extend(commitments.iter().zip(&told).map(|(commitment, told)| {
+                let salt = commitment.salts.get(position).into_iter().flatten();
+                (told[query].iter().chain(salt).copied().collect(), commitment.tree.path(position))
             }));
             FriInitialTreeProof { evals_proofs }
         };

@@ -1,6 +1,6 @@
 //! The columns that the circuit fixes: selectors, weights and permutation.
 
-use super::codeword::{Codeword, Columns, Domain};
+use super::codeword::{Codeword, Columns, Domain, Polynomials};
 use super::fft::{COSETS, LANES};
 use super::merkle::hash_leaves;
 use super::weights::Weights;
@@ -17,8 +17,8 @@ use rayon::prelude::*;
 pub struct Preprocessed {
     /// All but the weights.
     pub columns: Columns,
-    /// The same on the extended domain.
-    pub codeword: Codeword,
+    /// The same, to be extended.
+    pub polynomials: Polynomials,
     /// The row constants: the weights of tiles, then those of other gadgets.
     pub weights: Weights,
     /// Those of other gadgets on the extended domain.
@@ -30,8 +30,8 @@ pub struct Preprocessed {
 }
 
 impl Preprocessed {
-    /// The columns of `plan`, after those of its selectors.
-    pub fn new(plan: &Plan, mut values: Vec<F>, shifts: &[F], domain: &Domain) -> Self {
+    /// The columns of `plan`, after those of its selectors; with `streams` they are extended as often as they are read.
+    pub fn new(plan: &Plan, mut values: Vec<F>, shifts: &[F], domain: &Domain, streams: bool) -> Self {
         let layout = &plan.layout;
         let selectors = values.len() >> layout.degree_bits;
         values.reserve_exact((1 + layout.routed) << layout.degree_bits);
@@ -41,10 +41,10 @@ impl Preprocessed {
         let (permutation, weights) = rayon::join(|| Permutation::new(plan), || Weights::new(plan));
         values.extend(permutation.columns(shifts));
         let columns = Columns::new(values, layout.rows());
-        let codeword = domain.extend(&columns);
+        let polynomials = domain.polynomials(&columns, streams);
         let of_tiles = layout.tile.map_or(0, |tile| tile.weights());
         let others = domain.extend(&weights.columns(of_tiles, layout.rows()));
-        Self { sigmas: columns.len() - layout.routed, columns, codeword, weights, others, of_tiles, selectors }
+        Self { sigmas: columns.len() - layout.routed, columns, polynomials, weights, others, of_tiles, selectors }
     }
 
     /// All columns.
@@ -85,12 +85,13 @@ impl Preprocessed {
                 out
             };
             let groups: Vec<Vec<F>> = coefficients.par_iter().map(group).collect();
+            let codeword = self.polynomials.on_coset(domain, coset);
             let batch = |start: usize, index: usize| match index.checked_sub(selectors) {
-                None => self.codeword.batch(coset, start, index),
+                None => codeword.batch(coset, start, index),
                 Some(weight) if weight < width => {
                     &groups[weight / LANES][start * LANES + weight % LANES * BATCH..][..BATCH]
                 }
-                Some(_) => self.codeword.batch(coset, start, index - width),
+                Some(_) => codeword.batch(coset, start, index - width),
             };
             hash_leaves::<H>(rows, self.len(), batch, &[])
         };

@@ -7,6 +7,7 @@
 //! layers a network has. These columns are extended, multiplied with the wires and forgotten, a few at a time.
 
 use super::{Cursor, Quotient};
+use crate::circuit::prover::codeword::batch_of;
 use crate::circuit::prover::fft::LANES;
 use crate::circuit::shape::UNUSED_SELECTOR;
 use crate::gadget::arith::{BATCH, Column};
@@ -128,10 +129,11 @@ impl Quotient<'_> {
             values[rows.clone()].iter_mut().for_each(|value| *value += packed);
         }
         let columns = LANES.min(self.wires.columns() - first);
+        let wires = self.wires.group(self.domain, first / LANES, LOW_COSETS);
         self.domain.for_each_batch(values, LOW_COSETS, |coset, start, factors| {
             let mut sum = Column::load(&sums[coset * self.domain.rows() + start..][..BATCH]);
             for (lane, factors) in factors.chunks_exact(BATCH).take(columns).enumerate() {
-                sum.add_product(self.wires.batch(coset, start, first + lane), factors);
+                sum.add_product(batch_of(&wires, coset * self.domain.rows() + start, lane), factors);
             }
             sums[coset * self.domain.rows() + start..][..BATCH].copy_from_slice(&sum.0);
         });
@@ -175,7 +177,7 @@ impl Cursor<'_> {
         let mut sums: Vec<Column> = split.iter().map(|&(&constant, _)| Column([constant; BATCH])).collect();
         let width = split.iter().map(|(_, factors)| factors.len()).max().unwrap_or(0);
         for wire in 0..width {
-            let values = Packed::pack_slice(self.batch(self.quotient.wires, wire));
+            let values = Packed::pack_slice(self.batch(self.wires, wire));
             for (sum, (_, factors)) in sums.iter_mut().zip(&split) {
                 let Some(&factor) = factors.get(wire).filter(|factor| **factor != F::ZERO) else { continue };
                 for (sum, &value) in sum.parts_mut().iter_mut().zip(values) {

@@ -11,7 +11,7 @@ mod slots;
 use linear::LinearParts;
 use slots::Shared;
 
-use super::codeword::{Codeword, Columns, Domain};
+use super::codeword::{Codeword, Columns, Domain, Polynomials};
 use super::fft::{COSETS, LANES, reverse_bits};
 use super::poseidon;
 use super::preprocessed::Preprocessed;
@@ -56,9 +56,9 @@ pub struct Quotient<'a> {
     /// Selectors, weights, permutation.
     pub preprocessed: &'a Preprocessed,
     /// Wires.
-    pub wires: &'a Codeword,
+    pub wires: &'a Polynomials,
     /// `Z` and partial products.
-    pub products: &'a Codeword,
+    pub products: &'a Polynomials,
     /// The digest of the public inputs.
     pub public_hash: HashOut<F>,
     /// The challenges.
@@ -87,6 +87,12 @@ pub struct Tables<'a> {
 /// One batch: where it is, and what is combined so far, for each challenge.
 struct Cursor<'a> {
     quotient: &'a Quotient<'a>,
+    /// The preprocessed columns but row constants, on the coset.
+    preprocessed: &'a Codeword,
+    /// Wires there.
+    wires: &'a Codeword,
+    /// `Z` and partial products there.
+    products: &'a Codeword,
     tables: &'a Tables<'a>,
     coset: usize,
     start: usize,
@@ -103,9 +109,13 @@ impl<'q> Quotient<'q> {
                 let points = self.domain.points(coset);
                 let first = self.first_lagrange(coset, &points);
                 let inverse = self.vanishing(coset).inverse();
+                let all = [&self.preprocessed.polynomials, self.wires, self.products];
+                let all = all.map(|columns| columns.on_coset(self.domain, coset));
+                let [preprocessed, wires, products] = all.each_ref().map(|columns| &**columns);
                 let batch = |start: usize| {
                     let [sums, low_sums] = std::array::from_fn(|_| vec![Column::ZERO; self.challenges.alphas.len()]);
-                    let mut cursor = Cursor { quotient: self, tables, coset, start, sums, low_sums };
+                    let mut cursor =
+                        Cursor { quotient: self, preprocessed, wires, products, tables, coset, start, sums, low_sums };
                     let running = clock.start(0);
                     cursor.permutation(&points, &first);
                     drop(running);
@@ -265,7 +275,7 @@ impl Cursor<'_> {
 
     /// All constraints of a tile: `Σ power · (before + W x - after)`, where the sums over `W` are known.
     fn tile(&self, tile: &DenseTile, place: Place, combined: &mut Combined<'_>) {
-        let wires = self.quotient.wires;
+        let wires = self.wires;
         let first = combined.next;
         for i in 0..tile.height {
             let before = self.load(wires, place.routed + tile.width + i);
@@ -286,7 +296,7 @@ impl Cursor<'_> {
     fn poseidon(&self, sums: &mut [Column]) {
         let mut constraints = [Column::ZERO; POSEIDON_CONSTRAINTS];
         for part in 0..BATCH / LANES {
-            let wire = |index| *Packed::from_slice(&self.batch(self.quotient.wires, index)[part * LANES..][..LANES]);
+            let wire = |index| *Packed::from_slice(&self.batch(self.wires, index)[part * LANES..][..LANES]);
             let mut columns = constraints.iter_mut();
             poseidon::constrain(wire, |value| {
                 // As many as plonky2's gate states.
@@ -299,8 +309,7 @@ impl Cursor<'_> {
 
     /// A gate of plonky2's own, which wants its wires in one piece and takes no constants.
     fn plonky2_gate(&self, gate: &GateRef<F, D>, sums: &mut [Column]) {
-        let wires: Vec<F> =
-            (0..gate.0.num_wires()).flat_map(|index| self.batch(self.quotient.wires, index)).copied().collect();
+        let wires: Vec<F> = (0..gate.0.num_wires()).flat_map(|index| self.batch(self.wires, index)).copied().collect();
         let vars = EvaluationVarsBaseBatch::new(BATCH, &[], &wires, &self.quotient.public_hash);
         let mut combined = self.combined(0, sums);
         for constraint in gate.0.eval_unfiltered_base_batch(vars).chunks_exact(BATCH) {
@@ -311,7 +320,7 @@ impl Cursor<'_> {
     /// plonky2's filter of a gate that is alone in its group: zero in all other rows.
     fn filter(&self, gate: usize) -> Column {
         let unused = F::from_canonical_u64(UNUSED_SELECTOR);
-        self.load(&self.quotient.preprocessed.codeword, gate).map(|selector| Packed::from(unused) - selector)
+        self.load(self.preprocessed, gate).map(|selector| Packed::from(unused) - selector)
     }
 }
 
@@ -321,7 +330,7 @@ impl Points for Cursor<'_> {
     }
 
     fn wire(&self, index: usize) -> &[F] {
-        self.batch(self.quotient.wires, index)
+        self.batch(self.wires, index)
     }
 
     /// Tiles are not evaluated like other gadgets: their weights are not on the extended domain.
@@ -344,7 +353,7 @@ impl Points for AtMask<'_> {
     }
 
     fn row_constant(&self, index: usize) -> &[F] {
-        self.0.batch(&self.0.quotient.preprocessed.codeword, index)
+        self.0.batch(self.0.preprocessed, index)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The permutation argument's constraints: that `Z` starts with one, and the steps from each partial product to the next.
 
-use super::{Cursor, Quotient};
+use super::Cursor;
 use crate::circuit::prover::fft::LANES;
 use crate::gadget::arith::{BATCH, Column};
 use crate::gadget::field::{F, Packed, read_ahead};
@@ -16,9 +16,9 @@ impl<'a> Cursor<'a> {
         let sets = self.sums.len();
         let chunks = quotient.routed_chunks();
         let next: [usize; BATCH] = std::array::from_fn(|k| quotient.domain.next(self.start + k));
-        let z_next = |set| Column(next.map(|position| quotient.products.value(self.coset, position, set)));
+        let z_next = |set| Column(next.map(|position| self.products.value(self.coset, position, set)));
         let z_next: Vec<Column> = (0..sets).map(z_next).collect();
-        let mut before: Vec<&[F]> = (0..sets).map(|set| self.batch(quotient.products, set)).collect();
+        let mut before: Vec<&[F]> = (0..sets).map(|set| self.batch(self.products, set)).collect();
         for (set, z) in before.iter().enumerate() {
             let mut starts = Column::load(z);
             for (value, &lagrange) in starts.0.iter_mut().zip(&first[self.start..]) {
@@ -29,7 +29,7 @@ impl<'a> Cursor<'a> {
             }
         }
         for chunk in 0..chunks {
-            let partial = |set| self.batch(quotient.products, sets + set * (chunks - 1) + chunk);
+            let partial = |set| self.batch(self.products, sets + set * (chunks - 1) + chunk);
             let after: Vec<&[F]> = match chunk + 1 < chunks {
                 true => (0..sets).map(partial).collect(),
                 false => z_next.iter().map(|column| &column.0[..]).collect(),
@@ -45,7 +45,7 @@ impl<'a> Cursor<'a> {
     /// All factors are divided by `beta`: so that what the identity or `sigma` is added to is the same, and takes one product.
     fn steps(&mut self, chunk: usize, points: &[F], before: &[&[F]], after: &[&[F]]) {
         let quotient = self.quotient;
-        let (preprocessed, sets) = (quotient.preprocessed, before.len());
+        let (first_sigma, sets) = (quotient.preprocessed.sigmas(), before.len());
         let first = chunk * QUOTIENT_DEGREE;
         let chunks = quotient.routed_chunks();
         // What each set's constraint is multiplied with in each combination: its power, and what undoes the division.
@@ -55,10 +55,9 @@ impl<'a> Cursor<'a> {
         let factors: Vec<Vec<F>> = self.tables.powers.iter().map(factors).collect();
         let shifts: [F; QUOTIENT_DEGREE] = std::array::from_fn(|i| quotient.shifts[first + i]);
         let wires: [&[Packed]; QUOTIENT_DEGREE] =
-            std::array::from_fn(|i| Packed::pack_slice(self.batch(quotient.wires, first + i)));
-        let sigmas: [&[Packed]; QUOTIENT_DEGREE] = std::array::from_fn(|i| {
-            Packed::pack_slice(self.batch(&preprocessed.codeword, preprocessed.sigmas() + first + i))
-        });
+            std::array::from_fn(|i| Packed::pack_slice(self.batch(self.wires, first + i)));
+        let sigmas: [&[Packed]; QUOTIENT_DEGREE] =
+            std::array::from_fn(|i| Packed::pack_slice(self.batch(self.preprocessed, first_sigma + first + i)));
         let [before, after] =
             [before, after].map(|sets| sets.iter().map(|set| Packed::pack_slice(set)).collect::<Vec<_>>());
         let ahead = self.read_next(chunk);
@@ -94,10 +93,11 @@ impl<'a> Cursor<'a> {
     /// The columns that the next chunk takes, and a part of those that have no chunk, which gates take afterwards: they are
     /// asked for while this one is computed, as a processor does not guess in which order they are read.
     fn read_next(&self, chunk: usize) -> Vec<&'a [F]> {
-        let Quotient { wires, preprocessed, .. } = *self.quotient;
+        let (wires, preprocessed) = (self.wires, self.preprocessed);
+        let first_sigma = self.quotient.preprocessed.sigmas();
         let routed = self.quotient.shifts.len();
         let next = (chunk + 1) * QUOTIENT_DEGREE..routed.min((chunk + 2) * QUOTIENT_DEGREE);
-        let sigmas = next.clone().map(|column| self.batch(&preprocessed.codeword, preprocessed.sigmas() + column));
+        let sigmas = next.clone().map(|column| self.batch(preprocessed, first_sigma + column));
         let others = (routed + chunk..wires.columns()).step_by(self.quotient.routed_chunks());
         next.chain(others).map(|column| self.batch(wires, column)).chain(sigmas).collect()
     }
