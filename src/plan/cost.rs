@@ -14,6 +14,8 @@ pub struct Cost {
     pub seconds: f64,
     /// Peak memory of proving, in bytes.
     pub memory: u64,
+    /// Whether columns are extended coset by coset, as often as they are read, and not kept.
+    pub streams: bool,
     /// Size of a proof, in bytes.
     pub proof: u64,
 }
@@ -46,6 +48,11 @@ const LOW_DEGREE_SHARE: f64 = 0.25;
 const FIXED_NS: f64 = 4500.0;
 /// What memory takes beyond the columns on the extended domain.
 const MEMORY_FACTOR: f64 = 1.2;
+/// Circuits that would take more bytes than this have their columns extended coset by coset: they are transformed twice, but new
+/// memory takes time too.
+const STREAMED: u64 = 3 << 30;
+/// How often a table is held then, as values, coefficients, and on a coset, which the allocator keeps for the next.
+const STREAMED_COPIES: u64 = 6;
 /// How often the weights are held, as elements or larger.
 const WEIGHT_COPIES: usize = 3;
 
@@ -90,11 +97,15 @@ impl Cost {
         }
         let query = (columns + 3 * SALT + evals) * ELEMENT_BYTES + path * HASH_BYTES;
         let caps = ((3 + steps.len()) * HASH_BYTES) << CAP_HEIGHT;
-        let extended = points * (committed + layout.routed) as f64 * ELEMENT_BYTES as f64;
-        let weights = layout.tiles * layout.constants * ELEMENT_BYTES;
+        let table = layout.rows() * (committed + layout.routed) * ELEMENT_BYTES;
+        let weights = WEIGHT_COPIES * layout.tiles * layout.constants * ELEMENT_BYTES;
+        let kept = ((table << RATE_BITS) as f64 * MEMORY_FACTOR) as u64 + weights as u64;
+        let streams = kept > STREAMED;
+        let memory = if streams { STREAMED_COPIES * table as u64 + weights as u64 } else { kept };
         Self {
             seconds: points * per_point * 1e-9,
-            memory: (extended * MEMORY_FACTOR) as u64 + (WEIGHT_COPIES * weights) as u64,
+            memory,
+            streams,
             proof: (layout.scheme.queries() * query + 2 * columns * ELEMENT_BYTES + caps) as u64,
         }
     }

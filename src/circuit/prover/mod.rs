@@ -65,10 +65,6 @@ pub enum ProveError {
     Failed(String),
 }
 
-/// Circuits that would take more bytes than this to prove have their columns extended coset by coset: they are transformed twice,
-/// but new memory takes time too.
-const STREAMED: u64 = 3 << 29;
-
 /// Columns, with the commitment to them on the extended domain.
 struct Commitment<H: Hasher<F>> {
     columns: Polynomials,
@@ -99,7 +95,7 @@ impl<C: GenericConfig<D, F = F, Hasher: TreeHasher>> Prover<C> {
 
     fn with(plan: &Plan, leaves: impl FnOnce(&Preprocessed, &Domain) -> Vec<Hash<C>>) -> Self {
         let gates = Gates::new(&shape_of(plan));
-        let streams = Cost::of(&plan.layout).memory > STREAMED;
+        let streams = Cost::of(&plan.layout).streams;
         Self::of_columns(plan, selector_columns(&plan.layout, &gates), streams, leaves)
     }
 
