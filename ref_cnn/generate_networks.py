@@ -16,6 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
+import layers
+from generate_cnn_json import tensor_json
+
 SEED = 18
 CALIBRATION = 4
 
@@ -86,7 +89,7 @@ class Network:
 
 def tensor(array):
     """Six digits are more than any number of bits takes."""
-    return {"v": 1, "dim": list(array.shape), "data": [float(f"{x:.6g}") for x in array.flat]}
+    return np.array([float(f"{x:.6g}") for x in array.flat]).reshape(array.shape)
 
 
 def lenet5():
@@ -201,58 +204,6 @@ NETWORKS = {
 }
 
 
-def evaluate(net, image):
-    """What the network gives for an image."""
-    named, last = {}, image
-    for layer in net.layers:
-        reads = [named[name] for name in layer.get("inputs", [])] or [last]
-        last = EVALUATED[layer["layer_type"]](layer, *reads)
-        if "name" in layer:
-            named[layer["name"]] = last
-    return last
-
-
-def array(field):
-    return np.array(field["data"], dtype=float).reshape(field["dim"])
-
-
-def convolved(layer, x):
-    """Offset by offset of the kernel, all groups of each at once."""
-    kernel, groups, stride = array(layer["kernel"]), layer.get("groups", 1), layer.get("stride", 1)
-    pad = layer.get("before", 0)
-    x = np.pad(x, [(pad, pad), (pad, pad), (0, 0)])
-    outputs, size, _, inputs = kernel.shape
-    extents = [(length - size) // stride + 1 for length in x.shape[:2]]
-    kernel = kernel.reshape(groups, outputs // groups, size, size, inputs)
-    total = np.zeros((*extents, groups, outputs // groups))
-    for u, v in np.ndindex(size, size):
-        taken = x[u : u + (extents[0] - 1) * stride + 1 : stride, v : v + (extents[1] - 1) * stride + 1 : stride]
-        taken = taken.reshape(*extents, groups, inputs)
-        total += np.matmul(taken[..., None, :], kernel[:, :, u, v].transpose(0, 2, 1))[..., 0, :]
-    return total.reshape(*extents, outputs) + array(layer["biases"])
-
-
-def pooled(layer, x):
-    size, stride, pad = layer["window"], layer["stride"], layer.get("before", 0)
-    x = np.pad(x, [(pad, pad), (pad, pad), (0, 0)], constant_values=-np.inf)
-    extents = [(length - size) // stride + 1 for length in x.shape[:2]]
-    ends = [(extent - 1) * stride + 1 for extent in extents]
-    taken = [x[u : u + ends[0] : stride, v : v + ends[1] : stride] for u, v in np.ndindex(size, size)]
-    return np.max(taken, axis=0)
-
-
-EVALUATED = {
-    "convolution": convolved,
-    "max_pool": pooled,
-    "relu": lambda _, x: np.maximum(x, 0),
-    "clip": lambda layer, x: np.clip(x, layer["least"], layer["greatest"]),
-    "global_average_pool": lambda _, x: x.mean(axis=(0, 1)),
-    "flatten": lambda _, x: x.ravel(),
-    "fully_connected": lambda layer, x: array(layer["weights"]) @ x + array(layer["biases"]),
-    "add": lambda _, x, y: x + y,
-}
-
-
 def images(rng, count, shape):
     """Smooth images of levels from 0 to 255, with some noise: neighbours resemble each other."""
     height, width, channels = shape
@@ -277,23 +228,24 @@ def main():
         folder.mkdir(parents=True, exist_ok=True)
         # The first layer would see numbers up to 255 otherwise: pixels are levels of 1/64, from -2 to 2.
         levels = (images(np.random.default_rng(SEED + 1), CALIBRATION + 1, net.input_shape) - 128) / 64
-        model = {"input_range": [-2, 2], "layers": net.layers}
-        files = {"model": model, "calibration": as_given(levels[:-1]), "input": as_given(levels[-1]),
-                 "output": as_given(evaluate(net, levels[-1]))}
+        outputs = layers.evaluate({"layers": net.layers}, levels[-1])
+        files = {
+            "model": {"input_range": [-2, 2], "layers": [layer_json(layer) for layer in net.layers]},
+            "calibration": tensor_json(levels[:-1]),
+            "input": tensor_json(levels[-1]),
+            "output": tensor_json(outputs[len(net.layers) - 1]),
+        }
         for file, value in files.items():
             (folder / f"{file}.json").write_text(json.dumps(value))
         print(f"{name}: {sum(weights(net))} weights")
 
 
-def as_given(array):
-    return {"v": 1, "dim": list(array.shape), "data": array.ravel().tolist()}
-
-
 def weights(net):
-    for layer in net.layers:
-        for field in layer.values():
-            if isinstance(field, dict):
-                yield len(field["data"])
+    return [field.size for layer in net.layers for field in layer.values() if isinstance(field, np.ndarray)]
+
+
+def layer_json(layer):
+    return {name: tensor_json(field) if isinstance(field, np.ndarray) else field for name, field in layer.items()}
 
 
 if __name__ == "__main__":

@@ -70,12 +70,10 @@ def of_windows(image, function, size, stride, dilation=1):
 
 def convolution(x, kernel, biases=None, stride=1, dilation=1, groups=1, before=0, after=0):
     c_out, h, w, c_in = kernel.shape
+    of_groups = kernel.reshape(groups, c_out // groups, h, w, c_in)
 
     def at(window):
-        sums = np.zeros(c_out)
-        for o in range(c_out):
-            first = o // (c_out // groups) * c_in
-            sums[o] = (kernel[o] * window[:, :, first : first + c_in]).sum()
+        sums = np.einsum("gohwc,hwgc->go", of_groups, window.reshape(h, w, groups, c_in)).ravel()
         return sums + (0 if biases is None else biases)
 
     return of_windows(bordered(x, before, after, 0), at, (h, w), stride, dilation)

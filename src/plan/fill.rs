@@ -109,18 +109,15 @@ impl Slots<'_> {
     /// The slots, and the last column that they and what kinds have of their own end before, such that it is the least.
     fn narrowest(&self) -> Option<(Vec<(usize, usize)>, usize)> {
         let least = self.own.iter().map(|&(columns, _)| columns).max().unwrap_or(0).max(self.tile);
-        let (mut found, most) = self.within(least)?;
+        let (_, most) = self.within(least)?;
         let (mut low, mut high) = (least, least.max(most));
         // Whatever ends before a column also ends before any later one, where more kinds have room.
         while low < high {
             let middle = low.midpoint(high);
-            match self.within(middle) {
-                Some((slots, end)) if end <= middle => (found, high) = (slots, middle),
-                _ => low = middle + 1,
-            }
+            let fits = self.within(middle).is_some_and(|(_, end)| end <= middle);
+            if fits { high = middle } else { low = middle + 1 }
         }
-        let fits = self.within(high).filter(|(_, end)| *end <= high);
-        Some((fits.map_or(found, |(slots, _)| slots), high))
+        self.within(high).map(|(slots, _)| (slots, high))
     }
 
     /// The slots that it takes if kinds have room up to column `end`, and where all of them end. Nothing if they are too many.

@@ -1,8 +1,7 @@
 //! Rows and columns: where every instance of every statement lies.
 //!
-//! Each convolution gets rows of its own, and so does a normalization, as their wires are many; what is small is
-//! spread evenly over all rows that remain, the common rows. Every row of either sort also has room for one tile of the
-//! matrix-vector products: their weights are row constants, and the fewer constants a row, the smaller key, proof and
+//! Each convolution gets rows of its own, and so does a normalization, as their wires are many; what is small lies in slots,
+//! which all rows share as far as they have room (`fill`). Every row also has room for one tile of the matrix-vector products: their weights are row constants, and the fewer constants a row, the smaller key, proof and
 //! memory.
 
 use super::choices::Choices;

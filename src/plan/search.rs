@@ -95,14 +95,13 @@ impl Search<'_> {
     /// Lays out what is picked, unless that is not worth it or does not fit.
     fn draft(&self, picks: Picks, degree_bits: usize, width: usize) -> Option<Result<Draft, PlanError>> {
         let demands = self.statable.demands(&picks);
-        let is_better = |weight: f64| self.best.as_ref().is_none_or(|best| weight < best.weight);
         // Not if the cells that it has at the least take longer than all of the best.
-        if !is_better(least_weight(&demands, degree_bits)) {
+        if !self.is_better(least_weight(&demands, degree_bits)) {
             return None;
         }
         let layout = Layout::new(&demands, degree_bits, width, self.scheme)?;
         let weight = Cost::of(&layout).weight();
-        if !is_better(weight) {
+        if !self.is_better(weight) {
             return None;
         }
         Some(match layout.refusal() {
@@ -111,12 +110,15 @@ impl Search<'_> {
         })
     }
 
+    /// Whether it is cheaper than all before.
+    fn is_better(&self, weight: f64) -> bool {
+        self.best.as_ref().is_none_or(|best| weight < best.weight)
+    }
+
     /// Keeps a draft if it is cheaper than all before.
     fn consider(&mut self, draft: Option<Result<Draft, PlanError>>) {
         match draft {
-            Some(Ok(draft)) if self.best.as_ref().is_none_or(|best| draft.weight < best.weight) => {
-                self.best = Some(draft);
-            }
+            Some(Ok(draft)) if self.is_better(draft.weight) => self.best = Some(draft),
             Some(Err(refusal)) => self.refusals.push(refusal),
             _ => {}
         }

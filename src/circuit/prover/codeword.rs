@@ -89,24 +89,13 @@ impl Domain {
 
     /// The values on the extended domain of the polynomials that have these values at the rows.
     pub fn extend(&self, columns: &Columns) -> Codeword {
-        let group = |columns: &[F]| {
-            let columns: Vec<&[F]> = columns.chunks_exact(self.rows()).collect();
-            let mut values = Vec::with_capacity(self.rows());
-            pack(&columns, &mut values);
-            self.extend_group(values, COSETS)
-        };
-        let groups = columns.values.par_chunks(self.rows() * LANES).map(group);
+        let groups = self.groups(columns).map(|coefficients| self.values_on(&coefficients, 0..COSETS));
         Codeword { groups: groups.collect(), columns: columns.len(), rows: self.rows(), first: 0 }
     }
 
     /// As [`Domain::extend`], but of columns that lie row by row, and on the first cosets only, so many of them.
     pub fn extend_rows(&self, table: Rows<'_>, cosets: usize) -> Codeword {
-        let group = |first: usize| {
-            let mut values = Vec::with_capacity(self.rows());
-            table.pack(first, self.rows(), &mut values);
-            self.extend_group(values, cosets)
-        };
-        let groups = (0..table.width()).into_par_iter().step_by(LANES).map(group);
+        let groups = self.groups_of_rows(table).map(|coefficients| self.values_on(&coefficients, 0..cosets));
         Codeword { groups: groups.collect(), columns: table.width(), rows: self.rows(), first: 0 }
     }
 
@@ -131,75 +120,66 @@ impl Domain {
 
     /// The polynomials with these values at the rows: with `streams` they are extended as often as they are read.
     pub fn polynomials(&self, columns: &Columns, streams: bool) -> Polynomials {
-        if streams { self.coefficients(columns) } else { Polynomials::Extended(self.extend(columns)) }
+        match streams {
+            true => Polynomials::Coefficients { groups: self.groups(columns).collect(), columns: columns.len() },
+            false => Polynomials::Extended(self.extend(columns)),
+        }
     }
 
     /// As [`Domain::polynomials`], but of columns that lie row by row.
     pub fn polynomials_of_rows(&self, table: Rows<'_>, streams: bool) -> Polynomials {
-        if streams { self.coefficients_of_rows(table) } else { Polynomials::Extended(self.extend_rows(table, COSETS)) }
+        match streams {
+            true => Polynomials::Coefficients { groups: self.groups_of_rows(table).collect(), columns: table.width() },
+            false => Polynomials::Extended(self.extend_rows(table, COSETS)),
+        }
     }
 
-    /// The coefficients of columns with these values at the rows.
-    fn coefficients(&self, columns: &Columns) -> Polynomials {
-        let group = |columns: &[F]| {
+    /// The coefficients of columns with these values at the rows, [`LANES`] columns together.
+    fn groups(&self, columns: &Columns) -> impl IndexedParallelIterator<Item = Vec<Packed>> {
+        columns.values.par_chunks(self.rows() * LANES).map(|columns| {
             let columns: Vec<&[F]> = columns.chunks_exact(self.rows()).collect();
             let mut values = Vec::with_capacity(self.rows());
             pack(&columns, &mut values);
             self.fft.coefficients(&mut values);
             values
-        };
-        let groups = columns.values.par_chunks(self.rows() * LANES).map(group);
-        Polynomials::Coefficients { groups: groups.collect(), columns: columns.len() }
+        })
     }
 
     /// The same of columns that lie row by row.
-    fn coefficients_of_rows(&self, table: Rows<'_>) -> Polynomials {
-        let group = |first: usize| {
+    fn groups_of_rows(&self, table: Rows<'_>) -> impl IndexedParallelIterator<Item = Vec<Packed>> {
+        (0..table.width()).into_par_iter().step_by(LANES).map(move |first| {
             let mut values = Vec::with_capacity(self.rows());
             table.pack(first, self.rows(), &mut values);
             self.fft.coefficients(&mut values);
             values
-        };
-        let groups = (0..table.width()).into_par_iter().step_by(LANES).map(group);
-        Polynomials::Coefficients { groups: groups.collect(), columns: table.width() }
+        })
     }
 
-    /// Appends, batch by batch, the values on one coset of the polynomials with these coefficients.
-    pub fn append_coset(&self, coefficients: &[Packed], coset: usize, scratch: &mut Vec<Packed>, out: &mut Vec<F>) {
-        let mut columns = [F::ZERO; BATCH * LANES];
-        self.cosets[coset].values(coefficients, scratch, |batch| {
-            unpack(batch, &mut columns);
-            out.extend_from_slice(&columns);
-        });
+    /// The values on these cosets of the polynomials with these coefficients, batch by batch.
+    pub fn values_on(&self, coefficients: &[Packed], cosets: Range<usize>) -> Vec<F> {
+        let mut values = Vec::with_capacity(self.rows() * LANES * cosets.len());
+        self.for_each_batch(coefficients, cosets, |_, _, batch| values.extend_from_slice(batch));
+        values
     }
 
-    /// Extends [`LANES`] columns with these values at the rows to the first cosets, and gives each batch of points to `take`: the
-    /// coset, the first point, and the values, column by column.
-    pub fn for_each_batch(&self, values: Vec<Packed>, cosets: usize, mut take: impl FnMut(usize, usize, &[F])) {
-        let mut coefficients = values;
-        self.fft.coefficients(&mut coefficients);
+    /// Gives each batch of points of these cosets to `take`: the coset, the first point, and the values there of the polynomials
+    /// with these coefficients, column by column.
+    pub fn for_each_batch(
+        &self,
+        coefficients: &[Packed],
+        cosets: Range<usize>,
+        mut take: impl FnMut(usize, usize, &[F]),
+    ) {
         let mut scratch = Vec::with_capacity(self.rows());
         let mut columns = [F::ZERO; BATCH * LANES];
-        for coset in 0..cosets {
+        for coset in cosets {
             let mut start = 0;
-            self.cosets[coset].values(&coefficients, &mut scratch, |batch| {
+            self.cosets[coset].values(coefficients, &mut scratch, |batch| {
                 unpack(batch, &mut columns);
                 take(coset, start, &columns);
                 start += BATCH;
             });
         }
-    }
-
-    /// The values on the first cosets of columns with these values at the rows.
-    fn extend_group(&self, values: Vec<Packed>, cosets: usize) -> Vec<F> {
-        let mut coefficients = values;
-        self.fft.coefficients(&mut coefficients);
-        let mut scratch = Vec::with_capacity(self.rows());
-        let mut group = Vec::with_capacity(self.rows() * LANES * cosets);
-        for coset in 0..cosets {
-            self.append_coset(&coefficients, coset, &mut scratch, &mut group);
-        }
-        group
     }
 }
 
@@ -308,16 +288,6 @@ impl Polynomials {
         let at =
             |point: usize| groups.iter().flat_map(|values| values[point].as_slice()).copied().take(*columns).collect();
         (0..points.len()).map(at).collect()
-    }
-}
-
-impl Domain {
-    /// The values on these cosets of the polynomials with these coefficients.
-    fn values_on(&self, coefficients: &[Packed], cosets: Range<usize>) -> Vec<F> {
-        let mut scratch = Vec::with_capacity(self.rows());
-        let mut values = Vec::with_capacity(self.rows() * LANES * cosets.len());
-        cosets.for_each(|coset| self.append_coset(coefficients, coset, &mut scratch, &mut values));
-        values
     }
 }
 

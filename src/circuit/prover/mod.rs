@@ -247,7 +247,7 @@ impl<C: GenericConfig<D, F = F, Hasher: TreeHasher>> Prover<C> {
 
     fn clock(&self) -> Clock {
         let name = |gate: &plonky2::gates::gate::GateRef<F, D>| gate.0.id().chars().take_while(|c| *c != '#').collect();
-        let first = ["permutation argument", "linear parts and tiles", "other gadgets"].map(str::to_owned);
+        let first = ["permutation argument", "linear parts", "other gadgets"].map(str::to_owned);
         Clock::new(first.into_iter().chain(self.gates.all.iter().map(name)))
     }
 

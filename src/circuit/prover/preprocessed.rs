@@ -79,11 +79,7 @@ impl Preprocessed {
         let (selectors, width) = (self.selectors, self.weights.width());
         // One coset at a time: all of them would take eight times the memory.
         let coset_leaves = |coset: usize| {
-            let group = |coefficients: &Vec<Packed>| {
-                let (mut scratch, mut out) = (Vec::with_capacity(rows), Vec::with_capacity(rows * LANES));
-                domain.append_coset(coefficients, coset, &mut scratch, &mut out);
-                out
-            };
+            let group = |coefficients: &Vec<Packed>| domain.values_on(coefficients, coset..coset + 1);
             let groups: Vec<Vec<F>> = coefficients.par_iter().map(group).collect();
             let codeword = self.polynomials.on_coset(domain, coset);
             let batch = |start: usize, index: usize| match index.checked_sub(selectors) {

@@ -91,7 +91,7 @@ impl CircuitShape {
 
 /// Columns that hold digits in all rows of the same kinds.
 ///
-/// The digits of a row are its last columns, so the columns that hold digits in one kind of row do so in all kinds that have
+/// The digits of a row are its last columns but those of advice, so the columns that hold digits in one kind of row do so in all kinds that have
 /// more of them: each column is checked once, for all kinds of rows together.
 pub struct DigitRun {
     /// The columns.
@@ -134,7 +134,6 @@ impl Gates {
         let mut all = own.clone();
         all.extend([poseidon.clone(), public_input.clone(), noop.clone()]);
         all.sort_by_cached_key(|gate| (gate.0.degree(), gate.0.id()));
-        all.dedup();
         let digits: Vec<(usize, DigitRun)> = (all.len()..).zip(shape.digit_runs()).collect();
         all.extend(digits.iter().map(|(_, run)| GateRef::new(RowGate::of_digits(run.columns.clone(), run.first))));
         let mask = shape.scheme.zero_knowledge.then_some(all.len());

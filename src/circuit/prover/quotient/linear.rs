@@ -11,7 +11,7 @@ use crate::circuit::prover::codeword::batch_of;
 use crate::circuit::prover::fft::LANES;
 use crate::circuit::shape::UNUSED_SELECTOR;
 use crate::gadget::arith::{BATCH, Column};
-use crate::gadget::field::{F, Packed};
+use crate::gadget::field::{F, Packed, add_scaled};
 use crate::plan::Part;
 use crate::plan::security::LOW_COSETS;
 use plonky2::field::packed::PackedField;
@@ -130,7 +130,8 @@ impl Quotient<'_> {
         }
         let columns = LANES.min(self.wires.columns() - first);
         let wires = self.wires.group(self.domain, first / LANES, LOW_COSETS);
-        self.domain.for_each_batch(values, LOW_COSETS, |coset, start, factors| {
+        self.domain.fft.coefficients(&mut values);
+        self.domain.for_each_batch(&values, 0..LOW_COSETS, |coset, start, factors| {
             let mut sum = Column::load(&sums[coset * self.domain.rows() + start..][..BATCH]);
             for (lane, factors) in factors.chunks_exact(BATCH).take(columns).enumerate() {
                 sum.add_product(batch_of(&wires, coset * self.domain.rows() + start, lane), factors);
@@ -146,7 +147,8 @@ impl Quotient<'_> {
             let value = constant(*kind) * *filter;
             values[rows.clone()].iter_mut().for_each(|packed| packed.as_slice_mut()[0] += value);
         }
-        self.domain.for_each_batch(values, LOW_COSETS, |coset, start, values| {
+        self.domain.fft.coefficients(&mut values);
+        self.domain.for_each_batch(&values, 0..LOW_COSETS, |coset, start, values| {
             let sums = &mut sums[coset * self.domain.rows() + start..][..BATCH];
             sums.iter_mut().zip(values).for_each(|(sum, &value)| *sum += value);
         });
@@ -177,12 +179,10 @@ impl Cursor<'_> {
         let mut sums: Vec<Column> = split.iter().map(|&(&constant, _)| Column([constant; BATCH])).collect();
         let width = split.iter().map(|(_, factors)| factors.len()).max().unwrap_or(0);
         for wire in 0..width {
-            let values = Packed::pack_slice(self.batch(self.wires, wire));
+            let values = self.batch(self.wires, wire);
             for (sum, (_, factors)) in sums.iter_mut().zip(&split) {
                 let Some(&factor) = factors.get(wire).filter(|factor| **factor != F::ZERO) else { continue };
-                for (sum, &value) in sum.parts_mut().iter_mut().zip(values) {
-                    *sum += value * factor;
-                }
+                add_scaled(&mut sum.0, values, factor);
             }
         }
         for (sums, &kind) in sums.chunks_exact(sets).zip(&kinds) {

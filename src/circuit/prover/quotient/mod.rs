@@ -74,7 +74,7 @@ pub struct Tables<'a> {
     tiles: Codeword,
     /// The linear parts of all kinds of rows.
     linear: LinearParts,
-    /// All other parts but tiles, by the gates that share them.
+    /// All other parts, by the gates that share them.
     shared: Vec<Shared<'a>>,
     /// Where the constraints of gates start.
     first_gate: usize,
@@ -102,7 +102,7 @@ struct Cursor<'a> {
 
 impl<'q> Quotient<'q> {
     /// The quotients at all points, each divided into what has a high degree and what a low one. `clock` is told what the
-    /// permutation argument takes, then linear parts and tiles, then other gadgets, and then each other gate.
+    /// permutation argument takes, then linear parts, then other gadgets, and then each other gate.
     pub fn values(&self, tables: &Tables<'_>, clock: &Clock) -> Vec<[Vec<Column>; 2]> {
         (0..COSETS)
             .flat_map(|coset| {
@@ -121,7 +121,6 @@ impl<'q> Quotient<'q> {
                     drop(running);
                     let running = clock.start(1);
                     cursor.linear_parts();
-                    cursor.tiles();
                     drop(running);
                     let running = clock.start(2);
                     cursor.shared();
@@ -254,23 +253,6 @@ impl Cursor<'_> {
     fn digits(&self, run: &DigitRun, sums: &mut [Column]) {
         let mut combined = self.combined(run.first, sums);
         constrain_columns(&mut Batch::new(self, &mut combined), run.columns.clone());
-    }
-
-    /// The tiles of all kinds of rows, each times its filter. They lie in the same columns, and their constraints have the same
-    /// numbers: so they differ by their filters alone.
-    fn tiles(&mut self) {
-        let kinds = self.quotient.gates.kinds.iter().zip(&self.quotient.shape.gates);
-        let tiles = kinds.filter_map(|(&gate, parts)| match parts.first().map(|part| (&*part.gadget, part.place)) {
-            Some((Gadget::DenseTile(tile), place)) => Some((gate, tile, place)),
-            _ => None,
-        });
-        let tiles: Vec<_> = tiles.collect();
-        let Some(&(_, tile, place)) = tiles.first().filter(|_| self.coset < LOW_COSETS) else { return };
-        debug_assert!(tiles.iter().all(|(_, other, at)| (*other, *at) == (tile, place)));
-        let mut sums = self.no_sums();
-        self.tile(tile, place, &mut self.combined(0, &mut sums));
-        let filters = self.filters(tiles.iter().map(|&(gate, ..)| gate));
-        self.take(&filters, Vec::new(), sums);
     }
 
     /// All constraints of a tile: `Σ power · (before + W x - after)`, where the sums over `W` are known.

@@ -1,6 +1,6 @@
 //! Gadgets that lie in the same columns in several kinds of rows.
 //!
-//! Slots are the same in all kinds of rows that have them: the same gadget in the same columns, and, as slots come before what a
+//! Slots, and the tile before them, are the same in all kinds of rows that have them: the same gadget in the same columns, and, as slots come before what a
 //! kind has of its own, with constraints of the same numbers. So what is combined of them differs from kind to kind by the filter
 //! alone, and is computed once and multiplied with the sum of the filters.
 
@@ -20,7 +20,7 @@ pub struct Shared<'a> {
 }
 
 impl<'a> Quotient<'a> {
-    /// All parts that are neither linear nor tiles, by the gates that have them.
+    /// All parts that are not linear, by the gates that have them.
     pub(super) fn shared(&self) -> Vec<Shared<'a>> {
         let mut found: BTreeMap<(usize, Place, *const Gadget), (Vec<usize>, &'a Part)> = BTreeMap::new();
         for (&gate, parts) in self.gates.kinds.iter().zip(&self.shape.gates) {
@@ -28,7 +28,7 @@ impl<'a> Quotient<'a> {
             for part in parts {
                 let key = (first, part.place, Arc::as_ptr(&part.gadget));
                 first += part.gadget.shape().constraints;
-                if part.gadget.is_linear() || matches!(*part.gadget, Gadget::DenseTile(_)) {
+                if part.gadget.is_linear() {
                     continue;
                 }
                 let (gates, _) = found.entry(key).or_insert_with(|| (Vec::new(), part));
@@ -55,16 +55,15 @@ impl Cursor<'_> {
                     continue;
                 }
                 let mut combined = self.combined(first, if is_low { &mut low } else { &mut all });
-                part.gadget.constrain(&mut Batch::new(self, &mut combined), part.place);
+                match &*part.gadget {
+                    Gadget::DenseTile(tile) => self.tile(tile, part.place, &mut combined),
+                    gadget => gadget.constrain(&mut Batch::new(self, &mut combined), part.place),
+                }
             }
-            let filters = self.filters(gates.iter().copied());
+            let sum = |sum: Column, &gate| sum.zip(&self.filter(gate), |a, b| a + b);
+            let filters = gates.iter().fold(Column::ZERO, sum);
             self.take(&filters, all, low);
         }
-    }
-
-    /// The sum of the filters of several gates.
-    pub(super) fn filters(&self, gates: impl Iterator<Item = usize>) -> Column {
-        gates.fold(Column::ZERO, |sum, gate| sum.zip(&self.filter(gate), |a, b| a + b))
     }
 
     /// Adds sums, times a filter, to the totals: those of any degree, and those of a low one.

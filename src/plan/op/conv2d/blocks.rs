@@ -62,33 +62,16 @@ impl<'a> Conv<'a> {
         })
     }
 
-    /// Routed wires of the widest instance.
+    /// Routed wires of the widest instance, which the first piece has.
     fn width(&self, cut: Cut) -> usize {
-        let [height, width] = self.extents(cut.block);
-        let results = cut.block[0] * cut.block[1];
-        let (inputs, outputs) = match self.op.groups {
-            1 => (self.weights.dim().3.div_ceil(cut.parts), self.bias.len().div_ceil(cut.slices)),
-            groups => {
-                let of_slice = groups.div_ceil(cut.slices);
-                (of_slice * self.weights.dim().3, of_slice * self.outputs())
-            }
-        };
+        let (given, read) = self.pieces(cut).swap_remove(0);
+        let kernel = self.kernel(cut, &given, &read);
         let before = if cut.parts > 1 { 2 } else { 1 };
-        height * width * inputs + before * results * outputs
+        kernel.patch().iter().product::<usize>() + before * kernel.positions() * given.len()
     }
 
     fn cells(&self, cut: Cut) -> usize {
         self.width(cut).saturating_mul(self.blocks(cut) * cut.parts * cut.slices)
-    }
-
-    /// Height and width of the patch of a block.
-    fn extents(&self, block: [usize; 2]) -> [usize; 2] {
-        let extents = [self.weights.dim().1, self.weights.dim().2];
-        std::array::from_fn(|axis| {
-            let (stride, dilation) = (self.op.stride[axis], self.op.dilation[axis]);
-            let span = (block[axis] - 1) * stride + (extents[axis] - 1) * dilation + 1;
-            span.min(block[axis] * extents[axis])
-        })
     }
 
     fn blocks(&self, cut: Cut) -> usize {
